@@ -1,0 +1,44 @@
+"""What a UDF may know about the build it runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# (done, total, message): total 0 means unknown; message such as "loss 6.21".
+ProgressCallback = Callable[[float, float, str], None]
+
+
+def _silent(done: float, total: float, message: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class UdfContext:
+    """Handed to a UDF that declares a keyword-only parameter named `context`.
+
+    Attributes:
+        project_dir: Root of the project.
+        store_dir: Root of the content-addressed store.
+        artifact_dir: Folder a table UDF may fill with files (a checkpoint); it is published together with the rows.
+        artifact_name: What `artifact_dir` will be called once published, relative to `store_dir`.
+        progress: Call it with (done, total, message) as often as you like; it is throttled.
+    """
+
+    project_dir: Path
+    store_dir: Path
+    artifact_dir: Path
+    artifact_name: str
+    progress: ProgressCallback = field(default=_silent, compare=False)
+
+    def resolve(self, artifact: str) -> Path:
+        """Folder of a published artifact, given the name found in a `checkpoint` column."""
+        return self.store_dir / artifact.partition("@")[0]
+
+
+@dataclass(frozen=True)
+class RowError:
+    """Return it in place of a row's value: that row failed, its batch did not."""
+
+    message: str
