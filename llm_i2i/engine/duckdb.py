@@ -1,0 +1,143 @@
+"""DuckDB in process: an in-memory session that reads and writes the store's Parquet files."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from llm_i2i.engine.base import Columns
+from llm_i2i.errors import EngineError
+from llm_i2i.names import quote_identifier, quote_literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from llm_i2i.udf.signature import Signature
+
+ROW_GROUP_ROWS = 122_880  # DuckDB's own; smaller groups would only cost space
+
+
+def parquet_scan(paths: Sequence[Path]) -> str:
+    """A `read_parquet` call over files, quoted."""
+    return f"read_parquet([{', '.join(quote_literal(p) for p in paths)}])"
+
+
+class DuckDBEngine:
+    """An in-memory DuckDB with the target's threads and memory limit; what does not fit spills to disk."""
+
+    def __init__(
+        self, *, threads: int | None = None, memory_limit: str | None = None, spill_dir: Path | None = None
+    ) -> None:
+        config: dict[str, str | int] = {"autoinstall_known_extensions": "false"}  # no network at run time
+        if threads:
+            config["threads"] = threads
+        if memory_limit:
+            config["memory_limit"] = memory_limit
+        if spill_dir:
+            spill_dir.mkdir(parents=True, exist_ok=True)
+            config["temp_directory"] = str(spill_dir)
+        self._connection = duckdb.connect(":memory:", config=config)
+
+    def columns(self, sql: str) -> Columns:
+        described = self._execute(f"describe {sql}").fetchall()
+        return tuple((row[0], row[1]) for row in described)
+
+    def declare(self, name: str, columns: Columns) -> None:
+        body = ", ".join(f"cast(null as {sql_type}) as {quote_identifier(column)}" for column, sql_type in columns)
+        self.declare_query(name, f"select {body} where false")
+
+    def declare_parquet(self, name: str, paths: Sequence[Path]) -> None:
+        self.declare_query(name, f"select * from {parquet_scan(paths)}")
+
+    def declare_query(self, name: str, sql: str) -> None:
+        self._execute(f"create or replace view {quote_identifier(name)} as {sql}")
+
+    def declare_scalar(self, signature: Signature, function: Callable[..., Any]) -> None:
+        arity = len(signature.parameters)
+        types = [duckdb.sqltype(p.sql_type) for p in signature.parameters]
+        if arity != len(inspect.signature(function).parameters):
+            raise EngineError(f"scalar UDF {signature.name!r} may not take a context")
+        try:
+            self._connection.remove_function(signature.name)
+        except (duckdb.Error, ValueError):
+            pass  # not registered yet in this session
+        guarded = _named_failure(signature.name, function)
+        returns = duckdb.sqltype(str(signature.returns))
+        self._connection.create_function(signature.name, guarded, types, returns)
+
+    def run(self, sql: str) -> None:
+        self._execute(sql)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._execute(sql).fetchall()
+
+    def table(self, sql: str) -> pa.Table:
+        try:
+            return self._connection.sql(sql).to_arrow_table()
+        except duckdb.Error as error:
+            raise as_engine_error(error) from error
+
+    def batches(self, sql: str, size: int) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        # A cursor of its own: an open result owns its connection, and the caller runs queries meanwhile.
+        cursor = self._connection.cursor()
+        try:
+            pending: list[pa.RecordBatch] = []
+            rows = 0
+            for batch in cursor.sql(sql).to_arrow_reader(size):
+                pending.append(batch)
+                rows += batch.num_rows
+                while rows >= size:
+                    table = pa.Table.from_batches(pending)
+                    yield table.slice(0, size).combine_chunks().to_batches()[0]
+                    rest = table.slice(size)
+                    pending, rows = rest.to_batches(), rest.num_rows
+            if rows:
+                yield pa.Table.from_batches(pending).combine_chunks().to_batches()[0]
+        except duckdb.Error as error:
+            raise as_engine_error(error) from error
+        finally:
+            cursor.close()
+
+    def write_parquet(self, sql: str, path: Path) -> int:
+        options = f"format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS}"
+        written = self._execute(f"copy ({sql}\n) to {quote_literal(path)} ({options})").fetchall()
+        return int(written[0][0])
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        try:
+            return self._connection.execute(sql)
+        except duckdb.Error as error:
+            raise as_engine_error(error) from error
+
+
+def as_engine_error(error: Exception) -> EngineError:
+    """DuckDB's message as ours: first line says what, `LINE n` says where, candidates say what was found."""
+    text = str(error).strip()
+    head, *rest = text.splitlines()
+    line = re.search(r"^LINE (\d+):", text, re.MULTILINE)
+    candidates = [r for r in rest if r.startswith(("Candidate", "Did you mean"))]
+    return EngineError(head, line=int(line.group(1)) if line else 0, found=" ".join(candidates))
+
+
+def _named_failure(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let an exception of a scalar UDF say which UDF raised it."""
+
+    @functools.wraps(function)
+    def call(*values: Any) -> Any:
+        try:
+            return function(*values)
+        except Exception as error:
+            raise RuntimeError(f"scalar UDF {name!r} raised {type(error).__name__}: {error}") from error
+
+    return call

@@ -1,0 +1,32 @@
+"""How things are called: identifiers, SQL quoting, generated columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def quote_identifier(name: str) -> str:
+    """An SQL identifier in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(text: str | Path) -> str:
+    """A string as an SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+# Columns of the relation a hoisted batch call becomes. The prefix keeps them apart from anybody's own columns.
+def argument_column(call: str, index: int) -> str:
+    return f"{call}_arg_{index}"
+
+
+def result_column(call: str) -> str:
+    return f"{call}_result"
+
+
+def key_column(call: str) -> str:
+    return f"{call}_key"
+
+
+CALL_PREFIX = "__call_"
+TABLE_PREFIX = "__table_"

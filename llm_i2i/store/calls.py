@@ -1,0 +1,45 @@
+"""The call cache: every finished UDF call, one Parquet segment per committed batch.
+
+`<root>/<udf>/<call group>/<segment>.parquet`; a call group is one UDF version with one set of constants (the model
+among them). Columns: `arg_0..`, `result`, `call_key`. A segment is written beside and renamed, so it is whole or absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llm_i2i.fingerprint import canonical_json
+from llm_i2i.store.files import replace_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEY_LENGTH = 32
+
+
+def call_key(group: str, arguments: Sequence[Any]) -> str:
+    """Name of one call: its group and its arguments."""
+    return hashlib.sha256(f"{group}{canonical_json(arguments)}".encode()).hexdigest()[:KEY_LENGTH]
+
+
+class CallCache:
+    """Finished calls on disk. Nobody pays twice for a call."""
+
+    def __init__(self, target_dir: Path) -> None:
+        self.root = target_dir / "calls"
+
+    def segments(self, udf: str, group: str) -> list[Path]:
+        """The committed segments of a call group, in a stable order."""
+        return sorted((self.root / udf / group).glob("[!.]*.parquet"))
+
+    def commit(self, udf: str, group: str, calls: pa.Table) -> Path:
+        """Write one batch durably; returns its segment."""
+        import pyarrow.parquet as pq
+
+        path = self.root / udf / group / f"{uuid.uuid4().hex}.parquet"
+        replace_file(path, lambda beside: pq.write_table(calls, beside, compression="zstd"))
+        return path

@@ -1,0 +1,128 @@
+"""The content-addressed store: `<root>/<node>/<fingerprint>/` holds one immutable result.
+
+A result folder has `data.parquet`, an optional `artifact/` (a checkpoint) and `meta.json`. It is prepared in `<root>/.tmp`
+and renamed into place once complete, so a folder that exists under its final name is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llm_i2i.errors import LlmI2iError
+from llm_i2i.store.files import file_lock, sync_file
+
+DATA, META, ARTIFACT = "data.parquet", "meta.json", "artifact"
+
+
+@dataclass(frozen=True)
+class ResultMeta:
+    """What a result says of itself.
+
+    Attributes:
+        parts: Digests of what its fingerprint was made of, to explain later why a node must be built again.
+        files: Size in bytes of each file, relative to the folder: a cheap check that nothing was cut short.
+    """
+
+    node: str
+    fingerprint: str
+    rows: int
+    seconds: float
+    columns: list[tuple[str, str]]
+    parts: dict[str, Any] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
+
+
+class Store:
+    """Results by node and fingerprint. Safe for several processes."""
+
+    def __init__(self, target_dir: Path) -> None:
+        self.root = target_dir / "store"
+        self._scratch = target_dir / "store" / ".tmp"
+        self._locks = target_dir / "locks"
+
+    def folder(self, node: str, fingerprint: str) -> Path:
+        return self.root / node / fingerprint
+
+    def data_path(self, node: str, fingerprint: str) -> Path:
+        return self.folder(node, fingerprint) / DATA
+
+    def artifact_name(self, node: str, fingerprint: str) -> str:
+        """Name of a result's artifact folder relative to the store's root."""
+        return f"{node}/{fingerprint}/{ARTIFACT}"
+
+    def meta(self, node: str, fingerprint: str) -> ResultMeta | None:
+        """The result's description; None if it was never built or its files are not as they were written."""
+        folder = self.folder(node, fingerprint)
+        try:
+            raw = json.loads((folder / META).read_text(encoding="utf-8"))
+            meta = ResultMeta(**{**raw, "columns": [tuple(c) for c in raw["columns"]]})
+            whole = all(os.stat(folder / name).st_size == size for name, size in meta.files.items())
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return meta if whole else None
+
+    def lock_path(self, node: str, fingerprint: str) -> Path:
+        """Lock to hold while building one result, so that two builds do not do the same work."""
+        return self._locks / f"{node}-{fingerprint}.lock"
+
+    @contextmanager
+    def new_folder(self) -> Iterator[Path]:
+        """An empty folder to prepare a result in; what was not published is removed.
+
+        A folder left by a killed process is swept by the next one: each holds a lock while alive.
+        """
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        name = uuid.uuid4().hex
+        folder = self._scratch / name
+        with file_lock(self._scratch / f"{name}.lock"):
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                (self._scratch / f"{name}.lock").unlink(missing_ok=True)
+
+    def publish(self, folder: Path, meta: ResultMeta) -> ResultMeta:
+        """Make a prepared folder the result of (meta.node, meta.fingerprint), durably and in one step."""
+        files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+        sizes = {str(p.relative_to(folder)): p.stat().st_size for p in files}
+        complete = ResultMeta(**{**asdict(meta), "files": sizes, "columns": list(meta.columns)})
+        (folder / META).write_text(json.dumps(asdict(complete), indent=1), encoding="utf-8")
+        for path in [*files, folder / META, folder]:
+            sync_file(path)
+        final = self.folder(meta.node, meta.fingerprint)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if final.exists():
+            if self.meta(meta.node, meta.fingerprint):
+                return complete  # another process was first; equal fingerprint, equal result
+            shutil.rmtree(final)  # damaged: found by size, rebuilt here
+        try:
+            folder.rename(final)
+        except OSError as error:
+            raise LlmI2iError(
+                f"cannot write the result of {meta.node!r}", where=str(final), found=str(error)
+            ) from error
+        sync_file(final.parent)
+        return complete
+
+    def sweep(self) -> None:
+        """Remove scratch folders whose process is gone."""
+        import fcntl
+
+        for lock in self._scratch.glob("*.lock"):
+            with lock.open("a") as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                lock.unlink(missing_ok=True)

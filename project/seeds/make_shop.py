@@ -1,0 +1,657 @@
+"""Make the bundled log: two years of a made-up outdoor and hobby shop.
+
+    python project/seeds/make_shop.py --seed 42 --out project/seeds
+
+writes ``interactions.csv.gz`` and ``items.csv.gz``. The same seed gives the same bytes on the same
+Python and numpy. README.md beside this file says what the shop can and cannot show.
+
+The shop in four rules, all of them the same for a best seller and for an item sold three times:
+
+1. A *line* is one brand's product in several sizes and colours, with its accessories in a natural
+   order, its consumables and sometimes a Pro version. Buyers walk from the product to what belongs to
+   it; nobody buys the same tent again in another colour.
+2. Having finished with one kind of product they go on to the next kind of the same department.
+3. Handbooks and maps are read in order of volume.
+4. People keep their size, their colour and, by and large, their brand.
+
+So what comes next can be told from titles and order alone. Counts tell it only where there are many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# --------------------------------------------------------------------------- what the shop sells
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of product and what goes with it; accessories in the order in which people buy them."""
+
+    shelf: str
+    main: str
+    sizes: tuple[str, str, str]
+    accessories: tuple[str, str, str]
+    consumables: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Department:
+    """Families in the order in which a beginner needs them, and series of numbered volumes.
+
+    ``peak`` is the month of most sales, 1 to 12.
+    """
+
+    path: str
+    peak: int
+    brands: tuple[str, str, str, str]
+    families: tuple[Family, Family, Family]
+    series: tuple[str, str, str]
+
+
+_SHOE_SIZES = ("EU 38", "EU 41", "EU 44")
+_CLOTHES_SIZES = ("Small", "Medium", "Large")
+
+DEPARTMENTS = (
+    Department(
+        "Outdoor > Camping", 6, ("Nordhaug", "Tarnway", "Alderpeak", "Campwell"),
+        (
+            Family("Tents", "Tent", ("2-Person", "3-Person", "5-Person"),
+                   ("Footprint", "Vestibule", "Gear Loft"),
+                   ("Seam Sealer 60 ml", "Titanium Peg Set, 12 Pack")),
+            Family("Sleeping Bags", "Sleeping Bag", ("Regular", "Long", "Extra Long"),
+                   ("Silk Liner", "Sleeping Mat", "Compression Sack"),
+                   ("Down Wash 300 ml", "Mat Repair Kit")),
+            Family("Camp Kitchen", "Camp Stove", ("Solo", "Duo", "Group"),
+                   ("Windshield", "Nesting Pot Set", "Stove Carry Case"),
+                   ("Gas Canister 230 g", "Gas Canister 450 g")),
+        ),
+        ("Wild Camps of the North", "Campfire Cookbook", "Lakeland Map"),
+    ),
+    Department(
+        "Outdoor > Hiking", 8, ("Cairnlow", "Steigfell", "Marchwood", "Pathmark"),
+        (
+            Family("Boots", "Hiking Boots", _SHOE_SIZES,
+                   ("Merino Socks", "Footbeds", "Gaiters"),
+                   ("Boot Wax 100 ml", "Replacement Laces")),
+            Family("Backpacks", "Backpack", ("28 Litre", "45 Litre", "65 Litre"),
+                   ("Rain Cover", "Hydration Bladder", "Hip Belt Pocket"),
+                   ("Bladder Cleaning Tablets", "Dry Bag Set, 3 Pack")),
+            Family("Trekking Poles", "Trekking Poles", ("110 cm", "120 cm", "135 cm"),
+                   ("Snow Baskets", "Pole Bag", "Cork Grips"),
+                   ("Rubber Tips, 2 Pack", "Carbide Tips, 2 Pack")),
+        ),
+        ("Long Distance Paths", "Ridge Walks Guide", "Border Country Map"),
+    ),
+    Department(
+        "Outdoor > Climbing", 5, ("Verticor", "Grithold", "Kletterhorn", "Bouldera"),
+        (
+            Family("Climbing Shoes", "Climbing Shoes", _SHOE_SIZES,
+                   ("Shoe Sack", "Toe Protectors", "Approach Socks"),
+                   ("Loose Chalk 250 g", "Rubber Cleaner 75 ml")),
+            Family("Harnesses", "Climbing Harness", _CLOTHES_SIZES,
+                   ("Belay Device", "Locking Carabiner", "Chalk Bag"),
+                   ("Chalk Ball, 2 Pack", "Finger Tape, 4 Pack")),
+            Family("Ropes", "Dynamic Rope", ("40 m", "60 m", "80 m"),
+                   ("Rope Bag", "Quickdraw Set", "Rope Protector"),
+                   ("Rope Wash 250 ml", "Middle Mark Pen")),
+        ),
+        ("Gritstone Topo", "Training for Climbers", "Alpine Routes"),
+    ),
+    Department(
+        "Outdoor > Cycling", 4, ("Velmont", "Rundrad", "Spokehaven", "Tourcraft"),
+        (
+            Family("Helmets", "Bike Helmet", _CLOTHES_SIZES,
+                   ("Visor", "Helmet Rain Cover", "Winter Liner"),
+                   ("Replacement Pads", "Helmet Cleaner 150 ml")),
+            Family("Bike Bags", "Pannier", ("12 Litre", "20 Litre", "30 Litre"),
+                   ("Luggage Rack", "Pannier Organiser", "Shoulder Strap"),
+                   ("Mounting Hooks, 2 Pack", "Reflective Patches")),
+            Family("Tyres", "Touring Tyre", ("26 Inch", "28 Inch", "29 Inch"),
+                   ("Inner Tube", "Tyre Lever Set", "Mudguard"),
+                   ("Puncture Patches", "Sealant 250 ml")),
+        ),
+        ("Cycle Touring Atlas", "Home Mechanic", "River Routes Map"),
+    ),
+    Department(
+        "Outdoor > Fishing", 7, ("Brackwater", "Laxholm", "Otterbeck", "Stillpool"),
+        (
+            Family("Rods", "Spinning Rod", ("2.1 m", "2.4 m", "2.7 m"),
+                   ("Rod Sleeve", "Rod Rest", "Tip Protector"),
+                   ("Guide Repair Kit", "Cork Conditioner 50 ml")),
+            Family("Reels", "Fishing Reel", ("Size 2000", "Size 3000", "Size 4000"),
+                   ("Spare Spool", "Reel Case", "Power Handle"),
+                   ("Braided Line 150 m", "Reel Oil 30 ml")),
+            Family("Tackle", "Tackle Bag", ("10 Litre", "18 Litre", "26 Litre"),
+                   ("Lure Box", "Landing Net", "Bait Tray"),
+                   ("Spinner Set, 6 Pack", "Soft Lures, 10 Pack")),
+        ),
+        ("Rivers and Rises", "Fly Tying Manual", "Coastal Marks Map"),
+    ),
+    Department(
+        "Outdoor > Running", 9, ("Striderra", "Paceline", "Kilomara", "Fleetmoor"),
+        (
+            Family("Running Shoes", "Trail Running Shoes", _SHOE_SIZES,
+                   ("Running Socks", "Insoles", "Trail Gaiters"),
+                   ("Shoe Deodoriser 100 ml", "Quick Laces")),
+            Family("Hydration Vests", "Hydration Vest", _CLOTHES_SIZES,
+                   ("Soft Flask", "Pole Quiver", "Race Belt"),
+                   ("Energy Gel, 6 Pack", "Electrolyte Tablets, 20 Pack")),
+            Family("Running Jackets", "Running Jacket", ("Slim", "Standard", "Relaxed"),
+                   ("Running Gloves", "Headband", "Reflective Bib"),
+                   ("Tech Wash 300 ml", "Proofing Spray 250 ml")),
+        ),
+        ("Training Diary", "Fell Race Companion", "Night Trails Map"),
+    ),
+    Department(
+        "Hobby > Painting", 1, ("Pigmentor", "Aquarella", "Umberhouse", "Canvasbury"),
+        (
+            Family("Watercolours", "Watercolour Set", ("12 Pan", "24 Pan", "36 Pan"),
+                   ("Travel Brush Set", "Mixing Palette", "Water Brush"),
+                   ("Masking Fluid 75 ml", "Half Pan Refill")),
+            Family("Paper", "Watercolour Block", ("A5", "A4", "A3"),
+                   ("Paper Clips", "Drawing Board", "Portfolio Case"),
+                   ("Gummed Tape 25 m", "Sample Sheets, 5 Pack")),
+            Family("Easels", "Field Easel", ("Compact", "Studio", "Tall"),
+                   ("Easel Bag", "Umbrella Clamp", "Side Tray"),
+                   ("Brush Soap 100 g", "Varnish 200 ml")),
+        ),
+        ("Painting Light", "Sketchbook Lessons", "Botanical Studies"),
+    ),
+    Department(
+        "Hobby > Knitting", 11, ("Woolmere", "Strikkland", "Purlington", "Fleeceby"),
+        (
+            Family("Needles", "Circular Needle Set", ("3 mm", "4 mm", "5 mm"),
+                   ("Needle Case", "Cable Set", "Stitch Markers"),
+                   ("End Caps, 6 Pack", "Row Counter")),
+            Family("Yarn Kits", "Jumper Yarn Kit", _CLOTHES_SIZES,
+                   ("Project Bag", "Ball Winder", "Blocking Mat"),
+                   ("Contrast Skein 50 g", "Wool Wash 200 ml")),
+            Family("Looms", "Table Loom", ("40 cm", "60 cm", "80 cm"),
+                   ("Shuttle Set", "Reed", "Warping Frame"),
+                   ("Warp Cotton 200 g", "Weft Wool 100 g")),
+        ),
+        ("Fair Isle Patterns", "Sock Club", "Weaving Drafts"),
+    ),
+    Department(
+        "Hobby > Model Railway", 12, ("Modellwerk", "Branchline", "Signalbox", "Kleinspur"),
+        (
+            Family("Locomotives", "Steam Locomotive", ("N Gauge", "TT Gauge", "HO Gauge"),
+                   ("Tender", "Coach", "Goods Wagon"),
+                   ("Track Cleaner 100 ml", "Smoke Oil 50 ml")),
+            Family("Track", "Track Set", ("N Scale", "TT Scale", "HO Scale"),
+                   ("Turnout", "Curve Pack", "Buffer Stop"),
+                   ("Rail Joiners, 20 Pack", "Ballast 500 g")),
+            Family("Scenery", "Station Building", ("1:160", "1:120", "1:87"),
+                   ("Platform", "Lamp Set", "Figure Set"),
+                   ("Static Grass 100 g", "Scenery Glue 250 ml")),
+        ),
+        ("Branch Lines Remembered", "Layout Planning", "Rolling Stock Register"),
+    ),
+    Department(
+        "Hobby > Gardening", 3, ("Greenacre", "Hortus Lane", "Rootwell", "Bloemhof"),
+        (
+            Family("Raised Beds", "Raised Bed", ("80 cm Square", "120 cm Square", "180 cm Long"),
+                   ("Bed Liner", "Trellis", "Cold Frame Lid"),
+                   ("Bed Compost 40 Litre", "Slow Feed 1 kg")),
+            Family("Watering", "Drip Irrigation Kit", ("10 Plant", "20 Plant", "40 Plant"),
+                   ("Water Timer", "Hose Splitter", "Rain Sensor"),
+                   ("Drippers, 10 Pack", "Filter Refill")),
+            Family("Greenhouses", "Mini Greenhouse", ("2-Tier", "3-Tier", "4-Tier"),
+                   ("Heater", "Seed Tray", "Replacement Cover"),
+                   ("Seed Compost 10 Litre", "Plant Labels, 50 Pack")),
+        ),
+        ("The Kitchen Garden", "Heritage Seeds", "Garden Birds"),
+    ),
+)
+
+LINE_NAMES = tuple(
+    "Ridge Hollow Ember Summit Drift Harbour Larch Falcon Granite Meadow Aurora Thicket Beacon Cove"
+    " Juniper Cascade Heron Flint Willow Tundra Compass Saddle Lynx Boreal Quarry Fern Zephyr Skerry"
+    " Bramble Polar Orchard Kestrel Basalt Dune Marten Skyline Copper Vista Rowan Fjord Glacier Moss"
+    " Pioneer Heath Estuary Raven Sierra Solstice".split()
+)
+COLOURS = ("Olive", "Slate", "Rust", "Navy", "Sand", "Teal", "Plum", "Black")
+VOLUME_TOPICS = tuple(
+    "First Steps,Coast and Moor,The Western Edge,High Ground,Quiet Places,Winter Edition,"
+    "The Long Way Round,Hidden Corners,Masters of the Craft,The Last Mile".split(",")
+)
+
+# --------------------------------------------------------------------------- the catalogue
+
+MAIN, ACCESSORY, CONSUMABLE, PRO, VOLUME = "main", "accessory", "consumable", "pro", "volume"
+NONE = -1  # an item without a size, or without a colour
+
+
+@dataclass(frozen=True)
+class Item:
+    """A product and its place in the shop. ``step`` counts accessories, consumables and volumes."""
+
+    title: str
+    brand: str
+    category: str
+    department: int
+    family: int  # NONE for a volume
+    line: int  # lines and series are numbered together
+    role: str
+    step: int = 0
+    size: int = NONE
+    colour: int = NONE
+
+
+def build_items(rng: np.random.Generator) -> list[Item]:
+    """The whole catalogue, department by department."""
+    items: list[Item] = []
+    for number, department in enumerate(DEPARTMENTS):
+        names = iter(rng.permutation(LINE_NAMES))
+        for family in range(len(department.families)):
+            for brand in department.brands:
+                line = items[-1].line + 1 if items else 0
+                items += _line_items(rng, number, family, brand, str(next(names)), line)
+        for title, brand in zip(department.series, rng.permutation(department.brands), strict=False):
+            items += _series_items(rng, number, title, str(brand), items[-1].line + 1)
+    return items
+
+
+def _line_items(
+    rng: np.random.Generator, department: int, family: int, brand: str, name: str, line: int
+) -> list[Item]:
+    """One brand's product of a family with everything that belongs to it."""
+    kind = DEPARTMENTS[department].families[family]
+    path = DEPARTMENTS[department].path
+    shelf, extras, care = (f"{path} > {kind.shelf}{part}" for part in ("", " Accessories", " Care"))
+    place = {"brand": brand, "department": department, "family": family, "line": line}
+    items: list[Item] = []
+    # Pro comes in fewer colours, and one line in three has none.
+    for role, word, colours in ((MAIN, "", 3), (PRO, " Pro", 2 * int(rng.random() < 0.67))):
+        for colour in rng.permutation(len(COLOURS))[:colours].tolist():
+            for size in _kept(rng, 3, 0.78):
+                title = f"{brand} {name}{word} {kind.main} {kind.sizes[size]}, {COLOURS[colour]}"
+                items.append(Item(title, category=shelf, role=role, size=size, colour=colour, **place))
+    for step, word in enumerate(kind.accessories):
+        for size in _kept(rng, 3, 0.78):
+            title = f"{brand} {name} {word} for {kind.main} {kind.sizes[size]}"
+            items.append(Item(title, category=extras, role=ACCESSORY, step=step, size=size, **place))
+    for step, word in enumerate(kind.consumables):
+        title = f"{brand} {name} {word}"
+        items.append(Item(title, category=care, role=CONSUMABLE, step=step, **place))
+    return items
+
+
+def _series_items(
+    rng: np.random.Generator, department: int, title: str, brand: str, line: int
+) -> list[Item]:
+    """The volumes of a series, 6 to 10 of them."""
+    topics = rng.permutation(VOLUME_TOPICS)[: int(rng.integers(6, 11))]
+    category = f"{DEPARTMENTS[department].path} > Books & Maps"
+    return [
+        Item(f"{title} Vol. {step + 1}: {topic}", f"{brand} Press", category, department, NONE, line,
+             VOLUME, step)
+        for step, topic in enumerate(topics)
+    ]
+
+
+def _kept(rng: np.random.Generator, count: int, share: float) -> list[int]:
+    """Each of ``count`` sizes with probability ``share``: no shop stocks every variant."""
+    return [size for size in range(count) if rng.random() < share]
+
+
+# --------------------------------------------------------------------------- the rules
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The catalogue as arrays over its n items, with the rules worked out.
+
+    Attributes:
+        noise: Chance of being bought for no reason, shape (n,).
+        start: Chance of beginning something new here, before taste, shape (n,).
+        follow: Row i: what is bought after item i, before taste, shape (n, n), rows sum to 1.
+        launch: Day on which the item comes on sale, shape (n,).
+    """
+
+    items: list[Item]
+    department: Ints
+    brand: Ints
+    size: Ints
+    colour: Ints
+    noise: Floats
+    start: Floats
+    follow: Floats
+    launch: Ints
+
+
+def build_shop(rng: np.random.Generator) -> Shop:
+    """Draw the catalogue, its popularity and its launch dates."""
+    items = build_items(rng)
+    brands = sorted({item.brand for item in items})
+    variant = pareto(rng, len(items), VARIANT_EXPONENT)
+    share = _share_within(variant, [(item.line, item.role, item.step) for item in items])
+    line_weight = _line_weights(rng, items)
+    return Shop(
+        items=items,
+        department=np.array([item.department for item in items]),
+        brand=np.array([brands.index(item.brand) for item in items]),
+        size=np.array([item.size for item in items]),
+        colour=np.array([item.colour for item in items]),
+        noise=line_weight**0.5 * share,
+        start=np.array([START[item.role] * (item.step == 0) for item in items]) * line_weight * share,
+        follow=_follow_matrix(items, share, line_weight),
+        launch=_launch_days(rng, items),
+    )
+
+
+# Power laws: P(weight > x) = x ** -exponent from 1 upwards.
+VARIANT_EXPONENT = 1.6
+LINE_EXPONENT = 1.3
+# Where people begin: with a product, a first volume, now and then straight with a Pro model.
+START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.35, ACCESSORY: 0.0, CONSUMABLE: 0.0}
+# What follows within a line, (role before, role after) -> weight; the step is looked at below.
+WITHIN_LINE = {
+    (MAIN, ACCESSORY): 5.0, (PRO, ACCESSORY): 4.0, (ACCESSORY, ACCESSORY): 5.0,
+    (CONSUMABLE, ACCESSORY): 1.0,
+    (MAIN, CONSUMABLE): 1.2, (PRO, CONSUMABLE): 2.0, (ACCESSORY, CONSUMABLE): 2.0,
+    (CONSUMABLE, CONSUMABLE): 3.0,
+    (MAIN, PRO): 0.5, (ACCESSORY, PRO): 1.0, (CONSUMABLE, PRO): 2.0,
+}
+# Moving on to the product of the next family: the further through the line, the likelier.
+MOVE_ON = {MAIN: 1.0, ACCESSORY: 1.5, CONSUMABLE: 3.5, PRO: 2.5, VOLUME: 0.8}
+TO_FIRST_VOLUME = 0.6
+SAME_BRAND = 3.0
+
+
+def pareto(rng: np.random.Generator, count: int, exponent: float) -> Floats:
+    """Power-law weights of at least 1, shape (count,)."""
+    return (1.0 - rng.random(count)) ** (-1.0 / exponent)
+
+
+def _share_within(weight: Floats, groups: Sequence[object]) -> Floats:
+    """Weights divided by the sum over their group: how the buyers of a thing split over variants."""
+    _, index = np.unique([str(group) for group in groups], return_inverse=True)
+    return np.asarray(weight / np.bincount(index, weights=weight)[index])
+
+
+def _line_weights(rng: np.random.Generator, items: Sequence[Item]) -> Floats:
+    """Popularity of each item's line, capped so that no single line is the whole shop."""
+    weight = np.minimum(pareto(rng, items[-1].line + 1, LINE_EXPONENT), 12.0)
+    return np.asarray(weight[[item.line for item in items]])
+
+
+def _step_factor(before: Item, after: Item) -> float:
+    """Accessories and consumables come in order: the next one first, the others hardly."""
+    if after.role not in (ACCESSORY, CONSUMABLE):
+        return 1.0
+    expected = before.step + 1 if before.role == after.role else 0
+    return 1.0 if after.step == expected else 0.12
+
+
+def _rule(before: Item, after: Item) -> float:
+    """Weight of going from one item to another: onward within the line, or to the next family."""
+    if before.line == after.line:
+        if before.role == VOLUME:
+            return {1: 12.0, 2: 2.0}.get(after.step - before.step, 0.0)
+        return WITHIN_LINE.get((before.role, after.role), 0.0) * _step_factor(before, after)
+    if after.role == VOLUME:
+        return TO_FIRST_VOLUME if after.step == 0 else 0.0
+    if after.role == MAIN and after.family == (before.family + 1) % 3:
+        return MOVE_ON[before.role] * (SAME_BRAND if before.brand == after.brand else 1.0)
+    return 0.0
+
+
+def _follow_matrix(items: Sequence[Item], share: Floats, line_weight: Floats) -> Floats:
+    """The rules as one matrix, see ``Shop.follow``.
+
+    How popular a line is decides who enters it, not what its buyers do next: the rules are as strict
+    in the long tail as in the head.
+    """
+    matrix = np.zeros((len(items), len(items)))
+    lines = np.array([item.line for item in items])
+    rivals = _share_within(line_weight * share, [(i.department, i.family, i.role, i.step) for i in items])
+    departments: dict[int, list[int]] = {}
+    for number, item in enumerate(items):
+        departments.setdefault(item.department, []).append(number)
+    for members in departments.values():
+        for row in members:
+            weights = [_rule(items[row], items[column]) for column in members]
+            matrix[row, members] = weights
+    matrix *= np.where(lines[:, None] == lines[None, :], share, rivals)
+    return np.asarray(matrix / matrix.sum(axis=1, keepdims=True))
+
+
+def _launch_days(rng: np.random.Generator, items: Sequence[Item]) -> Ints:
+    """Three items in ten are new in these two years; the volumes of a series come out in order."""
+    is_new = rng.random(len(items)) < 0.3
+    days = np.where(is_new, (rng.random(len(items)) * 0.8 * DAYS).astype(int), 0)
+    for number, item in enumerate(items):
+        if item.role == VOLUME and item.step:
+            days[number] = max(days[number], days[number - 1])
+    return np.asarray(days)
+
+
+# --------------------------------------------------------------------------- the shoppers
+
+FIRST_DAY = datetime(2023, 1, 1)
+DAYS = 730
+SHOPPERS = 3_600
+# Where a purchase comes from: the rules, taste alone, or nothing that one could know.
+FOLLOW, BROWSE, NOISE = 0.62, 0.24, 0.14
+# Followed from the last item seen in the department, or from one of the two before it.
+ANCHORS = (0.75, 0.17, 0.08)
+
+
+@dataclass(frozen=True)
+class Shopper:
+    """What a shopper wants. ``taste`` multiplies an item's chance, shape (n,)."""
+
+    departments: Ints
+    interest: Floats  # of each of the departments, sums to 1
+    taste: Floats
+    n_items: int
+
+
+def draw_shopper(rng: np.random.Generator, shop: Shop) -> Shopper:
+    """Interests (one to three departments), own size, favourite colours and brands, length."""
+    popularity = 1.0 / np.arange(1, len(DEPARTMENTS) + 1) ** 0.4
+    keys = rng.random(len(DEPARTMENTS)) ** (1.0 / popularity)  # weighted draw without replacement
+    departments = np.argsort(-keys)[: 1 + int(rng.random() < 0.5) + int(rng.random() < 0.2)]
+    interest = 0.4 ** np.arange(len(departments))
+    own_size = int(rng.integers(3))
+    liked = rng.permutation(len(COLOURS))
+    colour_taste = np.full(len(COLOURS), 0.3)
+    colour_taste[liked[:2]] = 1.0, 0.6
+    brand_taste = np.where(rng.random(shop.brand.max() + 1) < 0.3, 3.0, 1.0)
+    taste = (
+        np.where((shop.size == NONE) | (shop.size == own_size), 1.0, 0.06)
+        * np.where(shop.colour == NONE, 1.0, colour_taste[shop.colour])
+        * brand_taste[shop.brand]
+    )
+    n_items = min(5 + int(3.0 * (pareto(rng, 1, 1.5)[0] - 1.0)), 56)
+    return Shopper(departments, interest / interest.sum(), taste, n_items)
+
+
+def next_item_chances(
+    shop: Shop, shopper: Shopper, department: int, seen: Sequence[int], day: int
+) -> Floats:
+    """Probability of each item as the next new one, shape (n,). ``seen`` is in order of time."""
+    allowed = shop.launch <= day
+    allowed[list(seen)] = False
+    here = shop.department == department
+    parts = [
+        (BROWSE, shop.start * shopper.taste * here),
+        (NOISE, shop.noise),
+    ]
+    anchors = [item for item in seen if here[item]][::-1][: len(ANCHORS)]
+    for chance, anchor in zip(ANCHORS, anchors, strict=False):
+        parts.append((FOLLOW * chance, shop.follow[anchor] * shopper.taste))
+    total = np.zeros(len(shop.items))
+    for chance, weight in parts:
+        weight = weight * allowed
+        if weight.sum() > 0:
+            total += chance * weight / weight.sum()
+    return np.asarray(total / total.sum())
+
+
+# --------------------------------------------------------------------------- the log
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log."""
+
+    user: int
+    item: int
+    time: datetime
+
+
+def simulate_shopper(rng: np.random.Generator, shop: Shop, user: int) -> list[Event]:
+    """All events of one shopper in order of time: 5 to 60, at least 5 different items."""
+    shopper = draw_shopper(rng, shop)
+    events: list[Event] = []
+    seen: list[int] = []
+    for day, length in _sessions(rng, shopper):
+        department = _session_department(rng, shopper, day)
+        time = FIRST_DAY + timedelta(days=day, seconds=_opening_second(rng))
+        for _ in range(length):
+            if seen and rng.random() < REORDER and len(events) - len(seen) < 4:
+                again = _refill(rng, shop, seen)
+                if again is not None:
+                    events.append(Event(user, again, time))
+                    time += timedelta(seconds=_pause(rng))
+            item = draw(rng, next_item_chances(shop, shopper, department, seen, day))
+            seen.append(item)
+            events.append(Event(user, item, time))
+            time += timedelta(seconds=_pause(rng))
+    return events
+
+
+REORDER = 0.08
+
+
+def _refill(rng: np.random.Generator, shop: Shop, seen: Sequence[int]) -> int | None:
+    """A consumable bought before, or None where there is none."""
+    used = [item for item in seen if shop.items[item].role == CONSUMABLE]
+    return used[int(rng.random() * len(used))] if used else None
+
+
+def _sessions(rng: np.random.Generator, shopper: Shopper) -> list[tuple[int, int]]:
+    """(day, number of new items) of each visit, on different days, more of them in season."""
+    lengths: list[int] = []
+    while sum(lengths) < shopper.n_items:
+        longest = min(6, shopper.n_items - sum(lengths))
+        lengths.append(min(1 + int(np.log(1.0 - rng.random()) / np.log(0.55)), longest))
+    joined = int(rng.random() ** 0.8 * (DAYS - 2 * len(lengths) - 30))
+    weights = sum(
+        share * season(np.arange(joined, DAYS), int(department))
+        for department, share in zip(shopper.departments, shopper.interest, strict=True)
+    )
+    keys = rng.random(DAYS - joined) ** (1.0 / weights)
+    days = np.sort(np.argsort(-keys)[: len(lengths)]) + joined
+    return list(zip(days.tolist(), lengths, strict=True))
+
+
+def season(day: Ints, department: int) -> Floats:
+    """How busy a department is on a day, around 1: its own peak, and December for presents."""
+    peak = 30.4 * (DEPARTMENTS[department].peak - 0.5)
+    own = 1.0 + 0.6 * np.cos(2 * np.pi * (day - peak) / 365.0)
+    presents = 0.6 * ((day % 365 >= 325) & (day % 365 <= 357))
+    weekend = 0.4 * (day % 7 == 0) + 0.2 * (day % 7 == 6)  # 2023-01-01 was a Sunday
+    return np.asarray(own + presents + weekend)
+
+
+def _session_department(rng: np.random.Generator, shopper: Shopper, day: int) -> int:
+    """A visit is about one department: interest times season."""
+    busy = [float(season(np.array(day), int(d))) for d in shopper.departments]
+    chances = shopper.interest * busy
+    return int(shopper.departments[draw(rng, chances / chances.sum())])
+
+
+def _opening_second(rng: np.random.Generator) -> int:
+    """Start of a visit in seconds after midnight: evenings mostly, never so late as to pass it."""
+    evening = rng.random() < 0.6
+    low, high = (18.0, 22.5) if evening else (8.0, 18.0)
+    return int(3600 * (low + (high - low) * rng.random()))
+
+
+def _pause(rng: np.random.Generator) -> int:
+    """Seconds between two events of a visit, half a minute to seven minutes."""
+    return 30 + int(390 * rng.random() ** 2)
+
+
+def draw(rng: np.random.Generator, chances: Floats) -> int:
+    """Index drawn with these chances. One ``random()`` each, whose stream numpy keeps stable."""
+    cumulative = np.cumsum(chances)
+    return int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right"))
+
+
+# --------------------------------------------------------------------------- files
+
+
+def simulate(seed: int) -> tuple[Shop, list[Event]]:
+    """The shop and its log. Each shopper has a stream of their own, so none moves the others."""
+    shop = build_shop(np.random.default_rng([seed, 0]))
+    events: list[Event] = []
+    for user in range(SHOPPERS):
+        events += simulate_shopper(np.random.default_rng([seed, 1, user]), shop, user)
+    return shop, events
+
+
+def write_csv_gz(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A gzip file without clock or file name in its header, so that equal rows give equal bytes."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=raw, mtime=0) as packed,
+    ):
+        packed.write(text.getvalue().encode("utf-8"))
+
+
+def write_shop(seed: int, out: Path) -> None:
+    """Both files. Item ids are shuffled so that a neighbouring id says nothing about an item."""
+    shop, events = simulate(seed)
+    sold = sorted({event.item for event in events})  # the catalogue lists what was ever sold
+    order = np.random.default_rng([seed, 2]).permutation(len(sold)).tolist()
+    item_id = {item: f"P{number + 1:05d}" for item, number in zip(sold, order, strict=True)}
+    out.mkdir(parents=True, exist_ok=True)
+    write_csv_gz(
+        out / "interactions.csv.gz",
+        ("user_id", "item_id", "timestamp"),
+        ((f"U{e.user + 1:05d}", item_id[e.item], f"{e.time:%Y-%m-%d %H:%M:%S}") for e in events),
+    )
+    write_csv_gz(
+        out / "items.csv.gz",
+        ("item_id", "title", "brand", "category"),
+        sorted(
+            (item_id[number], shop.items[number].title, shop.items[number].brand,
+             shop.items[number].category)
+            for number in sold
+        ),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Write the made-up shop's two files.")
+    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    options = parser.parse_args(arguments)
+    write_shop(options.seed, options.out)
+
+
+if __name__ == "__main__":
+    main()
