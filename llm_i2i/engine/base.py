@@ -29,6 +29,9 @@ class Engine(Protocol):
     def declare_query(self, name: str, sql: str) -> None:
         """A view, evaluated at each use; replaces a relation of the same name."""
 
+    def declare_macro(self, signature: Signature) -> None:
+        """A stand-in for a scalar UDF that has its types and no code, to bind queries with."""
+
     def declare_scalar(self, signature: Signature, function: Callable[..., Any]) -> None:
         """A scalar UDF."""
 

@@ -58,6 +58,14 @@ class DuckDBEngine:
     def declare_query(self, name: str, sql: str) -> None:
         self._execute(f"create or replace view {quote_identifier(name)} as {sql}")
 
+    def declare_macro(self, signature: Signature) -> None:
+        names = [p.name for p in signature.parameters]
+        typed = " and ".join(f"cast({p.name} as {p.sql_type}) is null" for p in signature.parameters) or "true"
+        self._execute(
+            f"create or replace macro {signature.name}({', '.join(names)}) as"
+            f" cast(case when {typed} then null end as {signature.returns})"
+        )
+
     def declare_scalar(self, signature: Signature, function: Callable[..., Any]) -> None:
         arity = len(signature.parameters)
         types = [duckdb.sqltype(p.sql_type) for p in signature.parameters]

@@ -13,7 +13,6 @@ extracted piece stands on its own is not guessed: the engine binds it. A row wit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from sqlglot import exp, parse_one
@@ -27,9 +26,9 @@ from llm_i2i.names import (
     key_column,
     result_column,
 )
+from llm_i2i.sql.steps import CallStep, Columns, Hoisted
 from llm_i2i.udf.signature import Signature
 
-Columns = tuple[tuple[str, str], ...]
 CALL_KEY = "call_key"
 VOLATILE = ("RANDOM", "RAND", "UUID", "GEN_RANDOM_UUID", "SETSEED")
 
@@ -40,33 +39,6 @@ class Binder(Protocol):
     def columns(self, sql: str) -> Columns: ...
 
     def declare(self, name: str, columns: Columns) -> None: ...
-
-
-@dataclass(frozen=True)
-class CallStep:
-    """Run a UDF before the query.
-
-    Attributes:
-        relation: Name under which the result is visible to later steps and to the query.
-        inputs: Batch UDF: one query of distinct arguments, named `arguments`; table UDF: a query per relation parameter.
-        constants: Parameter -> query that returns its one value.
-        columns: Columns of the result relation.
-    """
-
-    relation: str
-    udf: str
-    kind: str
-    inputs: Mapping[str, str]
-    constants: Mapping[str, str]
-    columns: Columns
-
-
-@dataclass(frozen=True)
-class Hoisted:
-    """The steps, in order, and the query that is left."""
-
-    steps: tuple[CallStep, ...]
-    sql: str
 
 
 def hoist(sql: str, signatures: Mapping[str, Signature], binder: Binder) -> Hoisted:

@@ -6,25 +6,14 @@ among them). Columns: `arg_0..`, `result`, `call_key`. A segment is written besi
 
 from __future__ import annotations
 
-import hashlib
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from llm_i2i.fingerprint import canonical_json
 from llm_i2i.store.files import replace_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-KEY_LENGTH = 32
-
-
-def call_key(group: str, arguments: Sequence[Any]) -> str:
-    """Name of one call: its group and its arguments."""
-    return hashlib.sha256(f"{group}{canonical_json(arguments)}".encode()).hexdigest()[:KEY_LENGTH]
-
 
 class CallCache:
     """Finished calls on disk. Nobody pays twice for a call."""

@@ -59,7 +59,7 @@ class Department:
     peak: int
     brands: tuple[str, str, str, str]
     families: tuple[Family, Family, Family]
-    series: tuple[str, str, str]
+    series: tuple[str, ...]
 
 
 _SHOE_SIZES = ("EU 38", "EU 41", "EU 44")
@@ -71,150 +71,128 @@ DEPARTMENTS = (
         (
             Family("Tents", "Tent", ("2-Person", "3-Person", "5-Person"),
                    ("Footprint", "Vestibule", "Gear Loft"),
-                   ("Seam Sealer 60 ml", "Titanium Peg Set, 12 Pack")),
+                   ("Seam Sealer", "Titanium Peg Set")),
             Family("Sleeping Bags", "Sleeping Bag", ("Regular", "Long", "Extra Long"),
                    ("Silk Liner", "Sleeping Mat", "Compression Sack"),
-                   ("Down Wash 300 ml", "Mat Repair Kit")),
+                   ("Down Wash", "Mat Repair Kit")),
             Family("Camp Kitchen", "Camp Stove", ("Solo", "Duo", "Group"),
                    ("Windshield", "Nesting Pot Set", "Stove Carry Case"),
-                   ("Gas Canister 230 g", "Gas Canister 450 g")),
+                   ("Gas Canister", "Fire Lighters")),
         ),
-        ("Wild Camps of the North", "Campfire Cookbook", "Lakeland Map"),
+        ("Wild Camps of the North", "Campfire Cookbook", "Lakeland Map",
+         "Stove and Skillet", "Bivouac Journal"),
     ),
     Department(
         "Outdoor > Hiking", 8, ("Cairnlow", "Steigfell", "Marchwood", "Pathmark"),
         (
             Family("Boots", "Hiking Boots", _SHOE_SIZES,
                    ("Merino Socks", "Footbeds", "Gaiters"),
-                   ("Boot Wax 100 ml", "Replacement Laces")),
+                   ("Boot Wax", "Replacement Laces")),
             Family("Backpacks", "Backpack", ("28 Litre", "45 Litre", "65 Litre"),
                    ("Rain Cover", "Hydration Bladder", "Hip Belt Pocket"),
-                   ("Bladder Cleaning Tablets", "Dry Bag Set, 3 Pack")),
+                   ("Bladder Cleaning Tablets", "Dry Bag Set")),
             Family("Trekking Poles", "Trekking Poles", ("110 cm", "120 cm", "135 cm"),
                    ("Snow Baskets", "Pole Bag", "Cork Grips"),
-                   ("Rubber Tips, 2 Pack", "Carbide Tips, 2 Pack")),
+                   ("Rubber Tips", "Strap Wax")),
         ),
-        ("Long Distance Paths", "Ridge Walks Guide", "Border Country Map"),
+        ("Long Distance Paths", "Ridge Walks Guide", "Border Country Map",
+         "Hut to Hut", "Walker's Almanac"),
     ),
     Department(
         "Outdoor > Climbing", 5, ("Verticor", "Grithold", "Kletterhorn", "Bouldera"),
         (
             Family("Climbing Shoes", "Climbing Shoes", _SHOE_SIZES,
                    ("Shoe Sack", "Toe Protectors", "Approach Socks"),
-                   ("Loose Chalk 250 g", "Rubber Cleaner 75 ml")),
+                   ("Loose Chalk", "Rubber Cleaner")),
             Family("Harnesses", "Climbing Harness", _CLOTHES_SIZES,
                    ("Belay Device", "Locking Carabiner", "Chalk Bag"),
-                   ("Chalk Ball, 2 Pack", "Finger Tape, 4 Pack")),
+                   ("Chalk Ball", "Finger Tape")),
             Family("Ropes", "Dynamic Rope", ("40 m", "60 m", "80 m"),
                    ("Rope Bag", "Quickdraw Set", "Rope Protector"),
-                   ("Rope Wash 250 ml", "Middle Mark Pen")),
+                   ("Rope Wash", "Middle Mark Pen")),
         ),
-        ("Gritstone Topo", "Training for Climbers", "Alpine Routes"),
+        ("Gritstone Topo", "Training for Climbers", "Alpine Routes",
+         "Limestone Topo", "Boulder Circuits"),
     ),
     Department(
         "Outdoor > Cycling", 4, ("Velmont", "Rundrad", "Spokehaven", "Tourcraft"),
         (
             Family("Helmets", "Bike Helmet", _CLOTHES_SIZES,
                    ("Visor", "Helmet Rain Cover", "Winter Liner"),
-                   ("Replacement Pads", "Helmet Cleaner 150 ml")),
+                   ("Replacement Pads", "Helmet Cleaner")),
             Family("Bike Bags", "Pannier", ("12 Litre", "20 Litre", "30 Litre"),
                    ("Luggage Rack", "Pannier Organiser", "Shoulder Strap"),
-                   ("Mounting Hooks, 2 Pack", "Reflective Patches")),
+                   ("Mounting Hooks", "Reflective Patches")),
             Family("Tyres", "Touring Tyre", ("26 Inch", "28 Inch", "29 Inch"),
                    ("Inner Tube", "Tyre Lever Set", "Mudguard"),
-                   ("Puncture Patches", "Sealant 250 ml")),
+                   ("Puncture Patches", "Sealant")),
         ),
-        ("Cycle Touring Atlas", "Home Mechanic", "River Routes Map"),
-    ),
-    Department(
-        "Outdoor > Fishing", 7, ("Brackwater", "Laxholm", "Otterbeck", "Stillpool"),
-        (
-            Family("Rods", "Spinning Rod", ("2.1 m", "2.4 m", "2.7 m"),
-                   ("Rod Sleeve", "Rod Rest", "Tip Protector"),
-                   ("Guide Repair Kit", "Cork Conditioner 50 ml")),
-            Family("Reels", "Fishing Reel", ("Size 2000", "Size 3000", "Size 4000"),
-                   ("Spare Spool", "Reel Case", "Power Handle"),
-                   ("Braided Line 150 m", "Reel Oil 30 ml")),
-            Family("Tackle", "Tackle Bag", ("10 Litre", "18 Litre", "26 Litre"),
-                   ("Lure Box", "Landing Net", "Bait Tray"),
-                   ("Spinner Set, 6 Pack", "Soft Lures, 10 Pack")),
-        ),
-        ("Rivers and Rises", "Fly Tying Manual", "Coastal Marks Map"),
-    ),
-    Department(
-        "Outdoor > Running", 9, ("Striderra", "Paceline", "Kilomara", "Fleetmoor"),
-        (
-            Family("Running Shoes", "Trail Running Shoes", _SHOE_SIZES,
-                   ("Running Socks", "Insoles", "Trail Gaiters"),
-                   ("Shoe Deodoriser 100 ml", "Quick Laces")),
-            Family("Hydration Vests", "Hydration Vest", _CLOTHES_SIZES,
-                   ("Soft Flask", "Pole Quiver", "Race Belt"),
-                   ("Energy Gel, 6 Pack", "Electrolyte Tablets, 20 Pack")),
-            Family("Running Jackets", "Running Jacket", ("Slim", "Standard", "Relaxed"),
-                   ("Running Gloves", "Headband", "Reflective Bib"),
-                   ("Tech Wash 300 ml", "Proofing Spray 250 ml")),
-        ),
-        ("Training Diary", "Fell Race Companion", "Night Trails Map"),
+        ("Cycle Touring Atlas", "Home Mechanic", "River Routes Map",
+         "Gravel Weekends", "Col Collector"),
     ),
     Department(
         "Hobby > Painting", 1, ("Pigmentor", "Aquarella", "Umberhouse", "Canvasbury"),
         (
             Family("Watercolours", "Watercolour Set", ("12 Pan", "24 Pan", "36 Pan"),
                    ("Travel Brush Set", "Mixing Palette", "Water Brush"),
-                   ("Masking Fluid 75 ml", "Half Pan Refill")),
+                   ("Masking Fluid", "Half Pan Refill")),
             Family("Paper", "Watercolour Block", ("A5", "A4", "A3"),
                    ("Paper Clips", "Drawing Board", "Portfolio Case"),
-                   ("Gummed Tape 25 m", "Sample Sheets, 5 Pack")),
+                   ("Gummed Tape", "Sample Sheets")),
             Family("Easels", "Field Easel", ("Compact", "Studio", "Tall"),
                    ("Easel Bag", "Umbrella Clamp", "Side Tray"),
-                   ("Brush Soap 100 g", "Varnish 200 ml")),
+                   ("Brush Soap", "Varnish")),
         ),
-        ("Painting Light", "Sketchbook Lessons", "Botanical Studies"),
+        ("Painting Light", "Sketchbook Lessons", "Botanical Studies",
+         "Colour Workshop", "Urban Sketching"),
     ),
     Department(
         "Hobby > Knitting", 11, ("Woolmere", "Strikkland", "Purlington", "Fleeceby"),
         (
             Family("Needles", "Circular Needle Set", ("3 mm", "4 mm", "5 mm"),
                    ("Needle Case", "Cable Set", "Stitch Markers"),
-                   ("End Caps, 6 Pack", "Row Counter")),
+                   ("End Caps", "Row Counter")),
             Family("Yarn Kits", "Jumper Yarn Kit", _CLOTHES_SIZES,
                    ("Project Bag", "Ball Winder", "Blocking Mat"),
-                   ("Contrast Skein 50 g", "Wool Wash 200 ml")),
+                   ("Contrast Skein", "Wool Wash")),
             Family("Looms", "Table Loom", ("40 cm", "60 cm", "80 cm"),
                    ("Shuttle Set", "Reed", "Warping Frame"),
-                   ("Warp Cotton 200 g", "Weft Wool 100 g")),
+                   ("Warp Cotton", "Weft Wool")),
         ),
-        ("Fair Isle Patterns", "Sock Club", "Weaving Drafts"),
+        ("Fair Isle Patterns", "Sock Club", "Weaving Drafts",
+         "Cable Compendium", "Lace Library"),
     ),
     Department(
         "Hobby > Model Railway", 12, ("Modellwerk", "Branchline", "Signalbox", "Kleinspur"),
         (
             Family("Locomotives", "Steam Locomotive", ("N Gauge", "TT Gauge", "HO Gauge"),
                    ("Tender", "Coach", "Goods Wagon"),
-                   ("Track Cleaner 100 ml", "Smoke Oil 50 ml")),
+                   ("Track Cleaner", "Smoke Oil")),
             Family("Track", "Track Set", ("N Scale", "TT Scale", "HO Scale"),
                    ("Turnout", "Curve Pack", "Buffer Stop"),
-                   ("Rail Joiners, 20 Pack", "Ballast 500 g")),
+                   ("Rail Joiners", "Ballast")),
             Family("Scenery", "Station Building", ("1:160", "1:120", "1:87"),
                    ("Platform", "Lamp Set", "Figure Set"),
-                   ("Static Grass 100 g", "Scenery Glue 250 ml")),
+                   ("Static Grass", "Scenery Glue")),
         ),
-        ("Branch Lines Remembered", "Layout Planning", "Rolling Stock Register"),
+        ("Branch Lines Remembered", "Layout Planning", "Rolling Stock Register",
+         "Signalling Notes", "Narrow Gauge Album"),
     ),
     Department(
         "Hobby > Gardening", 3, ("Greenacre", "Hortus Lane", "Rootwell", "Bloemhof"),
         (
             Family("Raised Beds", "Raised Bed", ("80 cm Square", "120 cm Square", "180 cm Long"),
                    ("Bed Liner", "Trellis", "Cold Frame Lid"),
-                   ("Bed Compost 40 Litre", "Slow Feed 1 kg")),
+                   ("Bed Compost", "Slow Feed")),
             Family("Watering", "Drip Irrigation Kit", ("10 Plant", "20 Plant", "40 Plant"),
                    ("Water Timer", "Hose Splitter", "Rain Sensor"),
-                   ("Drippers, 10 Pack", "Filter Refill")),
+                   ("Drippers", "Filter Refill")),
             Family("Greenhouses", "Mini Greenhouse", ("2-Tier", "3-Tier", "4-Tier"),
                    ("Heater", "Seed Tray", "Replacement Cover"),
-                   ("Seed Compost 10 Litre", "Plant Labels, 50 Pack")),
+                   ("Seed Compost", "Plant Labels")),
         ),
-        ("The Kitchen Garden", "Heritage Seeds", "Garden Birds"),
+        ("The Kitchen Garden", "Heritage Seeds", "Garden Birds",
+         "Small Plot Almanac", "Pruning Pocketbook"),
     ),
 )
 
@@ -224,15 +202,17 @@ LINE_NAMES = tuple(
     " Bramble Polar Orchard Kestrel Basalt Dune Marten Skyline Copper Vista Rowan Fjord Glacier Moss"
     " Pioneer Heath Estuary Raven Sierra Solstice".split()
 )
+PACKS = ("Single", "Twin Pack", "Family Pack")
 COLOURS = ("Olive", "Slate", "Rust", "Navy", "Sand", "Teal", "Plum", "Black")
 VOLUME_TOPICS = tuple(
     "First Steps,Coast and Moor,The Western Edge,High Ground,Quiet Places,Winter Edition,"
-    "The Long Way Round,Hidden Corners,Masters of the Craft,The Last Mile".split(",")
+    "The Long Way Round,Hidden Corners,Masters of the Craft,The Last Mile,Notes and Corrections,Readers' Favourites".split(",")
 )
 
 # --------------------------------------------------------------------------- the catalogue
 
 MAIN, ACCESSORY, CONSUMABLE, PRO, VOLUME = "main", "accessory", "consumable", "pro", "volume"
+KEEP = 0.55
 NONE = -1  # an item without a size, or without a colour
 
 
@@ -261,8 +241,8 @@ def build_items(rng: np.random.Generator) -> list[Item]:
             for brand in department.brands:
                 line = items[-1].line + 1 if items else 0
                 items += _line_items(rng, number, family, brand, str(next(names)), line)
-        for title, brand in zip(department.series, rng.permutation(department.brands), strict=False):
-            items += _series_items(rng, number, title, str(brand), items[-1].line + 1)
+        for title, brand in zip(department.series, (*department.brands, *department.brands), strict=False):
+            items += _series_items(rng, number, title, brand, items[-1].line + 1)
     return items
 
 
@@ -275,26 +255,29 @@ def _line_items(
     shelf, extras, care = (f"{path} > {kind.shelf}{part}" for part in ("", " Accessories", " Care"))
     place = {"brand": brand, "department": department, "family": family, "line": line}
     items: list[Item] = []
+    palette = rng.permutation(len(COLOURS))[:4].tolist()
     # Pro comes in fewer colours, and one line in three has none.
-    for role, word, colours in ((MAIN, "", 3), (PRO, " Pro", 2 * int(rng.random() < 0.67))):
-        for colour in rng.permutation(len(COLOURS))[:colours].tolist():
-            for size in _kept(rng, 3, 0.78):
+    for role, word, colours in ((MAIN, "", 4), (PRO, " Pro", int(rng.random() < 0.67))):
+        for colour in palette[:colours]:
+            for size in _kept(rng, 3, KEEP):
                 title = f"{brand} {name}{word} {kind.main} {kind.sizes[size]}, {COLOURS[colour]}"
                 items.append(Item(title, category=shelf, role=role, size=size, colour=colour, **place))
     for step, word in enumerate(kind.accessories):
-        for size in _kept(rng, 3, 0.78):
-            title = f"{brand} {name} {word} for {kind.main} {kind.sizes[size]}"
-            items.append(Item(title, category=extras, role=ACCESSORY, step=step, size=size, **place))
+        for colour in palette[:2]:
+            for size in _kept(rng, 3, KEEP):
+                title = f"{brand} {name} {word} for {kind.main} {kind.sizes[size]}, {COLOURS[colour]}"
+                items.append(Item(title, category=extras, role=ACCESSORY, step=step, size=size, colour=colour, **place))
     for step, word in enumerate(kind.consumables):
-        title = f"{brand} {name} {word}"
-        items.append(Item(title, category=care, role=CONSUMABLE, step=step, **place))
+        for size in _kept(rng, 3, KEEP):
+            title = f"{brand} {name} {word}, {PACKS[size]}"
+            items.append(Item(title, category=care, role=CONSUMABLE, step=step, size=size, **place))
     return items
 
 
 def _series_items(
     rng: np.random.Generator, department: int, title: str, brand: str, line: int
 ) -> list[Item]:
-    """The volumes of a series, 6 to 10 of them."""
+    """The volumes of a series, 8 to 12 of them."""
     topics = rng.permutation(VOLUME_TOPICS)[: int(rng.integers(6, 11))]
     category = f"{DEPARTMENTS[department].path} > Books & Maps"
     return [
@@ -347,30 +330,30 @@ def build_shop(rng: np.random.Generator) -> Shop:
         brand=np.array([brands.index(item.brand) for item in items]),
         size=np.array([item.size for item in items]),
         colour=np.array([item.colour for item in items]),
-        noise=line_weight**0.5 * share,
-        start=np.array([START[item.role] * (item.step == 0) for item in items]) * line_weight * share,
+        noise=line_weight * share,
+        start=np.array([START[item.role] for item in items]) * line_weight * share,
         follow=_follow_matrix(items, share, line_weight),
         launch=_launch_days(rng, items),
     )
 
 
 # Power laws: P(weight > x) = x ** -exponent from 1 upwards.
-VARIANT_EXPONENT = 1.6
-LINE_EXPONENT = 1.3
+VARIANT_EXPONENT = 3.0
+LINE_EXPONENT = 1.6
 # Where people begin: with a product, a first volume, now and then straight with a Pro model.
-START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.35, ACCESSORY: 0.0, CONSUMABLE: 0.0}
+START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0025, ACCESSORY: 0.05, CONSUMABLE: 0.05}
 # What follows within a line, (role before, role after) -> weight; the step is looked at below.
 WITHIN_LINE = {
-    (MAIN, ACCESSORY): 5.0, (PRO, ACCESSORY): 4.0, (ACCESSORY, ACCESSORY): 5.0,
+    (MAIN, ACCESSORY): 6.0, (PRO, ACCESSORY): 6.0, (ACCESSORY, ACCESSORY): 10.0,
     (CONSUMABLE, ACCESSORY): 1.0,
-    (MAIN, CONSUMABLE): 1.2, (PRO, CONSUMABLE): 2.0, (ACCESSORY, CONSUMABLE): 2.0,
-    (CONSUMABLE, CONSUMABLE): 3.0,
+    (MAIN, CONSUMABLE): 0.4, (PRO, CONSUMABLE): 0.4, (ACCESSORY, CONSUMABLE): 0.8,
+    (CONSUMABLE, CONSUMABLE): 2.0,
     (MAIN, PRO): 0.5, (ACCESSORY, PRO): 1.0, (CONSUMABLE, PRO): 2.0,
 }
 # Moving on to the product of the next family: the further through the line, the likelier.
-MOVE_ON = {MAIN: 1.0, ACCESSORY: 1.5, CONSUMABLE: 3.5, PRO: 2.5, VOLUME: 0.8}
-TO_FIRST_VOLUME = 0.6
-SAME_BRAND = 3.0
+MOVE_ON = {MAIN: 2.0, ACCESSORY: 2.0, CONSUMABLE: 3.0, PRO: 2.5, VOLUME: 0.8}
+TO_SERIES = 0.003
+SAME_BRAND = 6.0
 
 
 def pareto(rng: np.random.Generator, count: int, exponent: float) -> Floats:
@@ -386,7 +369,7 @@ def _share_within(weight: Floats, groups: Sequence[object]) -> Floats:
 
 def _line_weights(rng: np.random.Generator, items: Sequence[Item]) -> Floats:
     """Popularity of each item's line, capped so that no single line is the whole shop."""
-    weight = np.minimum(pareto(rng, items[-1].line + 1, LINE_EXPONENT), 12.0)
+    weight = np.minimum(pareto(rng, items[-1].line + 1, LINE_EXPONENT), 8.0)
     return np.asarray(weight[[item.line for item in items]])
 
 
@@ -395,17 +378,17 @@ def _step_factor(before: Item, after: Item) -> float:
     if after.role not in (ACCESSORY, CONSUMABLE):
         return 1.0
     expected = before.step + 1 if before.role == after.role else 0
-    return 1.0 if after.step == expected else 0.12
+    return 1.0 if after.step == expected else 0.08
 
 
 def _rule(before: Item, after: Item) -> float:
     """Weight of going from one item to another: onward within the line, or to the next family."""
     if before.line == after.line:
         if before.role == VOLUME:
-            return {1: 12.0, 2: 2.0}.get(after.step - before.step, 0.0)
+            return {1: 6.0, 2: 1.5}.get(after.step - before.step, 0.0)
         return WITHIN_LINE.get((before.role, after.role), 0.0) * _step_factor(before, after)
     if after.role == VOLUME:
-        return TO_FIRST_VOLUME if after.step == 0 else 0.0
+        return TO_SERIES
     if after.role == MAIN and after.family == (before.family + 1) % 3:
         return MOVE_ON[before.role] * (SAME_BRAND if before.brand == after.brand else 1.0)
     return 0.0
@@ -445,9 +428,9 @@ def _launch_days(rng: np.random.Generator, items: Sequence[Item]) -> Ints:
 
 FIRST_DAY = datetime(2023, 1, 1)
 DAYS = 730
-SHOPPERS = 3_600
+SHOPPERS = 3_900
 # Where a purchase comes from: the rules, taste alone, or nothing that one could know.
-FOLLOW, BROWSE, NOISE = 0.62, 0.24, 0.14
+FOLLOW, BROWSE, NOISE = 0.56, 0.20, 0.24
 # Followed from the last item seen in the department, or from one of the two before it.
 ANCHORS = (0.75, 0.17, 0.08)
 
@@ -470,15 +453,15 @@ def draw_shopper(rng: np.random.Generator, shop: Shop) -> Shopper:
     interest = 0.4 ** np.arange(len(departments))
     own_size = int(rng.integers(3))
     liked = rng.permutation(len(COLOURS))
-    colour_taste = np.full(len(COLOURS), 0.3)
-    colour_taste[liked[:2]] = 1.0, 0.6
+    colour_taste = np.empty(len(COLOURS))
+    colour_taste[liked] = 0.5 ** np.arange(len(COLOURS))
     brand_taste = np.where(rng.random(shop.brand.max() + 1) < 0.3, 3.0, 1.0)
     taste = (
-        np.where((shop.size == NONE) | (shop.size == own_size), 1.0, 0.06)
+        np.where((shop.size == NONE) | (shop.size == own_size), 1.0, 0.03)
         * np.where(shop.colour == NONE, 1.0, colour_taste[shop.colour])
         * brand_taste[shop.brand]
     )
-    n_items = min(5 + int(3.0 * (pareto(rng, 1, 1.5)[0] - 1.0)), 56)
+    n_items = min(5 + int(4.5 * (pareto(rng, 1, 1.4)[0] - 1.0)), 56)
     return Shopper(departments, interest / interest.sum(), taste, n_items)
 
 

@@ -1,0 +1,253 @@
+"""project.yml: name, paths, vars, targets, language models and folder-level config."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+
+from llm_i2i.config.base import (
+    PlainDict,
+    ScalarText,
+    Settings,
+    StrList,
+    describe,
+    unknown_fix,
+    validate,
+)
+from llm_i2i.config.properties import ModelConfig
+from llm_i2i.config.targets import DuckDBTarget, Target
+from llm_i2i.config.yaml_text import Mistakes, Place, YamlMapping, parse_yaml, plain
+from llm_i2i.errors import ProjectError, closest, raise_all
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PROJECT_FILES = ("project/project.yml", "project.yml")
+
+FolderConfigs = dict[tuple[str, ...], ModelConfig]
+
+
+def _check_identifier(text: str) -> str:
+    if not _IDENTIFIER.fullmatch(text):
+        raise ValueError("is not an identifier; use letters, digits and _, no digit first")
+    return text
+
+
+def _check_inside(path: str) -> str:
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise ValueError("leaves the project; write a path relative to the project's folder")
+    return path
+
+
+def _parse_folder_configs(value: Any, info: ValidationInfo) -> Any:
+    """The nested mapping of `models:` as folder -> ModelConfig."""
+    mistakes = info.context
+    if not isinstance(value, YamlMapping) or mistakes is None:
+        return value
+    found: FolderConfigs = {}
+    _collect_folder((), value, value.place, mistakes, found)
+    return found
+
+
+def _collect_folder(
+    folder: tuple[str, ...], tree: Any, place: Place, mistakes: Mistakes, found: FolderConfigs
+) -> None:
+    if not isinstance(tree, YamlMapping):
+        key = folder[-1]
+        is_config = key in ModelConfig.model_fields
+        mistakes.add(
+            f"'{key}' under models: is neither a folder nor a config",
+            place,
+            found=describe(tree),
+            fix=f"write '+{key}'" if is_config else f"write {key}: {{+materialized: view}}",
+        )
+        return
+    configs = YamlMapping(tree.place)
+    for key, value in tree.items():
+        if key.startswith("+"):
+            name = key[1:]
+            configs[name] = value
+            configs.keys_at[name] = tree.keys_at[key]
+            configs.values_at[name] = tree.values_at[key]
+        else:
+            _collect_folder((*folder, key), value, tree.values_at[key], mistakes, found)
+    config = validate(ModelConfig, configs, mistakes, place=tree.place) if configs else None
+    if config is not None:
+        found[folder] = config
+
+
+_Paths = Annotated[StrList, AfterValidator(lambda paths: [_check_inside(path) for path in paths])]
+_Folders = Annotated[
+    FolderConfigs, BeforeValidator(_parse_folder_configs), WithJsonSchema({"type": "object"})
+]
+
+
+class ProjectConfig(Settings):
+    """Settings of a project. All paths are relative to the project's folder."""
+
+    title: ClassVar[str] = "the project file"
+    hints: ClassVar[dict[str, str]] = {
+        "profile": "remove it: targets are listed in this file under targets:",
+        "config-version": "remove it",
+        "test-paths": "remove it: generic tests are macros, under macro_paths",
+    } | {
+        name.replace("_", "-"): f"write {name}"
+        for name in ("model_paths", "macro_paths", "seed_paths", "target_path")
+    }
+
+    name: Annotated[str, AfterValidator(_check_identifier)]
+    version: ScalarText = ""
+    description: str = ""
+    model_paths: _Paths = Field(default_factory=lambda: ["models"])
+    macro_paths: _Paths = Field(default_factory=lambda: ["project/macros"])
+    udf_paths: _Paths = Field(default_factory=lambda: ["udfs"])
+    prompt_paths: _Paths = Field(default_factory=lambda: ["project/prompts"])
+    seed_paths: _Paths = Field(default_factory=lambda: ["project/seeds"])
+    target_path: str = "target"
+    vars: PlainDict = Field(default_factory=dict)
+    target: str | None = None
+    targets: dict[str, Target] = Field(default_factory=lambda: {"dev": DuckDBTarget(type="duckdb")})
+    language_models: dict[str, PlainDict] = Field(default_factory=dict)
+    models: _Folders = Field(default_factory=dict)
+
+    @property
+    def default_target(self) -> str:
+        """The target used without --target: `target:`, else the first of `targets:`."""
+        return self.target or next(iter(self.targets), "dev")
+
+    def target_settings(self, name: str | None = None) -> Target:
+        """Settings of a target, the default one without a name.
+
+        Raises:
+            ProjectError: There is no such target.
+        """
+        name = name or self.default_target
+        if name not in self.targets:
+            raise ProjectError(
+                f"target '{name}' is not defined",
+                where=self.location.partition(":")[0],
+                found=f"targets: {', '.join(self.targets)}",
+                fix=unknown_fix(name, self.targets, otherwise="add it under targets:"),
+            )
+        return self.targets[name]
+
+    def folder_layers(self, folder: Sequence[str]) -> list[ModelConfig]:
+        """Config that `models:` gives to models in `folder` (parts below a model path), outermost first.
+
+        As in dbt, the tree may begin with the project's name.
+        """
+        parts = tuple(folder)
+        layers = []
+        for depth in range(len(parts) + 1):
+            for path in ((self.name, *parts[:depth]), parts[:depth]):
+                if path in self.models:
+                    layers.append(self.models[path])
+        return layers
+
+
+def find_project_file(project_dir: Path) -> Path:
+    """project/project.yml, or project.yml, in a project's folder.
+
+    Raises:
+        ProjectError: There is none, or both.
+    """
+    found = [project_dir / name for name in _PROJECT_FILES if (project_dir / name).is_file()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ProjectError(
+            "there are two project files",
+            where=str(project_dir),
+            found=" and ".join(_PROJECT_FILES),
+            fix="keep project/project.yml",
+        )
+    above = next((folder for folder in project_dir.resolve().parents if _is_project(folder)), None)
+    raise ProjectError(
+        "this is not a project: there is no project.yml",
+        where=str(project_dir),
+        found=f"neither {' nor '.join(_PROJECT_FILES)}",
+        fix=f"pass --project-dir {above}"
+        if above
+        else "run 'llmi2i init DIR' or pass --project-dir",
+    )
+
+
+def _is_project(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _PROJECT_FILES)
+
+
+def parse_project(document: Any, file: str, mistakes: Mistakes) -> ProjectConfig | None:
+    """The project file's document as ProjectConfig, or None with the reasons in `mistakes`."""
+    config = validate(ProjectConfig, document, mistakes, place=Place(file, 1, 1))
+    if config is None:
+        return None
+    if not config.targets:
+        mistakes.add(
+            "targets: is empty",
+            document.values_at["targets"],
+            found="no target",
+            fix="write targets: {dev: {type: duckdb}}, or remove the key",
+        )
+    elif config.target is not None and config.target not in config.targets:
+        mistakes.add(
+            f"target '{config.target}' is not defined",
+            document.values_at["target"],
+            found=f"targets: {', '.join(config.targets)}",
+            fix=unknown_fix(config.target, config.targets, otherwise="add it under targets:"),
+        )
+    return config
+
+
+# -- vars --------------------------------------------------------------------------------------------------------------
+
+
+def parse_vars_argument(text: str) -> dict[str, Any]:
+    """The value of --vars, such as '{a: 1, b: x}', as a dict.
+
+    Raises:
+        ProjectError: It is not a YAML mapping.
+    """
+    mistakes = Mistakes()
+    document = parse_yaml(text, "--vars", mistakes)
+    raise_all(mistakes.in_order())
+    fix = "write --vars '{name: value}'"
+    if document is None:
+        return {}
+    if not isinstance(document, YamlMapping):
+        raise ProjectError(
+            "--vars must be a YAML mapping", where="--vars", found=describe(document), fix=fix
+        )
+    for key, value in document.items():
+        if value is None and ":" in key:
+            raise ProjectError(
+                "--vars needs a space after each colon", where="--vars", found=key, fix=fix
+            )
+    return {key: plain(value) for key, value in document.items()}
+
+
+def merge_vars(config: ProjectConfig, cli_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """The project's vars, those of the command line on top.
+
+    Raises:
+        ProjectError: A var of the command line is not declared in the project.
+    """
+    unknown = [_unknown_var(name, config) for name in cli_vars if name not in config.vars]
+    raise_all(unknown)
+    return {**config.vars, **cli_vars}
+
+
+def _unknown_var(name: str, config: ProjectConfig) -> ProjectError:
+    near = closest(name, config.vars)
+    return ProjectError(
+        f"var '{name}' is not declared",
+        where="--vars",
+        found=f"{len(config.vars)} vars" + (f", closest {near}" if near else ""),
+        fix=f"declare it under vars: in {config.location.partition(':')[0] or 'project.yml'}",
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of project.yml, for editors."""
+    return ProjectConfig.model_json_schema()

@@ -1,0 +1,432 @@
+"""Properties files: descriptions, columns, data tests and config of models and sources, written beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
+
+from llm_i2i.config.base import (
+    PlainDict,
+    ScalarText,
+    Settings,
+    StrList,
+    describe,
+    validate,
+    validated,
+)
+from llm_i2i.config.yaml_text import Mistakes, Place, YamlList, YamlMapping, plain
+from llm_i2i.errors import raise_all
+
+Severity = Literal["error", "warn"]
+
+
+# -- config of a model -----------------------------------------------------------------------------------------------
+
+
+class Contract(Settings):
+    """Whether the columns declared in YAML are enforced on what the SQL returns."""
+
+    title: ClassVar[str] = "a contract"
+
+    enforced: bool = True
+
+
+def _refuse_incremental(value: Any) -> Any:
+    if value == "incremental":
+        raise ValueError(
+            "is not needed as 'incremental'; write 'table': unchanged results are reused, calls are cached"
+        )
+    return value
+
+
+Materialization = Annotated[
+    Literal["table", "view", "ephemeral"], BeforeValidator(_refuse_incremental)
+]
+
+
+class ModelConfig(Settings):
+    """How a model is built. The same keys in config(), in YAML under `config:`, and in project.yml after a '+'."""
+
+    title: ClassVar[str] = "a model's config"
+    hints: ClassVar[dict[str, str]] = {
+        "schema": "remove it: environments (--env) keep results apart",
+        "unique_key": "remove it, or write grain: [...] to have the key tested",
+    }
+
+    materialized: Materialization = "table"
+    enabled: bool = True
+    tags: StrList = Field(default_factory=list)
+    grain: StrList = Field(default_factory=list)
+    max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
+    contract: Contract | None = None
+    meta: PlainDict = Field(default_factory=dict)
+
+
+def parse_model_config(values: Mapping[str, Any], place: Place) -> ModelConfig:
+    """The keyword arguments of a `config(...)` call as a ModelConfig that knows what was set.
+
+    Raises:
+        ProjectError: Unknown keys or wrong values, at `place`.
+    """
+    mistakes = Mistakes()
+    config = validated(ModelConfig, _located(dict(values), place), place, mistakes)
+    raise_all(mistakes.in_order())
+    assert config is not None
+    return config
+
+
+def _located(value: Any, place: Place) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return YamlMapping(place, {key: _located(item, place) for key, item in value.items()})
+
+
+def merge_model_config(layers: Iterable[ModelConfig]) -> ModelConfig:
+    """One config out of layers, the most general first.
+
+    As in dbt: a later layer wins, tags add up, meta is merged key by key.
+    """
+    merged: dict[str, Any] = {}
+    tags: dict[str, None] = {}
+    meta: dict[str, Any] = {}
+    for layer in layers:
+        given = {name: getattr(layer, name) for name in layer.model_fields_set}
+        tags.update(dict.fromkeys(given.pop("tags", [])))
+        meta.update(given.pop("meta", {}))
+        merged.update(given)
+    return ModelConfig(**merged, tags=list(tags), meta=meta)
+
+
+# -- data tests ------------------------------------------------------------------------------------------------------
+
+
+class DataTestConfig(Settings):
+    """The `config:` of a data test."""
+
+    title: ClassVar[str] = "a data test's config"
+
+    severity: Severity = "error"
+    where: str | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
+    error_if: str = "!= 0"
+    warn_if: str = "!= 0"
+    store_failures: bool | None = None
+    enabled: bool = True
+    tags: StrList = Field(default_factory=list)
+    meta: PlainDict = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataTestProperties:
+    """One data test as declared.
+
+    Attributes:
+        test: Name of the test, such as `not_null`; the macro is `test_not_null`.
+        arguments: As written; text such as "ref('items')" is not yet evaluated.
+        name: The author's own name for it, if any.
+        where: SQL condition on the tested rows.
+        limit: How many failing rows are looked for at most.
+        column: The column it is declared on, None if on the model.
+        line: Where it is declared, as `models/x.yml:12`.
+    """
+
+    test: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    severity: Severity = "error"
+    where: str | None = None
+    limit: int | None = None
+    error_if: str = "!= 0"
+    warn_if: str = "!= 0"
+    store_failures: bool | None = None
+    enabled: bool = True
+    tags: tuple[str, ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
+    description: str = ""
+    column: str | None = None
+    line: str = ""
+
+
+_TEST_CONFIG_KEYS = frozenset(DataTestConfig.model_fields)
+_TEST_EXAMPLE = "write - not_null, or - accepted_values: {values: [a, b]}"
+
+
+def _parse_data_tests(value: Any, info: ValidationInfo) -> Any:
+    """Entries of `data_tests:` as DataTestProperties; what is wrong with one goes to the context's mistakes."""
+    mistakes = info.context
+    if not isinstance(value, YamlList) or mistakes is None:
+        return value
+    entries = zip(value, value.items_at, strict=True)
+    tests = [_parse_data_test(entry, place, mistakes) for entry, place in entries]
+    return [test for test in tests if test is not None]
+
+
+def _parse_data_test(entry: Any, place: Place, mistakes: Mistakes) -> DataTestProperties | None:
+    if isinstance(entry, str):
+        return DataTestProperties(test=entry, line=place.line_only)
+    if not isinstance(entry, YamlMapping) or not entry:
+        mistakes.add(
+            "a data test must be a name or a mapping {name: arguments}",
+            place,
+            found=describe(entry),
+            fix=_TEST_EXAMPLE,
+        )
+        return None
+    test, *others = entry
+    if others:
+        mistakes.add(
+            f"data test '{test}' has keys beside it",
+            entry.keys_at[others[0]],
+            found=f"keys {', '.join(entry)} at one level",
+            fix=f"indent {', '.join(others)} under '{test}:'",
+        )
+        return None
+    body = entry[test]
+    if body is None:
+        return DataTestProperties(test=test, line=place.line_only)
+    if not isinstance(body, YamlMapping):
+        mistakes.add(
+            f"the arguments of data test '{test}' must be a mapping (key: value lines)",
+            entry.values_at[test],
+            found=describe(body),
+            fix=_TEST_EXAMPLE,
+        )
+        return None
+    return _data_test_of(test, body, place, mistakes)
+
+
+def _data_test_of(
+    test: str, body: YamlMapping, place: Place, mistakes: Mistakes
+) -> DataTestProperties:
+    config = DataTestConfig()
+    if body.get("config") is not None:
+        at = body.values_at["config"]
+        config = validate(DataTestConfig, body["config"], mistakes, place=at) or config
+    given = {key: getattr(config, key) for key in config.model_fields_set}
+    return DataTestProperties(
+        test=test,
+        arguments=_arguments(test, body, mistakes),
+        name=_text(body, "name", mistakes),
+        description=_text(body, "description", mistakes) or "",
+        line=place.line_only,
+        **given | {"tags": tuple(config.tags)},
+    )
+
+
+def _text(body: YamlMapping, key: str, mistakes: Mistakes) -> str | None:
+    value = body.get(key)
+    if value is None or isinstance(value, str):
+        return value
+    mistakes.add(
+        f"'{key}' must be text", body.values_at[key], found=describe(value), fix="quote it"
+    )
+    return None
+
+
+def _arguments(test: str, body: YamlMapping, mistakes: Mistakes) -> dict[str, Any]:
+    """Arguments written beside `name` and `config`, and those under `arguments:`."""
+    nested = body.get("arguments")
+    if nested is not None and not isinstance(nested, YamlMapping):
+        mistakes.add(
+            f"'arguments' of data test '{test}' must be a mapping (key: value lines)",
+            body.values_at["arguments"],
+            found=describe(nested),
+            fix="write arguments: {values: [a, b]}",
+        )
+        nested = None
+    arguments = dict(nested or {})
+    for key, value in body.items():
+        if key in ("name", "config", "description", "arguments"):
+            continue
+        if key in _TEST_CONFIG_KEYS:
+            mistakes.add(
+                f"'{key}' belongs under config: in data test '{test}'",
+                body.keys_at[key],
+                found=f"'{key}' among the arguments",
+                fix=f"write config: {{{key}: ...}}; an argument of this name goes under arguments:",
+            )
+        elif key in arguments:
+            mistakes.add(
+                f"argument '{key}' of data test '{test}' is given twice",
+                body.keys_at[key],
+                found="also under arguments:",
+                fix="keep one of the two",
+            )
+        arguments[key] = value
+    return {key: plain(value) for key, value in arguments.items()}
+
+
+DataTests = Annotated[
+    list[DataTestProperties],
+    BeforeValidator(_parse_data_tests),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "object", "minProperties": 1, "maxProperties": 1},
+                ]
+            },
+        }
+    ),
+]
+
+
+class _Tested(Settings):
+    """Something with data tests, under dbt's new or old key."""
+
+    data_tests: DataTests = Field(default_factory=list)
+    tests: DataTests = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_key(self, info: ValidationInfo) -> Self:
+        if "data_tests" in self.model_fields_set and "tests" in self.model_fields_set:
+            raise ValueError(
+                "has both 'tests' and 'data_tests'; move all of them under data_tests:"
+            )
+        return self
+
+    @property
+    def own_data_tests(self) -> list[DataTestProperties]:
+        return [*self.data_tests, *self.tests]
+
+
+# -- models, sources, macros -----------------------------------------------------------------------------------------
+
+
+class ColumnProperties(_Tested):
+    """A column: `data_type` is a DuckDB type; what a contract enforces."""
+
+    title: ClassVar[str] = "a column"
+
+    name: str
+    description: str = ""
+    data_type: str | None = None
+    tags: StrList = Field(default_factory=list)
+    meta: PlainDict = Field(default_factory=dict)
+
+
+class _Table(_Tested):
+    """What models and source tables share."""
+
+    name: str
+    description: str = ""
+    columns: list[ColumnProperties] = Field(default_factory=list)
+
+    def all_data_tests(self) -> Iterator[DataTestProperties]:
+        """Data tests of the table, then those of its columns with `column` filled in."""
+        yield from self.own_data_tests
+        for column in self.columns:
+            yield from (replace(test, column=column.name) for test in column.own_data_tests)
+
+    def column(self, name: str) -> ColumnProperties | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+
+class ModelProperties(_Table):
+    """A model as described in YAML; `grain` and `contract` may also stand under `config:`."""
+
+    title: ClassVar[str] = "a model"
+
+    grain: StrList = Field(default_factory=list)
+    contract: Contract | None = None
+    config: ModelConfig = ModelConfig()
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        for key in ("grain", "contract"):
+            if key in self.model_fields_set and key in self.config.model_fields_set:
+                raise ValueError(f"gives '{key}' twice; remove the one under config:")
+        return self
+
+    @property
+    def config_layer(self) -> ModelConfig:
+        """What this YAML says of the config, for `merge_model_config`."""
+        given = {name: getattr(self.config, name) for name in self.config.model_fields_set}
+        for key in {"grain", "contract"} & self.model_fields_set:
+            given[key] = getattr(self, key)
+        layer = ModelConfig(**given)
+        layer._place = self.place
+        return layer
+
+
+class SourceTable(_Table):
+    """Files read as a table. `path` is a file or glob relative to the project, and may hold Jinja."""
+
+    title: ClassVar[str] = "a source table"
+
+    path: str
+    format: Literal["auto", "parquet", "csv", "json"] = "auto"
+    tags: StrList = Field(default_factory=list)
+    meta: PlainDict = Field(default_factory=dict)
+
+
+class SourceProperties(Settings):
+    """A named group of source tables."""
+
+    title: ClassVar[str] = "a source"
+    hints: ClassVar[dict[str, str]] = {
+        key: "remove it: source tables here are files, give each table a path"
+        for key in ("schema", "database")
+    }
+
+    name: str
+    description: str = ""
+    tables: list[SourceTable] = Field(default_factory=list)
+
+    def table(self, name: str) -> SourceTable | None:
+        return next((table for table in self.tables if table.name == name), None)
+
+
+class MacroArgument(Settings):
+    """An argument of a macro, for the docs."""
+
+    title: ClassVar[str] = "a macro's argument"
+
+    name: str
+    type: str | None = None
+    description: str = ""
+
+
+class MacroProperties(Settings):
+    """A macro, for the docs."""
+
+    title: ClassVar[str] = "a macro"
+
+    name: str
+    description: str = ""
+    arguments: list[MacroArgument] = Field(default_factory=list)
+
+
+class PropertiesFile(Settings):
+    """One properties file."""
+
+    title: ClassVar[str] = "a properties file"
+    hints: ClassVar[dict[str, str]] = {
+        "vars": "move it to project.yml",
+        "seeds": "remove it: declare a source table whose path is the seed file",
+    }
+
+    version: ScalarText = ""
+    models: list[ModelProperties] = Field(default_factory=list)
+    sources: list[SourceProperties] = Field(default_factory=list)
+    macros: list[MacroProperties] = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Properties:
+    """All properties files of a project together, by name."""
+
+    models: dict[str, ModelProperties] = field(default_factory=dict)
+    sources: dict[str, SourceProperties] = field(default_factory=dict)
+    macros: dict[str, MacroProperties] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a properties file, for editors."""
+    return PropertiesFile.model_json_schema()

@@ -1,0 +1,166 @@
+"""Rendered models -> compiled models: UDF calls lifted out, every column bound, a digest of what was meant.
+
+The engine's own binder checks each model against empty relations with its parents' columns, so an unknown column or a type
+clash is found before anything runs, in milliseconds, and the compiler never guesses what DuckDB would say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from llm_i2i.errors import EngineError, LlmI2iError, ProjectError, closest, raise_all
+from llm_i2i.fingerprint import fingerprint
+from llm_i2i.graph.manifest import Manifest
+from llm_i2i.graph.node import Node
+from llm_i2i.sql.steps import CallStep, Columns
+from llm_i2i.sql.tokens import called_functions, canonical_digest
+from llm_i2i.udf.signature import Signature
+
+COMPILER_VERSION = 1  # part of the compile cache's key; raise it when compilation changes its output
+
+
+class Binder(Protocol):
+    """What compilation needs of an engine."""
+
+    def columns(self, sql: str) -> Columns: ...
+
+    def declare(self, name: str, columns: Columns) -> None: ...
+
+    def declare_macro(self, signature: Signature) -> None: ...
+
+
+class BinderFactory(Protocol):
+    """Makes the binder when the first model is not in the cache: a no-op build never needs one."""
+
+    def __call__(self) -> Binder: ...
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """A model ready to run.
+
+    Attributes:
+        sql: The query, with lifted calls replaced by relations.
+        steps: Calls to run first, in order.
+        columns: Names and types of the result.
+        digest: Of the rendered SQL's tokens; comments and layout do not count.
+        udfs: UDF name -> version, of all UDFs the model calls.
+    """
+
+    name: str
+    sql: str
+    steps: tuple[CallStep, ...]
+    columns: Columns
+    digest: str
+    udfs: dict[str, str]
+
+
+def compile_models(
+    manifest: Manifest,
+    names: list[str],
+    source_columns: Mapping[str, Columns],
+    signatures: Mapping[str, Signature],
+    make_binder: BinderFactory,
+    cache: dict[str, Any],
+) -> dict[str, CompiledModel]:
+    """Compile the named models; `names` holds their ancestors too, in build order.
+
+    Args:
+        cache: Finished compilations by key, as JSON-like values; new ones are added.
+
+    Raises:
+        ProjectError: All mistakes of all models together; a model below a broken one is not tried.
+    """
+    compiled: dict[str, CompiledModel] = {}
+    columns: dict[str, Columns] = dict(source_columns)
+    errors: list[LlmI2iError] = []
+    session: _Session | None = None
+    for name in names:
+        node = manifest.nodes[name]
+        if node.is_source or any(parent not in columns for parent in node.reads):
+            continue
+        inputs = {parent: columns[parent] for parent in node.reads}
+        try:
+            called = {n: signatures[n] for n in sorted(called_functions(node.sql, signatures.keys()))}
+            key = fingerprint(
+                [COMPILER_VERSION, node.sql, inputs, [[s.version, repr(s)] for s in called.values()]]
+            )
+            if key not in cache:
+                session = session or _Session(make_binder(), signatures)
+                cache[key] = asdict(session.compile(node, inputs, called))
+            compiled[name] = _from_cache(cache[key])
+            columns[name] = compiled[name].columns
+        except LlmI2iError as error:
+            errors.append(_placed(error, node))
+    raise_all(errors)
+    return compiled
+
+
+class _Session:
+    """A binder that remembers what it was told."""
+
+    def __init__(self, binder: Binder, signatures: Mapping[str, Signature]) -> None:
+        self.binder = binder
+        for signature in signatures.values():
+            if signature.kind == "scalar":
+                binder.declare_macro(signature)
+
+    def compile(self, node: Node, inputs: Mapping[str, Columns], called: Mapping[str, Signature]) -> CompiledModel:
+        for parent, columns in inputs.items():
+            self.binder.declare(parent, columns)
+        hoistable = {name: s for name, s in called.items() if s.kind != "scalar"}
+        sql: str = node.sql
+        steps: tuple[CallStep, ...] = ()
+        if hoistable:
+            from llm_i2i.sql.hoist import hoist
+
+            hoisted = hoist(sql, hoistable, self.binder)
+            sql = hoisted.sql
+            steps = hoisted.steps
+        columns = self.binder.columns(sql)
+        _refuse_duplicate_columns(columns)
+        return CompiledModel(
+            node.name, sql, steps, columns, canonical_digest(node.sql), {n: s.version for n, s in called.items()}
+        )
+
+
+def _refuse_duplicate_columns(columns: Columns) -> None:
+    seen: set[str] = set()
+    for name, _ in columns:
+        if name.lower() in seen:
+            raise ProjectError(f"two columns are called {name!r}", fix="give one of them another name with `as`")
+        seen.add(name.lower())
+
+
+def _from_cache(raw: Mapping[str, Any]) -> CompiledModel:
+    columns = tuple((name, sql_type) for name, sql_type in raw["columns"])
+    steps = tuple(CallStep.from_json(step) for step in raw["steps"])
+    return CompiledModel(**{**raw, "steps": steps, "columns": columns})
+
+
+def _placed(error: LlmI2iError, node: Node) -> LlmI2iError:
+    """Say in which file and line of the project an engine's or the hoister's complaint belongs."""
+    if isinstance(error, EngineError):
+        line = error.line or _line_of_name(error.what, node.sql)
+        found = error.found
+        fix = "" if "Candidate" not in found else "use one of the candidates, or add the column upstream"
+        if missing := re.search(r"Table with name (\S+) does not exist", error.what):
+            near = closest(missing.group(1), node.reads)
+            fix = f"read other models through ref('{missing.group(1)}')" + (f"; did you mean {near}?" if near else "")
+        return ProjectError(f"{node.name}: {error.what}", where=node.place(line), found=found, fix=fix)
+    if not error.where:
+        error.where = node.place(_line_of_name(f"{error.what} {error.found}", node.sql))
+    return error
+
+
+def _line_of_name(message: str, sql: str) -> int:
+    """First line of the SQL that holds a name quoted in the message or its first word before '('."""
+    names = re.findall(r'"([^"]+)"', message) + re.findall(r"\b(\w+)\(", message)
+    for name in names:
+        for number, line in enumerate(sql.splitlines(), start=1):
+            if re.search(rf"\b{re.escape(name)}\b", line, re.IGNORECASE):
+                return number
+    return 0

@@ -1,0 +1,217 @@
+"""The files of a project -> Manifest: every model rendered, every reference resolved, every data test a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_i2i.config.loader import LoadedProject, find_files, shown_path
+from llm_i2i.config.properties import (
+    DataTestProperties,
+    ModelConfig,
+    ModelProperties,
+    SourceProperties,
+    merge_model_config,
+    parse_model_config,
+)
+from llm_i2i.config.yaml_text import Place
+from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
+from llm_i2i.graph.manifest import Manifest, build_manifest, unknown_reference
+from llm_i2i.graph.node import DataCheck, Node
+
+if TYPE_CHECKING:
+    from llm_i2i.render.environment import RenderedModel, Renderer
+
+
+def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
+    """Render and connect everything.
+
+    Raises:
+        ProjectError: All mistakes of all files together.
+    """
+    errors: list[LlmI2iError] = []
+    nodes = _sources(project, renderer, errors)
+    rendered = _render_models(project, renderer, errors)
+    for name, (path, model) in rendered.items():
+        try:
+            nodes[name] = _model_node(project, name, path, model)
+        except LlmI2iError as error:
+            errors.append(error)
+    _check_references(nodes, rendered, errors)
+    _check_properties(project, rendered, errors)
+    raise_all(errors)
+    disabled = {name for name, node in nodes.items() if node.config.get("enabled") is False}
+    kept = {name: node for name, node in nodes.items() if name not in disabled}
+    checks = _data_checks(project, renderer, kept, errors)
+    raise_all(errors)
+    return build_manifest(kept, tuple(checks))
+
+
+def _render_models(
+    project: LoadedProject, renderer: Renderer, errors: list[LlmI2iError]
+) -> dict[str, tuple[str, RenderedModel]]:
+    rendered: dict[str, tuple[str, RenderedModel]] = {}
+    for file in find_files(project.root, project.config.model_paths, (".sql",)):
+        path, name = shown_path(file, project.root), file.stem
+        if name in rendered:
+            errors.append(
+                ProjectError(f"model {name!r} exists twice", where=path, found=f"also {rendered[name][0]}", fix="rename one")
+            )
+            continue
+        try:
+            rendered[name] = (path, renderer.render_model(path, file.read_text(encoding="utf-8"), name=name))
+        except UnicodeDecodeError as error:
+            errors.append(ProjectError(f"{path} is not UTF-8 text", where=path, found=str(error), fix="save it as UTF-8"))
+        except LlmI2iError as error:
+            errors.append(error)
+    return rendered
+
+
+def _model_node(project: LoadedProject, name: str, path: str, model: RenderedModel) -> Node:
+    properties = project.properties.models.get(name)
+    config = _model_config(project, path, model, properties)
+    reads = [r.name for r in model.refs] + [source_node_name(s.source, s.table) for s in model.sources]
+    return Node(
+        name=name,
+        path=path,
+        materialized=config.materialized,
+        sql=model.sql.strip().rstrip(";"),
+        reads=tuple(dict.fromkeys(reads)),
+        tags=tuple(config.tags),
+        description=properties.description if properties else "",
+        columns=tuple(c.name for c in properties.columns) if properties else (),
+        config=config.model_dump(mode="json"),
+        inputs={"vars": dict(model.vars), "macros": list(model.macros), "prompts": list(model.prompts)},
+        line_of=_StrippedLines(model),
+    )
+
+
+class _StrippedLines:
+    """Maps lines of the stripped SQL to lines of the file."""
+
+    def __init__(self, model: RenderedModel) -> None:
+        text = model.sql
+        self._skipped = text[: len(text) - len(text.lstrip())].count("\n")
+        self._map = model.line_map
+
+    def source_line(self, line: int) -> int:
+        return self._map.source_line(line + self._skipped)
+
+
+def _model_config(
+    project: LoadedProject, path: str, model: RenderedModel, properties: ModelProperties | None
+) -> ModelConfig:
+    folder = Path(path).parts[:-1]
+    for model_path in project.config.model_paths:
+        prefix = Path(model_path).parts
+        if folder[: len(prefix)] == prefix:
+            folder = folder[len(prefix) :]
+            break
+    layers = project.config.folder_layers(folder)
+    if properties is not None:
+        layers.append(properties.config_layer)
+    if model.config:
+        layers.append(parse_model_config(model.config, Place(path, 1, 1)))
+    return merge_model_config(layers)
+
+
+def source_node_name(source: str, table: str) -> str:
+    """Node (and relation) name of a source table."""
+    return f"{source}__{table}"
+
+
+def _sources(project: LoadedProject, renderer: Renderer, errors: list[LlmI2iError]) -> dict[str, Node]:
+    nodes: dict[str, Node] = {}
+    for source in project.properties.sources.values():
+        for table in source.tables:
+            try:
+                node = _source_node(source, table.name, renderer)
+            except LlmI2iError as error:
+                errors.append(error)
+                continue
+            nodes[node.name] = node
+    return nodes
+
+
+def _source_node(source: SourceProperties, table_name: str, renderer: Renderer) -> Node:
+    table = source.table(table_name)
+    assert table is not None
+    location = table.location
+    columns = [renderer.render_expression(column.name, column.location) for column in table.columns]
+    return Node(
+        name=source_node_name(source.name, table_name),
+        path=location,
+        materialized="source",
+        file_path=renderer.render_expression(table.path, location),
+        file_format=table.format,
+        tags=tuple(table.tags),
+        description=table.description,
+        columns=tuple(columns),
+    )
+
+
+def _check_references(
+    nodes: dict[str, Node], rendered: dict[str, tuple[str, RenderedModel]], errors: list[LlmI2iError]
+) -> None:
+    for path, model in rendered.values():
+        for reference in model.refs:
+            if reference.name not in rendered:
+                errors.append(unknown_reference(reference.name, nodes, _at(path, reference.line, reference.column)))
+        for source in model.sources:
+            name = source_node_name(source.source, source.table)
+            if name not in nodes:
+                errors.append(unknown_reference(name, nodes, _at(path, source.line, source.column)))
+
+
+def _at(path: str, line: int, column: int) -> str:
+    return ":".join([path, *(str(n) for n in (line, column) if n)])
+
+
+def _check_properties(project: LoadedProject, rendered: Iterable[str], errors: list[LlmI2iError]) -> None:
+    names = list(rendered)
+    for name, properties in project.properties.models.items():
+        if name not in names:
+            near = closest(name, names)
+            errors.append(
+                ProjectError(
+                    f"properties describe a model {name!r} that does not exist",
+                    where=properties.location,
+                    found=f"{len(names)} models" + (f", closest {near}" if near else ""),
+                    fix=f"did you mean {near}?" if near else "remove the entry or add the model's .sql file",
+                )
+            )
+
+
+def _data_checks(
+    project: LoadedProject, renderer: Renderer, nodes: dict[str, Node], errors: list[LlmI2iError]
+) -> list[DataCheck]:
+    checks: list[DataCheck] = []
+    for name, node in nodes.items():
+        properties = project.properties.models.get(name)
+        if properties is None:
+            continue
+        tests = list(properties.all_data_tests())
+        grain = node.config.get("grain") or []
+        if grain:
+            tests.insert(0, DataTestProperties(test="grain", arguments={"columns": grain}, line=properties.location))
+        for test in tests:
+            if not test.enabled:
+                continue
+            try:
+                checks.append(_data_check(renderer, name, test))
+            except LlmI2iError as error:
+                if not error.where:
+                    error.where = test.line
+                errors.append(error)
+    return checks
+
+
+def _data_check(renderer: Renderer, model: str, test: DataTestProperties) -> DataCheck:
+    rendered = renderer.render_data_test(test.test, model, test.column, test.arguments, where=test.line)
+    reads = [r.name for r in rendered.refs] + [source_node_name(s.source, s.table) for s in rendered.sources]
+    name = test.name or "_".join([test.test, model, *([test.column] if test.column else [])])
+    sql = rendered.sql.strip().rstrip(";")
+    if test.limit:
+        sql = f"select * from ({sql}\n) limit {test.limit}"
+    return DataCheck(name, model, test.column, sql, tuple(dict.fromkeys([model, *reads])), test.line, test.severity)

@@ -1,0 +1,62 @@
+"""The graph of a project: nodes, data tests, order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
+from llm_i2i.graph.dag import Dag
+from llm_i2i.graph.node import DataCheck, Node
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything a project declares, checked and ordered."""
+
+    nodes: Mapping[str, Node]
+    checks: tuple[DataCheck, ...]
+    dag: Dag
+
+    def checks_of(self, name: str) -> list[DataCheck]:
+        return [check for check in self.checks if check.model == name]
+
+    def models(self) -> list[Node]:
+        """Models in build order."""
+        return [self.nodes[n] for n in self.dag.order if not self.nodes[n].is_source]
+
+
+def build_manifest(nodes: Mapping[str, Node], checks: tuple[DataCheck, ...]) -> Manifest:
+    """Order the nodes.
+
+    Raises:
+        ProjectError: A cycle, or a data test that reads an unknown node.
+    """
+    errors: list[LlmI2iError] = []
+    for check in checks:
+        for name in check.depends_on:
+            if name not in nodes:
+                errors.append(unknown_reference(name, nodes, check.where))
+    raise_all(errors)
+    return Manifest(nodes, checks, Dag({name: node.reads for name, node in nodes.items()}))
+
+
+def unknown_reference(name: str, nodes: Mapping[str, Node], where: str) -> ProjectError:
+    """The error for a ref() or source() to nothing."""
+    source, _, table = name.partition("__")
+    models = [n for n, node in nodes.items() if not node.is_source]
+    if table and name not in models and any(n.startswith(f"{source}__") for n in nodes):
+        known = [n.replace("__", ".", 1) for n, node in nodes.items() if node.is_source]
+        return ProjectError(
+            f"source('{source}', '{table}') is not declared",
+            where=where,
+            found=f"sources {', '.join(known)}",
+            fix="declare the table under `sources:` in a YAML file of models/",
+        )
+    near = closest(name, models)
+    return ProjectError(
+        f"ref('{name}') does not name any model",
+        where=where,
+        found=f"{len(models)} models" + (f", closest {near}" if near else ""),
+        fix=f"write ref({near.split(', ')[0]})" if near else f"create models/.../{name}.sql or correct the name",
+    )

@@ -1,0 +1,55 @@
+"""A language model for tests: answers follow from a hash of the prompt, without torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from llm_i2i.lm.backend import Logits, probabilities
+from llm_i2i.lm.checkpoint import load_metadata, load_vocabulary
+from llm_i2i.lm.inference.ranking import label_ids
+from llm_i2i.lm.items import FIRST_ITEM
+
+
+class FakeBackend:
+    """Random but repeatable: the same prompt and vocabulary always give the same answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.metadata = load_metadata(folder)
+        self.vocabulary = load_vocabulary(folder, self.metadata)
+
+    def top_items(
+        self, prompts: Sequence[str], n: int, *, exclude_prompt_items: bool = True
+    ) -> list[list[tuple[str, float]]]:
+        """See `TextBackend.top_items`."""
+        return [self._top_items(prompt, n, exclude_prompt_items) for prompt in prompts]
+
+    def label_logits(self, prompts: Sequence[str], labels: Sequence[str]) -> Logits:
+        """See `TextBackend.label_logits`."""
+        ids = label_ids(self.vocabulary, labels)
+        result = np.zeros((len(prompts), len(labels)), dtype=np.float32)
+        for row, prompt in enumerate(prompts):
+            result[row] = 3.0 * _normals(prompt, len(self.vocabulary.words))[ids]
+        return result
+
+    def label_probabilities(self, prompts: Sequence[str], labels: Sequence[str]) -> Logits:
+        """See `TextBackend.label_probabilities`."""
+        return probabilities(self.label_logits(prompts, labels))
+
+    def _top_items(self, prompt: str, n: int, exclude: bool) -> list[tuple[str, float]]:
+        items = self.vocabulary.item_tokens
+        logits = 2.0 * _normals(prompt, len(items))
+        logits -= np.logaddexp.reduce(logits)
+        if exclude:
+            seen = [self.vocabulary.ids.get(word, 0) - FIRST_ITEM for word in prompt.split()]
+            logits[[item for item in seen if 0 <= item < len(items)]] = -np.inf
+        best = np.argsort(-logits, kind="stable")[:n]
+        return [(items[i], float(logits[i])) for i in best if logits[i] > -np.inf]
+
+
+def _normals(prompt: str, count: int) -> np.ndarray:
+    seed = int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "little")
+    return np.random.default_rng(seed).normal(size=count)

@@ -1,0 +1,54 @@
+"""What every backend does around its model: look up labels, order prompts by length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from llm_i2i.errors import LlmI2iError, closest
+from llm_i2i.lm.items import PAD, Vocabulary
+
+Ints = npt.NDArray[np.int64]
+
+
+def label_ids(vocabulary: Vocabulary, labels: Sequence[str]) -> list[int]:
+    """Token id of each label.
+
+    Raises:
+        LlmI2iError: The model has no token for a label.
+    """
+    for label in labels:
+        if label not in vocabulary.ids:
+            words = vocabulary.words[vocabulary.item_ids.stop :]
+            near = closest(label, words)
+            raise LlmI2iError(
+                f"the language model has no word {label!r}",
+                where="labels",
+                found=f"{len(words)} words beside the items" + (f", closest {near}" if near else ""),
+                fix="ask for labels that were completions of its training examples",
+            )
+    return [vocabulary.ids[label] for label in labels]
+
+
+def padded_batches(rows: Sequence[Sequence[int]], max_tokens: int, max_rows: int) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Rows in batches of similar length: (index of each row, right-padded token ids, length of each row)."""
+    lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        stop = start + max_rows
+        # Sorted ascending, so the last row of a batch is its longest.
+        while stop > start + 1 and (min(stop, len(order)) - start) * lengths[order[min(stop, len(order)) - 1]] > max_tokens:
+            stop = start + (stop - start) // 2
+        index = order[start : min(stop, len(order))]
+        yield index, _pad([rows[i] for i in index], lengths[index]), lengths[index]
+        start = min(stop, len(order))
+
+
+def _pad(rows: Sequence[Sequence[int]], lengths: Ints) -> Ints:
+    tokens = np.full((len(rows), lengths.max()), PAD, dtype=np.int64)
+    inside = np.arange(tokens.shape[1]) < lengths[:, None]
+    tokens[inside] = np.fromiter((token for row in rows for token in row), np.int64, int(lengths.sum()))
+    return tokens

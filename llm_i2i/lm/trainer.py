@@ -1,0 +1,62 @@
+"""The port to training: examples in, a checkpoint folder and a training log out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_i2i.lm.backend import missing_extra
+from llm_i2i.lm.settings import LanguageModelSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Progress = Callable[[float, float, str], None]
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """Training at one step: mean loss in nats since the row before, seconds since the start."""
+
+    step: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    seconds: float
+
+
+def train_checkpoint(
+    examples: pa.Table,
+    folder: Path,
+    settings: LanguageModelSettings,
+    *,
+    items: pa.Table | None = None,
+    initial: Path | None = None,
+    random_seed: int = 42,
+    progress: Progress = lambda done, total, message: None,
+) -> list[LogRow]:
+    """Fine-tune a language model on weighted examples and write its checkpoint into `folder` (LLM-I2I, eq. 1-3).
+
+    Args:
+        examples: Sequence rows (prompt, completions, weights) or example rows (prompt, completion, weight), see
+            `lm.training.examples`.
+        items: Column `item_token`, and optionally `features`, a list of structs (name, weight). Without it the items are
+            those of `initial`, or the distinct completions of sequence rows.
+        initial: Checkpoint folder to start from; words it does not know get new rows.
+        progress: Called with (steps done, steps in all, message).
+
+    Raises:
+        LlmI2iError: The examples, the items or `initial` do not fit, or torch is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if settings.architecture == "fake":
+        from llm_i2i.lm.training.fake import train_fake
+
+        return train_fake(examples, folder, settings, items, initial, random_seed)
+    try:
+        from llm_i2i.lm.training.sft import train
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from error
+    return train(examples, folder, settings, items, initial, random_seed, progress)

@@ -1,0 +1,107 @@
+"""The Llama that is trained: built from settings, dropped out by hooks, saved as a plain checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from llm_i2i.errors import LlmI2iError
+from llm_i2i.lm.checkpoint import WEIGHTS
+from llm_i2i.lm.items import BOS, EOS, PAD, SPECIAL_WORDS, Vocabulary
+from llm_i2i.lm.settings import LanguageModelSettings
+
+EMBEDDING = "model.embed_tokens.weight"
+
+
+def build_model(settings: LanguageModelSettings, vocabulary_size: int) -> LlamaForCausalLM:
+    """A Llama with tied embeddings and random weights, drawn from torch's global generator."""
+    config = LlamaConfig(
+        vocab_size=vocabulary_size,
+        hidden_size=settings.hidden_size,
+        intermediate_size=settings.intermediate_size or 2 * settings.hidden_size,
+        num_hidden_layers=settings.num_layers,
+        num_attention_heads=settings.num_heads,
+        num_key_value_heads=settings.num_heads,
+        max_position_embeddings=settings.max_length,
+        tie_word_embeddings=True,
+        pad_token_id=PAD,
+        bos_token_id=BOS,
+        eos_token_id=EOS,
+    )
+    return LlamaForCausalLM(config).float()
+
+
+def add_dropout(model: LlamaForCausalLM, probability: float) -> None:
+    """Drop out each attention and MLP output while `model.training`; the saved weights know nothing of it."""
+
+    def drop(module: nn.Module, _inputs: Any, output: Any) -> Any:
+        if isinstance(output, tuple):
+            return (nn.functional.dropout(output[0], probability, module.training), *output[1:])
+        return nn.functional.dropout(output, probability, module.training)
+
+    for layer in model.model.layers:
+        layer.self_attn.register_forward_hook(drop)
+        layer.mlp.register_forward_hook(drop)
+
+
+def start_from(model: LlamaForCausalLM, folder: Path, known: Vocabulary, vocabulary: Vocabulary) -> Tensor:
+    """Copy the weights of a checkpoint, and give the start of the new embedding table: known words keep their rows.
+
+    Raises:
+        LlmI2iError: The checkpoint is of another shape.
+    """
+    weights = load_file(folder / WEIGHTS)
+    old_rows = weights.pop(EMBEDDING)
+    own = model.state_dict()
+    wrong = [name for name, tensor in weights.items() if name not in own or own[name].shape != tensor.shape]
+    if wrong or old_rows.shape[1] != model.config.hidden_size:
+        raise LlmI2iError(
+            "the initial checkpoint has another shape",
+            where=str(folder),
+            found=wrong[0] if wrong else f"hidden_size {old_rows.shape[1]}",
+            fix="give both language models the same hidden_size, intermediate_size, num_layers and num_heads",
+        )
+    model.load_state_dict(weights, strict=False)
+    rows = model.model.embed_tokens.weight.detach().clone()
+    shared = [(new, known.ids[word]) for new, word in enumerate(vocabulary.words) if word in known.ids]
+    new_ids, old_ids = (torch.tensor(ids) for ids in zip(*shared, strict=True))
+    rows[new_ids] = old_rows[old_ids]
+    return rows
+
+
+def save_model(model: LlamaForCausalLM, embeddings: Tensor, vocabulary: Vocabulary, folder: Path) -> None:
+    """Write config, weights with these embeddings, and tokenizer files; equal weights give equal bytes."""
+    with torch.no_grad():
+        model.model.embed_tokens.weight.copy_(embeddings)
+        model.model.embed_tokens.weight[PAD] = 0.0
+    # Not `save_pretrained`: it draws a progress bar on stderr. The output layer is tied, so it has no tensor of its own.
+    weights = {name: tensor for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / WEIGHTS).chmod(0o644)
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(folder)
+    build_tokenizer(vocabulary, model.config.max_position_embeddings).save_pretrained(folder)
+
+
+def build_tokenizer(vocabulary: Vocabulary, max_length: int) -> PreTrainedTokenizerFast:
+    """The tokenizer that other programs (vLLM) read prompts with: it agrees with `Vocabulary.encode`."""
+    tokenizer = Tokenizer(models.WordLevel(dict(vocabulary.ids), unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", BOS)])
+    pad, bos, eos, unknown = SPECIAL_WORDS
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=pad,
+        bos_token=bos,
+        eos_token=eos,
+        unk_token=unknown,
+        model_max_length=max_length,
+        padding_side="right",
+        truncation_side="left",
+    )

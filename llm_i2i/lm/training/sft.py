@@ -1,0 +1,188 @@
+"""Supervised fine-tuning of a small Llama on weighted examples (LLM-I2I, eq. 1-3)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import LlamaForCausalLM
+
+from llm_i2i.lm.checkpoint import Metadata, check_complete, load_vocabulary, save_metadata
+from llm_i2i.lm.items import FIRST_ITEM, Vocabulary
+from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.trainer import LogRow, Progress
+from llm_i2i.lm.training.examples import (
+    Batch,
+    Examples,
+    RawExamples,
+    batches_of,
+    encode_examples,
+    read_examples,
+    vocabulary_for,
+)
+from llm_i2i.lm.training.features import SummedEmbedding, item_features
+from llm_i2i.lm.training.initialisation import svd_embeddings
+from llm_i2i.lm.training.loss import sampled_softmax_nll, softmax_nll, weighted_mean_loss
+from llm_i2i.lm.training.model import add_dropout, build_model, save_model, start_from
+
+LOG_ROWS_PER_EPOCH = 10
+
+
+def train(
+    examples: pa.Table,
+    folder: Path,
+    settings: LanguageModelSettings,
+    items: pa.Table | None,
+    initial: Path | None,
+    random_seed: int,
+    progress: Progress,
+) -> list[LogRow]:
+    """Train and save; see `lm.trainer.train_checkpoint`. Equal inputs, seed and threads give equal bytes."""
+    raw = read_examples(examples)
+    known = None if initial is None else load_vocabulary(initial, check_complete(initial))
+    vocabulary = vocabulary_for(raw, items, known)
+    encoded = encode_examples(raw, vocabulary, settings.max_length)
+    with private_torch_state(random_seed, settings.threads):
+        model = build_model(settings, len(vocabulary.words))
+        if initial is not None and known is not None:
+            base = start_from(model, initial, known, vocabulary)
+        else:
+            base = _initial_embeddings(model, encoded, vocabulary, settings, random_seed)
+        embedding = SummedEmbedding(base, item_features(items, vocabulary, settings))
+        trainer = Trainer(model, embedding, settings, answers_of(raw, vocabulary), vocabulary.n_items)
+        log = trainer.run(encoded, np.random.default_rng(random_seed), progress)
+        save_model(model, embedding.folded(), vocabulary, folder)
+    save_metadata(folder, Metadata(settings, raw.kind, vocabulary.n_items, raw.labels, random_seed))
+    return log
+
+
+@contextmanager
+def private_torch_state(seed: int, threads: int) -> Iterator[None]:
+    """Seed torch and set its threads inside the block; outside, nothing has changed."""
+    threads_before = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            if threads:
+                torch.set_num_threads(threads)
+            yield
+        finally:
+            torch.set_num_threads(threads_before)
+
+
+def answers_of(raw: RawExamples, vocabulary: Vocabulary) -> Tensor | None:
+    """Token ids the softmax runs over, where they are not the items: the labels, or all words; None for the items."""
+    if raw.labels:
+        return torch.tensor([vocabulary.ids[label] for label in raw.labels])
+    items = vocabulary.item_ids
+    if raw.kind == "sequence" or all(vocabulary.ids[word] in items for word in set(raw.answers)):
+        return None
+    return torch.arange(len(vocabulary.words))
+
+
+@dataclass
+class Trainer:
+    """One training run: the recipe of findings.md section 1.
+
+    Attributes:
+        answers: Token ids that compete in the softmax; None for the items, sampled where they are many.
+    """
+
+    model: LlamaForCausalLM
+    embedding: SummedEmbedding
+    settings: LanguageModelSettings
+    answers: Tensor | None
+    n_items: int
+    log: list[LogRow] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.answers is None and self.n_items <= max(self.settings.full_softmax_items, self.settings.sampled_negatives):
+            self.answers = torch.arange(FIRST_ITEM, FIRST_ITEM + self.n_items)
+        add_dropout(self.model, self.settings.dropout)
+
+    def run(self, examples: Examples, random: np.random.Generator, progress: Progress) -> list[LogRow]:
+        """All epochs; a log row ten times an epoch, with the mean loss since the row before."""
+        settings = self.settings
+        steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
+        total = steps_per_epoch * settings.epochs
+        every = max(1, steps_per_epoch // LOG_ROWS_PER_EPOCH)
+        parameters = [*self.model.model.layers.parameters(), *self.model.model.norm.parameters(), self.embedding.table]
+        optimizer = torch.optim.AdamW(
+            parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        schedule = learning_rate_schedule(settings, total)
+        self.model.train()
+        started, losses, step = time.monotonic(), [], 0
+        for _ in range(settings.epochs):
+            for batch in batches_of(examples, settings.batch_size, random):
+                rate = optimizer.param_groups[0]["lr"] = schedule(step)
+                loss = self.loss(batch)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+                optimizer.step()
+                losses.append(loss.item())
+                step += 1
+                if step % every == 0 or step == total:
+                    mean = float(np.mean(losses))
+                    losses.clear()
+                    self.log.append(LogRow(step, step / steps_per_epoch, mean, rate, time.monotonic() - started))
+                    progress(step, total, f"loss {mean:.2f}")
+        self.model.eval()
+        return self.log
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Loss of a batch: embeds each distinct token once, reads hidden states only where a target follows."""
+        inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
+        drawn = self.answers
+        if drawn is None:
+            drawn = torch.randint(FIRST_ITEM, FIRST_ITEM + self.n_items, (self.settings.sampled_negatives,))
+        distinct, where = torch.cat([inputs.flatten(), targets, drawn]).unique(return_inverse=True)
+        input_rows, target_rows, drawn_rows = where.split([inputs.numel(), len(targets), len(drawn)])
+        rows = self.embedding(distinct)  # (distinct tokens, d)
+        embedded = functional.dropout(rows[input_rows].view(*inputs.shape, -1), self.settings.dropout, self.model.training)
+        # Right padding comes after every real token, so the causal mask alone keeps it out of sight.
+        states = self.model.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+        hidden = states.flatten(0, 1)[torch.from_numpy(batch.places)]  # (targets, d)
+        if self.answers is None:
+            is_hit = targets[:, None] == drawn[None, :]
+            nll = sampled_softmax_nll(hidden, rows[target_rows], rows[drawn_rows], is_hit, self.n_items)
+        else:
+            nll = softmax_nll(hidden, rows[drawn_rows], torch.searchsorted(drawn, targets))
+        return weighted_mean_loss(nll, torch.from_numpy(batch.weights), batch.n_targets)
+
+
+def learning_rate_schedule(settings: LanguageModelSettings, total: int) -> Callable[[int], float]:
+    """Learning rate of each step: linear warm-up, then a cosine down to 0 after the last step."""
+    warmup = max(1, round(settings.warmup * total))
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return settings.learning_rate * (step + 1) / warmup
+        progress = (step - warmup) / max(1, total - warmup)
+        return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+    return rate
+
+
+def _initial_embeddings(
+    model: LlamaForCausalLM, examples: Examples, vocabulary: Vocabulary, settings: LanguageModelSettings, seed: int
+) -> Tensor:
+    """Random rows for words; for items the PPMI-SVD of the sequences (prompt items included), if so set."""
+    base = model.model.embed_tokens.weight.detach().clone()
+    if settings.init == "svd" and vocabulary.n_items > 1:
+        rows = np.repeat(np.arange(len(examples)), examples.lengths)
+        columns = examples.tokens - FIRST_ITEM
+        is_item = (columns >= 0) & (columns < vocabulary.n_items)
+        start = svd_embeddings(rows[is_item], columns[is_item], vocabulary.n_items, settings.hidden_size, seed)
+        base[FIRST_ITEM : FIRST_ITEM + vocabulary.n_items] = torch.from_numpy(start)
+    return base

@@ -1,0 +1,143 @@
+"""Manifest + what the store holds -> Plan. No side effects; the store is asked through a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from llm_i2i.errors import LlmI2iError, ProjectError, raise_all
+from llm_i2i.fingerprint import fingerprint
+from llm_i2i.graph.compile import CompiledModel
+from llm_i2i.graph.manifest import Manifest
+from llm_i2i.graph.node import Node
+from llm_i2i.plan.step import Action, Plan, PlanStep
+
+RESULT_FORMAT = 1  # of the stored folders; part of every fingerprint
+
+
+class StoredResult(Protocol):
+    """What planning reads of a stored result."""
+
+    @property
+    def parts(self) -> dict[str, Any]: ...
+
+
+# (node, fingerprint) -> the stored result, None if it is not there or not whole.
+LookUp = Callable[[str, str], StoredResult | None]
+
+
+def build_plan(
+    manifest: Manifest,
+    selected: list[str],
+    compiled: Mapping[str, CompiledModel],
+    source_fingerprints: Mapping[str, str],
+    refreshes: Mapping[str, int],
+    look_up: LookUp,
+    published: Mapping[str, str],
+) -> Plan:
+    """Decide for each selected node, parents first, whether it is reused or built.
+
+    Args:
+        compiled: The selected models and all their ancestors.
+        source_fingerprints: Source node -> digest of its files' content.
+        refreshes: Node -> how often it was fully refreshed; each refresh is a new result.
+        published: Node -> fingerprint in the environment, to say what changed.
+
+    Raises:
+        ProjectError: A selected model reads one that is neither selected nor built.
+    """
+    fingerprints: dict[str, str] = dict(source_fingerprints)
+    parts: dict[str, dict[str, Any]] = {}
+    for name in manifest.dag.order:
+        if name in compiled:
+            node = manifest.nodes[name]
+            parts[name] = _parts(node, compiled[name], fingerprints, refreshes.get(name, 0))
+            fingerprints[name] = fingerprint([RESULT_FORMAT, {k: v for k, v in parts[name].items() if k != "vars"}])
+    steps: list[PlanStep] = []
+    ephemeral: dict[str, PlanStep] = {}
+    errors: list[LlmI2iError] = []
+    chosen = set(selected)
+    for name in manifest.dag.order:
+        node = manifest.nodes[name]
+        if name not in compiled:
+            continue
+        inputs = {parent: fingerprints[parent] for parent in node.reads}
+        stored = look_up(name, fingerprints[name]) if node.materialized == "table" else None
+        action: Action = "view" if node.materialized != "table" else "reuse" if stored else "build"
+        reason = _reason(name, action, parts[name], fingerprints, published, look_up)
+        step = PlanStep(node, compiled[name], action, reason, fingerprints[name], inputs, parts[name])
+        if action == "view":
+            ephemeral[name] = step
+        if name in chosen:
+            steps.append(step)
+        elif action == "build" and any(child in chosen for child in _readers(name, manifest)):
+            errors.append(_not_built(name, chosen, manifest))
+    raise_all(errors)
+    return Plan(tuple(steps), fingerprints, ephemeral)
+
+
+def _parts(node: Node, model: CompiledModel, fingerprints: Mapping[str, str], refresh: int) -> dict[str, Any]:
+    return {
+        "sql": model.digest,
+        "udfs": model.udfs,
+        "inputs": {parent: fingerprints[parent] for parent in node.reads},
+        "refresh": refresh,
+        "vars": node.inputs.get("vars", {}),  # already in the SQL; kept to name the one that changed
+    }
+
+
+def _readers(name: str, manifest: Manifest) -> set[str]:
+    """Models that read a node directly or through views."""
+    found: set[str] = set()
+    frontier = [name]
+    while frontier:
+        for child in manifest.dag.children[frontier.pop()]:
+            if child not in found:
+                found.add(child)
+                if manifest.nodes[child].materialized != "table":
+                    frontier.append(child)
+    return found
+
+
+def _not_built(name: str, chosen: set[str], manifest: Manifest) -> ProjectError:
+    readers = sorted(r for r in _readers(name, manifest) if r in chosen)
+    return ProjectError(
+        f"model {name!r} is needed and not built in its present state",
+        where=manifest.nodes[name].path,
+        found=f"read by {', '.join(readers[:3])}",
+        fix=f"select it too: --select +{readers[0]}",
+    )
+
+
+def _reason(
+    name: str,
+    action: Action,
+    parts: Mapping[str, Any],
+    fingerprints: Mapping[str, str],
+    published: Mapping[str, str],
+    look_up: LookUp,
+) -> str:
+    if action == "view":
+        return "view"
+    if action == "reuse":
+        return f"fingerprint {fingerprints[name][:4]} unchanged" if published.get(name) == fingerprints[name] else "already in the store"
+    before = look_up(name, published[name]) if name in published else None
+    if before is None:
+        return "not built yet"
+    return explain_change(before.parts, parts) or "result missing or damaged"
+
+
+def explain_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What differs between the parts of two fingerprints, in words; empty if nothing does."""
+    changes: list[str] = []
+    if before.get("refresh") != after["refresh"]:
+        changes.append("full refresh")
+    if before.get("sql") != after["sql"]:
+        old, new = before.get("vars", {}), after["vars"]
+        changed = sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
+        changes.append(f"var {', '.join(changed)} changed" if changed else "SQL changed")
+    changes += [f"UDF {n} changed" for n, v in after["udfs"].items() if before.get("udfs", {}).get(n) != v]
+    moved = [n for n, v in after["inputs"].items() if before.get("inputs", {}).get(n) != v]
+    if moved:
+        changes.append(f"input {', '.join(moved[:3])}{' ...' if len(moved) > 3 else ''} changed")
+    return "; ".join(changes)

@@ -1,0 +1,1 @@
+"""Jinja templates -> SQL text, with what each one read and where each line came from."""

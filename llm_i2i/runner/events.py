@@ -1,0 +1,99 @@
+"""What a build tells the outside while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from llm_i2i.errors import LlmI2iError
+from llm_i2i.graph.node import DataCheck
+from llm_i2i.plan.step import Plan, PlanStep
+from llm_i2i.udf.batch import CallCounts
+
+Status = Literal["OK", "REUSED", "VIEW", "ERROR", "SKIP"]
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """What became of one step."""
+
+    step: PlanStep
+    status: Status
+    rows: int = 0
+    seconds: float = 0.0
+    calls: CallCounts | None = None
+    error: LlmI2iError | None = None
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What a data test found; `failures` counts failing rows, `reused` that the same rows passed before."""
+
+    check: DataCheck
+    failures: int
+    reused: bool = False
+    failures_sql: str = ""
+    error: LlmI2iError | None = None
+
+    @property
+    def status(self) -> Literal["PASS", "WARN", "FAIL", "ERROR"]:
+        if self.error is not None:
+            return "ERROR"
+        if not self.failures:
+            return "PASS"
+        return "WARN" if self.check.severity == "warn" else "FAIL"
+
+
+@dataclass
+class BuildResult:
+    """All outcomes of a build, in order."""
+
+    nodes: list[NodeOutcome] = field(default_factory=list)
+    checks: list[CheckOutcome] = field(default_factory=list)
+    published: bool = False
+    seconds: float = 0.0
+
+    @property
+    def success(self) -> bool:
+        failed_node = any(n.status in ("ERROR", "SKIP") for n in self.nodes)
+        return not failed_node and not any(c.status in ("FAIL", "ERROR") for c in self.checks)
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.success else 1
+
+
+class Reporter(Protocol):
+    """Receives events as they happen."""
+
+    def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None: ...
+
+    def node_started(self, index: int, total: int, step: PlanStep) -> None: ...
+
+    def progress(self, step: PlanStep, activity: str, done: float, total: float, message: str) -> None: ...
+
+    def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None: ...
+
+    def check_finished(self, outcome: CheckOutcome) -> None: ...
+
+    def note(self, message: str) -> None: ...
+
+    def finished(self, result: BuildResult, env: str) -> None: ...
+
+
+class Silent:
+    """A reporter for notebooks and tests that want only the result."""
+
+    def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None: ...
+
+    def node_started(self, index: int, total: int, step: PlanStep) -> None: ...
+
+    def progress(self, step: PlanStep, activity: str, done: float, total: float, message: str) -> None: ...
+
+    def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None: ...
+
+    def check_finished(self, outcome: CheckOutcome) -> None: ...
+
+    def note(self, message: str) -> None: ...
+
+    def finished(self, result: BuildResult, env: str) -> None: ...

@@ -1,0 +1,69 @@
+"""Read-only queries on a published environment."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from llm_i2i.errors import LlmI2iError, ProjectError, closest
+from llm_i2i.store.environment import Environment
+from llm_i2i.store.store import Store
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyConnection:
+    """A connection to an environment's catalogue that can read the store and nothing else, and write nothing.
+
+    Raises:
+        ProjectError: The environment was never published.
+    """
+    import duckdb
+
+    if not environment.catalogue.exists():
+        raise ProjectError(
+            f"environment {environment.name!r} has nothing to query yet",
+            where=str(environment.catalogue),
+            found="no such file",
+            fix="run `llmi2i build` first" + (f" with --env {environment.name}" if environment.name != "dev" else ""),
+        )
+    try:
+        connection = duckdb.connect(str(environment.catalogue), read_only=True)
+    except duckdb.IOException as error:
+        raise LlmI2iError(
+            f"the catalogue of environment {environment.name!r} cannot be opened",
+            where=str(environment.catalogue),
+            found=str(error).splitlines()[0],
+            fix="close the client that has it open for writing, or open it there with -readonly",
+        ) from error
+    connection.execute(f"set allowed_directories = ['{str(store.root.resolve()).replace(chr(39), chr(39) * 2)}/']")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def run_query(connection: duckdb.DuckDBPyConnection, sql: str, known: list[str]) -> duckdb.DuckDBPyRelation:
+    """The relation of one reading statement.
+
+    Raises:
+        ProjectError: It is no query, or DuckDB refuses it.
+    """
+    import duckdb
+
+    try:
+        statements = connection.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+            raise ProjectError(
+                "query takes one reading statement", found=sql.strip()[:120], fix="write one select, from, describe or show"
+            )
+        return connection.sql(statements[0].query)
+    except duckdb.Error as error:
+        text = str(error).strip()
+        missing = re.search(r"Table with name (\S+) does not exist", text)
+        near = closest(missing.group(1), known) if missing else ""
+        raise ProjectError(
+            text.splitlines()[0],
+            found=" ".join(line for line in text.splitlines() if line.startswith("Candidate")),
+            fix=f"did you mean {near}?" if near else "see `llmi2i ls` for the tables" if missing else "correct the query",
+        ) from error

@@ -1,0 +1,83 @@
+"""Carry out a plan: write, audit, publish."""
+
+from __future__ import annotations
+
+import time
+
+from llm_i2i.errors import LlmI2iError, NodeError
+from llm_i2i.graph.node import DataCheck
+from llm_i2i.plan.step import PlanStep
+from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome
+from llm_i2i.runner.steps import Workshop, build_node, run_check
+from llm_i2i.store.environment import Environment, Pointer
+
+
+def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = False) -> BuildResult:
+    """Build what is stale, run the data tests, and publish all of it in one step if everything is well."""
+    started = time.monotonic()
+    result = BuildResult()
+    steps = shop.plan.steps
+    pending = {check: set(check.depends_on) for step in steps for check in shop.manifest.checks_of(step.node.name)}
+    broken: set[str] = set()
+    for index, step in enumerate(steps, start=1):
+        outcome = _run_step(index, step, shop, broken)
+        result.nodes.append(outcome)
+        shop.reporter.node_finished(index, len(steps), outcome)
+        if outcome.status in ("ERROR", "SKIP"):
+            broken.add(step.node.name)
+            if fail_fast and outcome.status == "ERROR":
+                break
+            continue
+        for check_outcome in _run_ready_checks(step, shop, pending, {s.node.name for s in steps[index:]} | broken):
+            result.checks.append(check_outcome)
+            shop.reporter.check_finished(check_outcome)
+            if check_outcome.status in ("FAIL", "ERROR"):
+                broken |= {check_outcome.check.model, step.node.name}
+        if fail_fast and broken:
+            break
+    if result.success and len(result.nodes) == len(steps):
+        result.published = environment.publish({s.node.name: _pointer(s) for s in steps if s.node.materialized != "ephemeral"})
+    result.seconds = time.monotonic() - started
+    shop.reporter.finished(result, environment.name)
+    return result
+
+
+def _run_step(index: int, step: PlanStep, shop: Workshop, broken: set[str]) -> NodeOutcome:
+    failed_parents = sorted(parent for parent in step.node.reads if parent in broken)
+    if failed_parents:
+        return NodeOutcome(step, "SKIP", error=NodeError(f"upstream failed: {', '.join(failed_parents)}"))
+    if step.action == "view":
+        return NodeOutcome(step, "VIEW")
+    if step.action == "reuse":
+        meta = shop.store.meta(step.node.name, step.fingerprint)
+        return NodeOutcome(step, "REUSED", rows=meta.rows if meta else 0)
+    shop.reporter.node_started(index, len(shop.plan.steps), step)
+    started = time.monotonic()
+    try:
+        built = build_node(step, shop)
+    except LlmI2iError as error:
+        if not error.where:
+            error.where = step.node.path
+        return NodeOutcome(step, "ERROR", seconds=time.monotonic() - started, error=error)
+    seconds = time.monotonic() - started
+    return NodeOutcome(step, "REUSED" if built.reused else "OK", built.meta.rows, seconds, built.calls)
+
+
+def _run_ready_checks(
+    step: PlanStep, shop: Workshop, pending: dict[DataCheck, set[str]], unavailable: set[str]
+) -> list[CheckOutcome]:
+    """Run the data tests whose last missing input this step was."""
+    outcomes = []
+    for check in [c for c, reads in pending.items() if not reads & unavailable]:
+        del pending[check]
+        missing = [name for name in check.depends_on if not shop.has_result(name)]
+        if missing:
+            shop.reporter.note(f"data test {check.name} not run: {', '.join(missing)} is not built; select it too")
+            continue
+        outcomes.append(run_check(check, shop))
+    return outcomes
+
+
+def _pointer(step: PlanStep) -> Pointer:
+    return Pointer(step.fingerprint, step.compiled.sql if step.node.materialized == "view" else "")
+

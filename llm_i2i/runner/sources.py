@@ -1,0 +1,130 @@
+"""Source tables: files found, fingerprinted by content, described."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from llm_i2i.engine.base import Columns, Engine
+from llm_i2i.errors import EngineError, ProjectError, closest
+from llm_i2i.fingerprint import file_digest, fingerprint
+from llm_i2i.graph.node import Node
+from llm_i2i.names import quote_literal
+from llm_i2i.store.files import replace_text
+
+READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
+FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+
+
+class JsonCache:
+    """A small dictionary on disk, written back only if it changed. Losing it costs time, never correctness."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self.values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self.values = {}
+        self._size = len(self.values)
+
+    def save(self) -> None:
+        if len(self.values) != self._size:
+            replace_text(self._path, json.dumps(self.values))
+            self._size = len(self.values)
+
+
+class SourceFiles:
+    """The files behind a project's sources."""
+
+    def __init__(self, project_dir: Path, digests: JsonCache) -> None:
+        self._project_dir = project_dir
+        self._digests = digests
+
+    def files(self, source: Node) -> list[Path]:
+        """The files of a source, sorted.
+
+        Raises:
+            ProjectError: There is none.
+        """
+        pattern = str(self._project_dir / source.file_path)
+        found = [Path(pattern)] if Path(pattern).is_file() else [Path(p) for p in sorted(glob.glob(pattern, recursive=True))]
+        files = [p for p in found if p.is_file()]
+        if files:
+            return files
+        folder = Path(pattern).parent
+        there = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
+        near = closest(Path(pattern).name, there)
+        raise ProjectError(
+            f"source {source.name.replace('__', '.', 1)} has no file",
+            where=source.path,
+            found=f"nothing at {source.file_path} (looked in {self._project_dir.resolve()})" + (f", closest {near}" if near else ""),
+            fix="correct the path in the var or YAML; relative paths start at the project's folder",
+        )
+
+    def fingerprint(self, source: Node) -> str:
+        """Digest of the content (not the place) of all files, and of how they are read."""
+        parts = [[self._format(source, path), self._digest(path)] for path in self.files(source)]
+        return fingerprint(["source", parts])
+
+    def scan(self, source: Node) -> str:
+        """A query over the source's files."""
+        files = self.files(source)
+        reader = READERS[self._format(source, files[0])]
+        return f"select * from {reader}([{', '.join(quote_literal(p) for p in files)}])"
+
+    def columns(self, source: Node, engine: Engine) -> Columns:
+        """Names and types of a source's columns.
+
+        Raises:
+            ProjectError: The files cannot be read, or a declared column is missing.
+        """
+        try:
+            columns = engine.columns(self.scan(source))
+        except EngineError as error:
+            raise ProjectError(
+                f"source {source.name.replace('__', '.', 1)} cannot be read",
+                where=", ".join(str(p) for p in self.files(source)[:3]),
+                found=error.what,
+                fix="is it a whole Parquet, CSV or JSON file? set `format:` in YAML if its name does not say",
+            ) from error
+        check_declared(source, columns)
+        return columns
+
+    def _format(self, source: Node, path: Path) -> str:
+        if source.file_format != "auto":
+            return source.file_format
+        suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".zst")]
+        known = FORMATS.get(suffixes[-1]) if suffixes else None
+        if known is None:
+            raise ProjectError(
+                f"the format of {path.name} is not known from its name",
+                where=source.path,
+                found=str(path),
+                fix=f"set `format:` to {', '.join(READERS)} in YAML, or use one of {', '.join(FORMATS)}",
+            )
+        return known
+
+    def _digest(self, path: Path) -> str:
+        stat = os.stat(path)
+        key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}"
+        if key not in self._digests.values:
+            self._digests.values[key] = file_digest(path)
+        digest: str = self._digests.values[key]
+        return digest
+
+
+def check_declared(source: Node, columns: Columns) -> None:
+    """Every column a source declares must be in its files."""
+    names = [name for name, _ in columns]
+    missing = [c for c in source.columns if c.lower() not in {n.lower() for n in names}]
+    if missing:
+        raise ProjectError(
+            f"source {source.name.replace('__', '.', 1)} has no column {', '.join(repr(m) for m in missing)}",
+            where=source.file_path,
+            found=f"columns {', '.join(names)}",
+            fix="rename the column in the log, or point the var at the right one, for example"
+            " --vars '{order_column: " + (closest(missing[0], names) or repr(names[-1])).split(", ")[0].strip("'") + "}'",
+        )

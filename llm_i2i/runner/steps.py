@@ -1,0 +1,296 @@
+"""How one step is carried out: a node built and stored, a data test run. The halves meet here."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llm_i2i.engine.base import Engine
+from llm_i2i.errors import EngineError, LlmI2iError, NodeError
+from llm_i2i.fingerprint import fingerprint
+from llm_i2i.graph.manifest import Manifest
+from llm_i2i.graph.node import DataCheck, Node
+from llm_i2i.names import quote_identifier
+from llm_i2i.plan.step import Plan, PlanStep
+from llm_i2i.runner.events import CheckOutcome, Reporter
+from llm_i2i.runner.sources import SourceFiles
+from llm_i2i.sql.steps import CallStep
+from llm_i2i.sql.tokens import canonical_digest
+from llm_i2i.store.calls import CallCache
+from llm_i2i.store.files import file_lock, replace_text
+from llm_i2i.store.store import DATA, ResultMeta, Store
+from llm_i2i.udf.batch import BatchCall, CallCounts, count_calls, run_batch_call
+from llm_i2i.udf.context import UdfContext
+from llm_i2i.udf.registry import UdfRegistry, where_raised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What the steps of one build share."""
+
+    project_dir: Path
+    target_dir: Path
+    manifest: Manifest
+    plan: Plan
+    store: Store
+    calls: CallCache
+    sources: SourceFiles
+    udfs: UdfRegistry
+    new_engine: Callable[[], Engine]
+    reporter: Reporter
+    max_calls: int | None = None
+
+    def has_result(self, name: str) -> bool:
+        """Whether a node can be read now."""
+        node = self.manifest.nodes[name]
+        if node.is_source:
+            return True
+        if name in self.plan.ephemeral:
+            return all(self.has_result(parent) for parent in node.reads)
+        known = self.plan.fingerprints.get(name)
+        return known is not None and self.store.meta(name, known) is not None
+
+    def declare(self, engine: Engine, names: tuple[str, ...]) -> None:
+        """Make nodes readable in an engine's session under their own names."""
+        for name in names:
+            node = self.manifest.nodes[name]
+            if node.is_source:
+                engine.declare_query(name, self.sources.scan(node))
+            elif name in self.plan.ephemeral:
+                view = self.plan.ephemeral[name]
+                self.declare(engine, node.reads)
+                self._declare_scalars(engine, view)
+                engine.declare_query(name, view.compiled.sql)
+            else:
+                engine.declare_parquet(name, [self.store.data_path(name, self.plan.fingerprints[name])])
+
+    def _declare_scalars(self, engine: Engine, step: PlanStep) -> None:
+        for name in step.compiled.udfs:
+            if self.udfs.signatures[name].kind == "scalar":
+                engine.declare_scalar(self.udfs.signatures[name], self.udfs.function(name))
+
+    def open_step(self, step: PlanStep) -> Engine:
+        """A fresh session that holds what the step reads."""
+        engine = self.new_engine()
+        self.declare(engine, step.node.reads)
+        self._declare_scalars(engine, step)
+        return engine
+
+
+@dataclass(frozen=True)
+class Built:
+    """A stored result and the calls it took; `reused` if another build finished it meanwhile."""
+
+    meta: ResultMeta
+    calls: CallCounts | None = None
+    reused: bool = False
+
+
+def build_node(step: PlanStep, shop: Workshop) -> Built:
+    """Run a model and store its result.
+
+    Raises:
+        LlmI2iError: It failed; nothing of it was published, finished calls are kept.
+    """
+    name = step.node.name
+
+    def waiting() -> None:
+        shop.reporter.note(f"{name}: another build is making the same result, waiting for it")
+
+    with file_lock(shop.store.lock_path(name, step.fingerprint), waiting):
+        if (meta := shop.store.meta(name, step.fingerprint)) is not None:
+            return Built(meta, reused=True)
+        with shop.store.new_folder() as folder:
+            return _build_into(folder, step, shop)
+
+
+def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
+    started = time.monotonic()
+    engine = shop.open_step(step)
+    counts: list[CallCounts] = []
+    try:
+        for call in step.compiled.steps:
+            if call.kind == "batch":
+                counts.append(_run_batch(call, step, engine, shop, folder))
+            else:
+                _run_table(call, step, engine, shop, folder)
+        rows = engine.write_parquet(step.compiled.sql, folder / DATA)
+    except EngineError as error:
+        raise NodeError(
+            f"{step.node.name}: {error.what}",
+            where=step.node.place(0 if step.compiled.steps else error.line),
+            found=error.found,
+            fix=_engine_fix(error.what),
+        ) from error
+    finally:
+        engine.close()
+    total = CallCounts(
+        sum(c.distinct for c in counts), sum(c.cached for c in counts), sum(c.failed for c in counts)
+    )
+    meta = ResultMeta(
+        node=step.node.name,
+        fingerprint=step.fingerprint,
+        rows=rows,
+        seconds=round(time.monotonic() - started, 3),
+        columns=list(step.compiled.columns),
+        parts=step.parts,
+        calls={"distinct": total.distinct, "cached": total.cached, "failed": total.failed},
+    )
+    return Built(shop.store.publish(folder, meta), total if counts else None)
+
+
+def _engine_fix(what: str) -> str:
+    if "Out of Memory" in what:
+        return "raise memory_limit of the target in project.yml, or lower the caps of the model"
+    if "No space left" in what:
+        return "free disk space; what is finished is kept"
+    return ""
+
+
+def _context(step: PlanStep, shop: Workshop, folder: Path, activity: str) -> UdfContext:
+    def progress(done: float, total: float, message: str) -> None:
+        shop.reporter.progress(step, activity, done, total, message)
+
+    return UdfContext(
+        project_dir=shop.project_dir,
+        store_dir=shop.store.root,
+        artifact_dir=folder / "artifact",
+        artifact_name=shop.store.artifact_name(step.node.name, step.fingerprint),
+        progress=progress,
+    )
+
+
+def batch_call(call: CallStep, step: PlanStep, engine: Engine, udfs: UdfRegistry) -> BatchCall:
+    """A compiled call with its constants evaluated and its function looked up."""
+    return BatchCall(
+        relation=call.relation,
+        signature=udfs.signatures[call.udf.lower()],
+        function=udfs.function(call.udf),
+        arguments=call.inputs["arguments"],
+        constants=_constants(call, step.node, engine),
+        file=udfs.file(call.udf),
+        max_error_ratio=float(step.node.config.get("max_error_ratio") or 0.0),
+    )
+
+
+def _run_batch(call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path) -> CallCounts:
+    ready = batch_call(call, step, engine, shop.udfs)
+    return run_batch_call(ready, engine, shop.calls, _context(step, shop, folder, call.udf), shop.max_calls)
+
+
+def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
+    """Distinct and cached calls of a step's first batch call, if what it reads is built; later calls depend on it."""
+    call = next((c for c in step.compiled.steps if c.kind == "batch"), None)
+    if call is None or call is not step.compiled.steps[0] or not all(map(shop.has_result, step.node.reads)):
+        return None
+    engine = shop.open_step(step)
+    try:
+        return count_calls(batch_call(call, step, engine, shop.udfs), engine, shop.calls)
+    finally:
+        engine.close()
+
+
+def _run_table(call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path) -> None:
+    import pyarrow.parquet as pq
+
+    signature = shop.udfs.signatures[call.udf.lower()]
+    context = _context(step, shop, folder, call.udf)
+    context.artifact_dir.mkdir(exist_ok=True)
+    arguments: dict[str, Any] = {name: engine.table(sql) for name, sql in call.inputs.items()}
+    arguments |= _constants(call, step.node, engine)
+    if signature.wants_context:
+        arguments["context"] = context
+    file = shop.udfs.file(call.udf)
+    try:
+        result = shop.udfs.function(call.udf)(**arguments)
+    except LlmI2iError:
+        raise
+    except Exception as error:
+        raise NodeError(
+            f"UDF {call.udf!r} raised {type(error).__name__}: {error}",
+            where=where_raised(error, file),
+            found=f"called by model {step.node.name!r}",
+            fix="mend the function and build again",
+        ) from error
+    table = _as_declared(result, call, file, engine)
+    path = folder / f"{call.relation}.parquet"
+    pq.write_table(table, path)
+    engine.run(f"create or replace table {call.relation} as select * from read_parquet('{path}')")
+    path.unlink()
+    if not any(context.artifact_dir.iterdir()):
+        context.artifact_dir.rmdir()
+
+
+def _as_declared(result: Any, call: CallStep, file: Path, engine: Engine) -> pa.Table:
+    """The rows a table UDF returned, with the columns and types it declared."""
+    import pyarrow as pa
+
+    wanted = [name for name, _ in call.columns]
+    found = list(getattr(result, "column_names", [])) or type(result).__name__
+    if not isinstance(result, pa.Table) or set(found) != set(wanted):
+        raise NodeError(
+            f"UDF {call.udf!r} did not return the relation it declares",
+            where=str(file),
+            found=f"columns {found}",
+            fix=f"return a pyarrow.Table with columns {wanted}",
+        )
+    body = ", ".join(f"cast(null as {t}) as {quote_identifier(n)}" for n, t in call.columns)
+    schema = engine.table(f"select {body} where false").schema
+    try:
+        return result.select(wanted).cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise NodeError(
+            f"UDF {call.udf!r} returned other types than it declares", where=str(file), found=str(error)
+        ) from error
+
+
+def _constants(call: CallStep, node: Node, engine: Engine) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, sql in call.constants.items():
+        rows = engine.rows(sql)
+        if len(rows) != 1:
+            raise NodeError(
+                f"argument {name!r} of {call.udf}(...) has {len(rows)} values",
+                where=node.path,
+                found=f"{len(rows)} rows",
+                fix="write a subquery that returns one row, for example (select any_value(checkpoint) from ...)",
+            )
+        values[name] = rows[0][0]
+    return values
+
+
+# -- data tests --------------------------------------------------------------------------------------------------------
+
+
+def run_check(check: DataCheck, shop: Workshop, *, force: bool = False) -> CheckOutcome:
+    """Count the rows that break a data test; a test that passed on the same results is not run again."""
+    inputs: Mapping[str, str] = {name: shop.plan.fingerprints[name] for name in check.depends_on}
+    try:
+        digest = fingerprint([canonical_digest(check.sql), inputs])
+        record = shop.target_dir / "tests" / f"{digest}.json"
+        if not force and record.exists():
+            return CheckOutcome(check, 0, reused=True)
+        engine = shop.new_engine()
+        try:
+            shop.declare(engine, check.depends_on)
+            failures = int(engine.rows(f"select count(*) from ({check.sql}\n) as failing")[0][0])
+        finally:
+            engine.close()
+    except LlmI2iError as error:
+        problem = NodeError(f"data test {check.name} cannot run: {error.what}", where=check.where, found=error.found)
+        return CheckOutcome(check, 0, error=problem)
+    if failures:
+        path = shop.target_dir / "failures" / f"{check.name}.sql"
+        replace_text(path, check.sql + "\n")
+        return CheckOutcome(check, failures, failures_sql=str(path))
+    replace_text(record, json.dumps({"test": check.name, "inputs": inputs}))
+    return CheckOutcome(check, 0)

@@ -1,0 +1,211 @@
+"""Run a hoisted batch call: distinct arguments, minus the cache, in large batches, each committed before the next."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from llm_i2i.errors import LlmI2iError, NodeError
+from llm_i2i.fingerprint import canonical_json, fingerprint
+from llm_i2i.names import argument_column, key_column, quote_literal, result_column
+from llm_i2i.udf.context import RowError, UdfContext
+from llm_i2i.udf.registry import where_raised
+from llm_i2i.udf.signature import Signature
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from llm_i2i.engine.base import Engine
+
+
+class Cache(Protocol):
+    """What is needed of the call cache."""
+
+    def segments(self, udf: str, group: str) -> list[Path]: ...
+
+    def commit(self, udf: str, group: str, calls: pa.Table) -> Path: ...
+
+
+@dataclass(frozen=True)
+class CallCounts:
+    """Distinct calls a step needs, how many were in the cache, how many rows failed."""
+
+    distinct: int
+    cached: int
+    failed: int = 0
+
+    @property
+    def made(self) -> int:
+        return self.distinct - self.cached
+
+
+@dataclass(frozen=True)
+class BatchCall:
+    """One hoisted call, ready to run.
+
+    Attributes:
+        relation: Name the result relation gets.
+        arguments: Query of the distinct arguments.
+        constants: Values of the named arguments.
+        file: Where the function is defined, for messages.
+        max_error_ratio: Share of rows that may fail before the node does.
+    """
+
+    relation: str
+    signature: Signature
+    function: Callable[..., Any]
+    arguments: str
+    constants: Mapping[str, Any]
+    file: Path
+    max_error_ratio: float = 0.0
+
+    @property
+    def group(self) -> str:
+        """Name of the call group: one version of the function with one set of constants."""
+        return fingerprint([self.signature.name, self.signature.version, dict(self.constants)])
+
+
+def call_key(group: str, arguments: Sequence[Any]) -> str:
+    """Name of one call: its group and its arguments (32 hex characters)."""
+    return hashlib.sha256(f"{group}{canonical_json(arguments)}".encode()).hexdigest()[:32]
+
+
+def count_calls(call: BatchCall, engine: Engine, cache: Cache) -> CallCounts:
+    """What `run_batch_call` would have to do, without doing it."""
+    todo, cached = _prepare(call, engine, cache)
+    distinct = engine.rows(f"select count(*) from {todo}")[0][0]
+    missing = engine.rows(f"select count(*) from ({_missing(call, todo, cached)})")[0][0]
+    return CallCounts(distinct, distinct - missing)
+
+
+def run_batch_call(
+    call: BatchCall, engine: Engine, cache: Cache, context: UdfContext, max_calls: int | None = None
+) -> CallCounts:
+    """Make the calls that are not cached yet and declare the relation with all results.
+
+    Raises:
+        NodeError: The function raised, returned something else than one value a row, or too many rows failed. Batches
+            committed before stay.
+    """
+    todo, cached = _prepare(call, engine, cache)
+    missing = f"{call.relation}_missing"
+    engine.run(f"create or replace table {missing} as {_missing(call, todo, cached)} order by all")
+    distinct = engine.rows(f"select count(*) from {todo}")[0][0]
+    total = engine.rows(f"select count(*) from {missing}")[0][0]
+    if max_calls is not None and total > max_calls:
+        raise NodeError(
+            f"{call.signature.name} needs {total:,} new calls, more than --max-calls",
+            found=f"--max-calls {max_calls:,}",
+            fix="raise --max-calls, or select fewer rows",
+        )
+    result_type = engine.table(f"select cast(null as {call.signature.returns}) as r where false").schema.field(0).type
+    done, errors = 0, []
+    for batch in engine.batches(f"select * from {missing}", call.signature.batch_size):
+        rows = [list(row) for row in zip(*[column.to_pylist() for column in batch.columns], strict=True)]
+        values = _invoke(call, rows, context)
+        errors += [v.message for v in values if isinstance(v, RowError)]
+        _commit(call, cache, batch, rows, values, result_type)
+        done += len(rows)
+        context.progress(done, total, f"{len(errors):,} failed" if errors else "")
+    _check_errors(call, errors, total)
+    _declare_result(call, engine, cache, todo)
+    return CallCounts(distinct, distinct - total, len(errors))
+
+
+def _names(call: BatchCall) -> list[str]:
+    return [argument_column(call.relation, i) for i in range(len(call.signature.columns))]
+
+
+def _prepare(call: BatchCall, engine: Engine, cache: Cache) -> tuple[str, list[Path]]:
+    """A table of the distinct arguments without NULLs, and the segments that may hold their results."""
+    todo = f"{call.relation}_todo"
+    not_null = " and ".join(f"{name} is not null" for name in _names(call))
+    engine.run(f"create or replace table {todo} as select * from ({call.arguments}) where {not_null}")
+    return todo, cache.segments(call.signature.name, call.group)
+
+
+def _missing(call: BatchCall, todo: str, segments: list[Path]) -> str:
+    if not segments:
+        return f"select * from {todo}"
+    match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
+    return f"select t.* from {todo} as t anti join {_scan(segments)} as c on {match}"
+
+
+def _scan(segments: list[Path]) -> str:
+    return f"read_parquet([{', '.join(quote_literal(path) for path in segments)}])"
+
+
+def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list[Any]:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    extra = {"context": context} if call.signature.wants_context else {}
+    try:
+        values = call.function(*columns, **call.constants, **extra)
+    except LlmI2iError:
+        raise
+    except Exception as error:
+        raise NodeError(
+            f"UDF {call.signature.name!r} raised {type(error).__name__}: {error}",
+            where=where_raised(error, call.file),
+            found=f"a batch of {len(rows):,} rows, the first {str(rows[0])[:120]}",
+            fix="mend the function and build again: finished batches are kept",
+        ) from error
+    values = list(values) if values is not None else []
+    if len(values) != len(rows):
+        raise NodeError(
+            f"UDF {call.signature.name!r} returned {len(values):,} values for {len(rows):,} rows",
+            where=str(call.file),
+            found=f"{len(values):,} values",
+            fix="return one value per row, in order; RowError('why') for a row that failed",
+        )
+    return values
+
+
+def _commit(
+    call: BatchCall, cache: Cache, batch: pa.RecordBatch, rows: list[list[Any]], values: list[Any], result_type: pa.DataType
+) -> None:
+    """Write the batch's good rows as one segment; failed rows are not cached, so the next build tries them again."""
+    import pyarrow as pa
+
+    good = [i for i, value in enumerate(values) if not isinstance(value, RowError)]
+    try:
+        results = pa.array([values[i] for i in good], type=result_type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise NodeError(
+            f"UDF {call.signature.name!r} returned values that are no {call.signature.returns}",
+            where=str(call.file),
+            found=f"{error}; for example {values[good[0]]!r}"[:300],
+            fix="return values of the declared type",
+        ) from error
+    kept = pa.Table.from_batches([batch]).take(pa.array(good, type=pa.int64()))
+    table = kept.rename_columns([f"arg_{i}" for i in range(kept.num_columns)])
+    keys = pa.array([call_key(call.group, rows[i]) for i in good], type=pa.string())
+    if good:
+        cache.commit(call.signature.name, call.group, table.append_column("result", results).append_column("call_key", keys))
+
+
+def _check_errors(call: BatchCall, errors: list[str], total: int) -> None:
+    if errors and len(errors) > call.max_error_ratio * total:
+        raise NodeError(
+            f"{len(errors):,} of {total:,} calls of UDF {call.signature.name!r} failed",
+            where=str(call.file),
+            found=f"the first: {errors[0]}",
+            fix="build again to retry only these, or allow some with config(max_error_ratio=...)",
+        )
+
+
+def _declare_result(call: BatchCall, engine: Engine, cache: Cache, todo: str) -> None:
+    segments = cache.segments(call.signature.name, call.group)
+    arguments = [f"arg_{i} as {name}" for i, name in enumerate(_names(call))]
+    outputs = [f"result as {result_column(call.relation)}", f"call_key as {key_column(call.relation)}"]
+    if segments:
+        # Two builds at once may have made the same call: any of its results will do, but only one.
+        match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
+        scan = f"select distinct on (call_key) * from {_scan(segments)} as c semi join {todo} as t on {match}"
+        engine.run(f"create or replace table {call.relation} as select {', '.join([*arguments, *outputs])} from ({scan})")
+        return
+    types = [f"cast(null as {p.sql_type}) as {n}" for p, n in zip(call.signature.columns, _names(call), strict=True)]
+    empty = [f"cast(null as {call.signature.returns}) as {result_column(call.relation)}", f"'' as {key_column(call.relation)}"]
+    engine.run(f"create or replace table {call.relation} as select {', '.join([*types, *empty])} where false")

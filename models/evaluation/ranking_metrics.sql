@@ -1,0 +1,64 @@
+-- models/evaluation/ranking_metrics.sql: recall and NDCG at k of every arm, over all users and by segment of the target (method.md 4.1).
+with ranks as (
+    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_baseline') }}
+    union all
+    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_augmented') }}
+    union all
+    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_swing_plain') }}
+    union all
+    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_swing_equal_triggers') }}
+    union all
+    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_swing_self_pairs') }}
+    union all
+    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_swing_degree_normalised') }}
+    union all
+    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_cooccurrence') }}
+    union all
+    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_cosine') }}
+),
+
+segments as (
+    select recommender, augmentation, split, 'all' as segment, rank from ranks
+    union all
+    select recommender, augmentation, split, case when is_long_tail then 'long_tail' else 'other' end as segment, rank from ranks
+),
+
+cutoffs as (
+    select unnest([5, 10, 20, 50, 100, 200]) as k
+),
+
+-- one target per user: a user whose target has no rank counts as 0, never drops out of the mean.
+sums as (
+    select
+        segments.recommender,
+        segments.augmentation,
+        segments.segment,
+        segments.split,
+        cutoffs.k,
+        sum(case when segments.rank <= cutoffs.k then 1 else 0 end) as hits,
+        sum(case when segments.rank <= cutoffs.k then 1 / log2(cast(segments.rank + 1 as double)) else 0 end) as gain,
+        count(*) as n_users
+    from segments
+    cross join cutoffs
+    group by segments.recommender, segments.augmentation, segments.segment, segments.split, cutoffs.k
+),
+
+metrics as (
+    select recommender, augmentation, segment, split, 'recall' as metric, k, hits / cast(n_users as double) as value, n_users from sums
+    union all
+    select recommender, augmentation, segment, split, 'ndcg' as metric, k, gain / n_users as value, n_users from sums
+)
+
+select
+    recommender,
+    augmentation,
+    segment,
+    split,
+    metric,
+    cast(k as integer) as k,
+    -- sums of doubles differ in the last bits from run to run.
+    round(value, 12) as value,
+    cast(n_users as integer) as n_users,
+    '{{ var('protocol') }}' as protocol,
+    '{{ var('long_tail_rule') }} on {{ var('long_tail_counts') }} counts' as long_tail
+from metrics

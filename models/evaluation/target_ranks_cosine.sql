@@ -1,0 +1,2 @@
+-- models/evaluation/target_ranks_cosine.sql: where cosine ranks each target.
+{{ target_ranks('cosine', 'none', ref('index_cosine'), ref('evaluation_triggers')) }}

@@ -1,0 +1,45 @@
+-- models/fusion/synthetic_interactions.sql: the generated pairs that are kept, each with where it came from (method.md 2.6, 2.7).
+with kept as (
+    select
+        user_id,
+        item_id,
+        rank,
+        log_probability,
+        confidence,
+        margin,
+        label,
+        generator_call,
+        discriminator_call,
+        user_number,
+        item_number,
+        row_number() over (
+            partition by user_number
+            order by {{ rounded({'log_probability': 'log_probability', 'confidence': 'margin'}[var('synthetic_order')]) }} desc, rank
+        ) as place
+    from {{ ref('scored_interactions') }}
+    -- >= with a declared threshold: "confidence 1.0" means something else in each dtype.
+    where confidence >= {{ double(var('min_confidence')) }}
+)
+
+select
+    user_id,
+    item_id,
+    rank,
+    log_probability,
+    confidence,
+    margin,
+    label,
+    cast(place as integer) as place,
+    -- how much of a vote the pair has when it is distilled into the index (findings.md 3B).
+    exp({{ double(var('probability_exponent')) }} * log_probability)
+        * power(confidence, {{ double(var('confidence_exponent')) }}) as vote,
+    generator_call,
+    discriminator_call,
+    (select any_value(checkpoint) from {{ ref('generator') }}) as generator_checkpoint,
+    (select any_value(checkpoint) from {{ ref('discriminator') }}) as discriminator_checkpoint,
+    user_number,
+    item_number
+from kept
+{% if var('synthetic_per_user') is not none %}
+where place <= {{ var('synthetic_per_user') }}
+{% endif %}

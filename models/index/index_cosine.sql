@@ -1,0 +1,2 @@
+-- models/index/index_cosine.sql: the index of cosine, an arm without language model.
+{{ top_related(ref('cosine')) }}

@@ -1,0 +1,2 @@
+-- models/similarity/swing_baseline.sql: Swing on real data only, as the protocol has it (method.md 6.1).
+{{ swing_scores(ref('swing_pairs')) }}

@@ -1,0 +1,58 @@
+"""`from fine_tune((select ...), language_model := '{...}', items := (select ...))`: train a language model, get its log."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import pyarrow as pa
+
+from llm_i2i.lm.checkpoint import checkpoint_digest
+from llm_i2i.lm.settings import parse_settings
+from llm_i2i.lm.trainer import train_checkpoint
+from llm_i2i.udf import UdfContext, table_udf
+
+
+@table_udf(
+    returns={
+        "step": "BIGINT",
+        "epoch": "DOUBLE",
+        "loss": "DOUBLE",
+        "learning_rate": "DOUBLE",
+        "seconds": "DOUBLE",
+        "checkpoint": "VARCHAR",
+    }
+)
+def fine_tune(
+    examples: pa.Table,
+    *,
+    language_model: str,
+    items: pa.Table | None = None,
+    initial: str | None = None,
+    random_seed: int = 42,
+    context: UdfContext,
+) -> pa.Table:
+    """The training log, one row every tenth of an epoch; its last row is the finished model.
+
+    `checkpoint` is the same on every row: `(select max(checkpoint) from {{ ref('generator') }})` is what the inference UDFs
+    take as `model`. The loss is the mean of weight x negative log-likelihood over the targets, in nats; it is not divided by
+    the sum of weights (LLM-I2I, eq. 1-3).
+
+    Args:
+        examples: One row a sequence: `prompt` (words before the items, may be ''), `completions` (item tokens, oldest first),
+            `weights` (of each as a target; 0 = context only). Or one row an example: `prompt`, `completion`, `weight`.
+        language_model: Settings as JSON, see `llm_i2i.lm.settings`.
+        items: The catalogue: `item_token`, and optionally `features`, a list of structs (name, weight) whose embeddings are
+            added to the item's.
+        initial: Checkpoint to start from, for example the generator's for the discriminator.
+    """
+    log = train_checkpoint(
+        examples,
+        context.artifact_dir,
+        parse_settings(language_model),
+        items=items,
+        initial=context.resolve(initial) if initial else None,
+        random_seed=random_seed,
+        progress=context.progress,
+    )
+    checkpoint = f"{context.artifact_name}@{checkpoint_digest(context.artifact_dir)}"
+    return pa.Table.from_pylist([{**asdict(row), "checkpoint": checkpoint} for row in log])
