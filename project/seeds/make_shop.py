@@ -343,7 +343,7 @@ LINE_EXPONENT = 1.6
 # Where people begin: with a product, a first volume, now and then straight with a Pro model.
 START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0025, ACCESSORY: 0.05, CONSUMABLE: 0.05}
 # What follows within a line, (role before, role after) -> weight; the step is looked at below.
-WITHIN_LINE = {
+WITHIN_FAMILY = {
     (MAIN, ACCESSORY): 6.0, (PRO, ACCESSORY): 6.0, (ACCESSORY, ACCESSORY): 10.0,
     (CONSUMABLE, ACCESSORY): 1.0,
     (MAIN, CONSUMABLE): 0.4, (PRO, CONSUMABLE): 0.4, (ACCESSORY, CONSUMABLE): 0.8,
@@ -353,7 +353,7 @@ WITHIN_LINE = {
 # Moving on to the product of the next family: the further through the line, the likelier.
 MOVE_ON = {MAIN: 2.0, ACCESSORY: 2.0, CONSUMABLE: 3.0, PRO: 2.5, VOLUME: 0.8}
 TO_SERIES = 0.003
-SAME_BRAND = 6.0
+LOYAL = 0.5
 
 
 def pareto(rng: np.random.Generator, count: int, exponent: float) -> Floats:
@@ -382,35 +382,33 @@ def _step_factor(before: Item, after: Item) -> float:
 
 
 def _rule(before: Item, after: Item) -> float:
-    """Weight of going from one item to another: onward within the line, or to the next family."""
-    if before.line == after.line:
-        if before.role == VOLUME:
+    """Weight of going from one item to another, whatever their lines: onward, never to the same again."""
+    if VOLUME in (before.role, after.role):
+        if before.line == after.line:
             return {1: 6.0, 2: 1.5}.get(after.step - before.step, 0.0)
-        return WITHIN_LINE.get((before.role, after.role), 0.0) * _step_factor(before, after)
-    if after.role == VOLUME:
-        return TO_SERIES
-    if after.role == MAIN and after.family == (before.family + 1) % 3:
-        return MOVE_ON[before.role] * (SAME_BRAND if before.brand == after.brand else 1.0)
-    return 0.0
+        return TO_SERIES if after.role == VOLUME else MOVE_ON[VOLUME] * (after.role == MAIN)
+    if before.family == after.family:
+        return WITHIN_FAMILY.get((before.role, after.role), 0.0) * _step_factor(before, after)
+    is_next = after.role == MAIN and after.family == (before.family + 1) % 3
+    return MOVE_ON[before.role] if is_next else 0.0
 
 
 def _follow_matrix(items: Sequence[Item], share: Floats, line_weight: Floats) -> Floats:
     """The rules as one matrix, see ``Shop.follow``.
 
-    How popular a line is decides who enters it, not what its buyers do next: the rules are as strict
-    in the long tail as in the head.
+    ``LOYAL`` of the buyers stay with the line, or with the brand when they move on; the others take
+    any line of the family. The loyal follow the same rules whether their line is popular or not.
     """
+    kind = [(item.department, item.family, item.role, item.step) for item in items]
+    among_all = _share_within(line_weight**0.5 * share, kind)
+    among_own = _share_within(share, [(*k, item.brand) for k, item in zip(kind, items, strict=True)])
+    brand = np.array([item.brand for item in items])
     matrix = np.zeros((len(items), len(items)))
-    lines = np.array([item.line for item in items])
-    rivals = _share_within(line_weight * share, [(i.department, i.family, i.role, i.step) for i in items])
-    departments: dict[int, list[int]] = {}
-    for number, item in enumerate(items):
-        departments.setdefault(item.department, []).append(number)
-    for members in departments.values():
+    for department in range(len(DEPARTMENTS)):
+        members = [number for number, item in enumerate(items) if item.department == department]
         for row in members:
-            weights = [_rule(items[row], items[column]) for column in members]
-            matrix[row, members] = weights
-    matrix *= np.where(lines[:, None] == lines[None, :], share, rivals)
+            matrix[row, members] = [_rule(items[row], items[column]) for column in members]
+    matrix *= np.where(brand[:, None] == brand, LOYAL * among_own, 0.0) + (1.0 - LOYAL) * among_all
     return np.asarray(matrix / matrix.sum(axis=1, keepdims=True))
 
 

@@ -1,0 +1,149 @@
+"""The lines of a running build, in dbt's shape, on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+
+from llm_i2i.errors import LlmI2iError
+from llm_i2i.plan.step import Plan, PlanStep
+from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome
+
+WIDTH = 80
+TTY_SECONDS, PLAIN_SECONDS = 0.2, 10.0  # how often progress is shown with and without a terminal
+
+
+class Console:
+    """A reporter that prints. On a terminal progress rewrites one line; elsewhere it is a plain line now and then."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._tty = sys.stderr.isatty()
+        self._open = False
+        self._next_progress = 0.0
+        self._meters: dict[tuple[str, str], float] = {}
+        self._passed: Counter[str] = Counter()
+
+    def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None:
+        from llm_i2i import __version__
+
+        models = len(plan.fingerprints) - sources
+        self._line(f"Running llmi2i {__version__}")
+        self._line(f"Found {max(models, len(plan.steps))} models, {sources} sources, {checks} data tests, {udfs} UDFs")
+
+    def node_started(self, index: int, total: int, step: PlanStep) -> None:
+        self._progress_line(f"{index} of {total} START {_what(step)} ({step.reason})", force=not self._tty and bool(step.compiled.steps))
+
+    def progress(self, step: PlanStep, activity: str, done: float, total: float, message: str) -> None:
+        now = time.monotonic()
+        began = self._meters.setdefault((step.node.name, activity), now)
+        if now < self._next_progress:
+            return
+        self._next_progress = now + (TTY_SECONDS if self._tty else PLAIN_SECONDS)
+        rate = done / (now - began) if now > began and done else 0.0
+        left = (total - done) / rate if rate and total else 0.0
+        parts = [f"{step.node.name}: {activity} {done:,.0f}" + (f"/{total:,.0f}" if total else "")]
+        parts += [f"{rate:,.0f}/s"] if rate else []
+        parts += [f"ETA {_duration(left)}"] if left else []
+        parts += [message] if message else []
+        self._progress_line("  ".join(parts), force=not self._tty)
+
+    def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None:
+        step = outcome.step
+        if outcome.status == "OK":
+            detail = f"{outcome.rows:,} rows in {outcome.seconds:.2f}s"
+            if outcome.calls:
+                detail = f"{outcome.rows:,} rows, {outcome.calls.made:,} calls, {outcome.calls.cached:,} cached, {outcome.seconds:.2f}s"
+            self._status(f"{index} of {total} OK created {_what(step)}", f"[{detail}]")
+        elif outcome.status == "REUSED":
+            self._status(f"{index} of {total} REUSED {_what(step)}", f"[{step.reason}]")
+        elif outcome.status == "VIEW":
+            self._status(f"{index} of {total} OK {_what(step)}", "[view]")
+        elif outcome.status == "SKIP":
+            self._status(f"{index} of {total} SKIP {_what(step)}", f"[{outcome.error.what if outcome.error else ''}]")
+        else:
+            self._status(f"{index} of {total} ERROR creating {_what(step)}", f"[ERROR in {outcome.seconds:.2f}s]")
+            self._error(outcome.error)
+
+    def check_finished(self, outcome: CheckOutcome) -> None:
+        self._passed[outcome.status] += 1
+        if outcome.status == "PASS":
+            return
+        if outcome.error:
+            self._status(f"ERROR data test {outcome.check.name}", "[ERROR]")
+            self._error(outcome.error)
+            return
+        self._status(f"{outcome.status} data test {outcome.check.name}", f"[{outcome.status} {outcome.failures:,} rows]")
+        self._error(
+            LlmI2iError(
+                f"data test {outcome.check.name} found {outcome.failures:,} rows that break it",
+                where=outcome.check.where,
+                found=f"{outcome.failures:,} rows of {outcome.check.model}",
+                fix=f"look at them: the query is in {outcome.failures_sql}",
+            ),
+            word="warning" if outcome.status == "WARN" else "error",
+        )
+
+    def note(self, message: str) -> None:
+        self._line(message)
+
+    def finished(self, result: BuildResult, env: str) -> None:
+        nodes = Counter(n.status for n in result.nodes)
+        made = sum(n.calls.made for n in result.nodes if n.calls)
+        cached = sum(n.calls.cached for n in result.nodes if n.calls)
+        self._line(
+            f"Data tests: PASS={self._passed['PASS']} WARN={self._passed['WARN']}"
+            f" FAIL={self._passed['FAIL']} ERROR={self._passed['ERROR']}"
+        )
+        self._line(
+            f"Done in {result.seconds:.2f}s. OK={nodes['OK'] + nodes['VIEW']} REUSED={nodes['REUSED']} ERROR={nodes['ERROR']}"
+            f" SKIP={nodes['SKIP']} TOTAL={len(result.nodes)}; UDF calls: {made:,} made, {cached:,} cached"
+        )
+        if result.published:
+            self._line(f"Published environment {env!r}.")
+        elif not result.success:
+            self._line(f"Environment {env!r} stays as it was.")
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    def _status(self, left: str, right: str) -> None:
+        room = WIDTH - len("00:00:00  ") - len(right) - 1
+        self._line(f"{left} {'.' * max(room - len(left) - 1, 3)} {right}")
+
+    def _error(self, error: LlmI2iError | None, word: str = "error") -> None:
+        if error is not None:
+            self._close_progress()
+            print(word + error.render().removeprefix("error"), file=sys.stderr, flush=True)
+
+    def _line(self, text: str) -> None:
+        if self._quiet:
+            return
+        self._close_progress()
+        print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+    def _progress_line(self, text: str, *, force: bool = False) -> None:
+        if self._quiet:
+            return
+        if self._tty:
+            import shutil
+
+            width = shutil.get_terminal_size((WIDTH, 24)).columns - 1
+            print(f"\r\x1b[K{time.strftime('%H:%M:%S')}  {text}"[: width + 4], end="", file=sys.stderr, flush=True)
+            self._open = True
+        elif force:
+            print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+    def _close_progress(self) -> None:
+        if self._open:
+            print("\r\x1b[K", end="", file=sys.stderr)
+            self._open = False
+
+
+def _what(step: PlanStep) -> str:
+    return f"{step.node.materialized} model {step.node.name}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,273 @@
+"""The command `llmi2i`. One function a command; the work is in `llm_i2i.runner.Project`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llm_i2i import __version__
+from llm_i2i.errors import LlmI2iError, ProjectError
+
+if TYPE_CHECKING:
+    from llm_i2i.runner.project import Project
+
+INTERRUPTED = 130  # what shells report for Ctrl-C
+
+
+def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that reads a project; dbt's names where dbt has them."""
+    for option in (
+        click.option("--project-dir", default=".", show_default=True, help="Folder of the project."),
+        click.option("--vars", "vars_text", default="{}", help="YAML mapping that overrides vars: '{alpha: 2}'."),
+        click.option("-t", "--target", help="Target of project.yml to run on."),
+        click.option("--env", default="dev", show_default=True, help="Environment to read and publish."),
+        click.option("--target-path", help="Folder for results, instead of project.yml's."),
+        click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine."),
+    ):
+        command = option(command)
+    return command
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--select and --exclude, repeatable, each holding one or more criteria."""
+    for option in (
+        click.option("-s", "--select", "-m", "--models", "select", multiple=True, help="name, +name, name+, tag:x, path:models/x, ..."),
+        click.option("--exclude", multiple=True, help="What to leave out, same syntax."),
+    ):
+        command = option(command)
+    return command
+
+
+def _project(project_dir: str, vars_text: str, **settings: Any) -> Project:
+    from llm_i2i.config.project import parse_vars_argument
+    from llm_i2i.runner.project import Project
+
+    folder = Path(project_dir)
+    if not folder.is_dir():
+        raise ProjectError("no such project folder", where=project_dir, fix="pass --project-dir DIR")
+    return Project.load(folder, vars=parse_vars_argument(vars_text), **settings)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="llmi2i", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Repair an interaction log with language models, train item-to-item indices on it, query recall in SQL.
+
+    Start with `llmi2i build`, then `llmi2i query "from metrics_summary"`.
+    """
+
+
+@cli.command()
+@project_options
+@selection_options
+@click.option("-f", "--full-refresh", is_flag=True, help="Build the selected nodes again even if nothing changed.")
+@click.option("-x", "--fail-fast", is_flag=True, help="Stop at the first failure.")
+@click.option("--max-calls", type=click.IntRange(min=0), help="Fail a node that needs more new UDF calls than this.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+def build(
+    select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, fail_fast: bool, max_calls: int | None,
+    dry_run: bool, quiet: bool, **settings: Any,
+) -> None:  # fmt: skip
+    """Build what is stale, run its data tests, publish the environment."""
+    from llm_i2i.cli.console import Console
+
+    project = _project(**settings)
+    if dry_run:
+        _print_plan(project, select, exclude, full_refresh, "table")
+        return
+    result = project.build(
+        select, exclude, full_refresh=full_refresh, fail_fast=fail_fast, max_calls=max_calls, reporter=Console(quiet=quiet)
+    )
+    sys.exit(result.exit_code)
+
+
+@cli.command()
+@project_options
+@selection_options
+@click.option("-f", "--full-refresh", is_flag=True, help="As if the selected nodes were stale.")
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def plan(select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, output: str, **settings: Any) -> None:
+    """Show what `build` would do, node by node, and why."""
+    _print_plan(_project(**settings), select, exclude, full_refresh, output)
+
+
+def _print_plan(project: Project, select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, output: str) -> None:
+    from llm_i2i.cli.output import print_rows
+
+    found = project.plan(select, exclude, full_refresh)
+    rows = []
+    for step in found.steps:
+        stored = project.store.meta(step.node.name, step.fingerprint) if step.action == "reuse" else None
+        counts = project.calls_of(found, step) if step.action == "build" else None
+        needs_calls = any(call.kind == "batch" for call in step.compiled.steps)
+        unknown = "?" if step.action == "build" and needs_calls else None
+        rows.append(
+            (
+                step.node.name,
+                step.action,
+                step.reason,
+                stored.rows if stored else None,
+                counts.distinct if counts else unknown,
+                counts.cached if counts else unknown,
+                counts.made if counts else unknown,
+            )
+        )
+    print_rows(("node", "action", "reason", "rows", "calls", "cached", "to_make"), rows, output)
+    building = sum(step.action == "build" for step in found.steps)
+    click.echo(f"{building} to build, {len(found.steps) - building} to reuse or view.", err=True)
+
+
+@cli.command("ls")
+@project_options
+@selection_options
+@click.option("--output", type=click.Choice(["name", "json", "path", "selector"]), default="name", show_default=True)
+@click.option("--resource-type", type=click.Choice(["model", "source", "test", "all"]), default="all", show_default=True)
+def list_nodes(select: tuple[str, ...], exclude: tuple[str, ...], output: str, resource_type: str, **settings: Any) -> None:
+    """List nodes in build order."""
+    project = _project(**settings)
+    nodes = [project.manifest.nodes[name] for name in project.select(select, exclude)]
+    if resource_type == "test":
+        chosen = {node.name for node in nodes}
+        checks = [check for check in project.manifest.checks if check.model in chosen]
+        for check in checks:
+            raw = {"name": check.name, "model": check.model, "column": check.column, "path": check.where}
+            click.echo(json.dumps(raw) if output == "json" else check.where if output == "path" else check.name)
+        return
+    for node in nodes:
+        if resource_type == "all" or node.is_source == (resource_type == "source"):
+            click.echo(_listed(node, output))
+
+
+def _listed(node: Any, output: str) -> str:
+    if output == "json":
+        return json.dumps(
+            {
+                "name": node.name,
+                "resource_type": "source" if node.is_source else "model",
+                "path": node.path,
+                "materialized": node.materialized,
+                "tags": list(node.tags),
+                "depends_on": list(node.reads),
+                "description": node.description,
+            }
+        )
+    if output == "path":
+        return str(node.path)
+    if output == "selector":
+        return f"source:{node.name.replace('__', '.', 1)}" if node.is_source else str(node.path.removesuffix(".sql").replace("/", "."))
+    return str(node.name)
+
+
+@cli.command("compile")
+@project_options
+@selection_options
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def compile_command(select: tuple[str, ...], exclude: tuple[str, ...], output: str, **settings: Any) -> None:
+    """Write the compiled SQL under target/compiled; print it when models are selected."""
+    project = _project(**settings)
+    chosen = [n for n in project.select(select, exclude) if not project.manifest.nodes[n].is_source]
+    compiled = project.compile(chosen)
+    texts = {}
+    for name in chosen:
+        model = compiled[name]
+        parts = [f"-- {step.relation}: {step.udf} over\n{sql}" for step in model.steps for sql in step.inputs.values()]
+        texts[name] = ";\n\n".join([*parts, model.sql]) + "\n"
+        path = project.target_dir / "compiled" / project.manifest.nodes[name].path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(texts[name], encoding="utf-8")
+    if output == "json":
+        click.echo(json.dumps([{"name": n, "sql": texts[n], "columns": dict(compiled[n].columns)} for n in chosen]))
+    elif select:
+        for name in chosen:
+            click.echo(f"-- {name}\n{texts[name]}")
+    click.echo(f"Compiled {len(chosen)} models to {project.target_dir / 'compiled'}.", err=True)
+
+
+@cli.command()
+@project_options
+@selection_options
+@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+def test(select: tuple[str, ...], exclude: tuple[str, ...], quiet: bool, **settings: Any) -> None:
+    """Run the data tests of what is built now."""
+    from llm_i2i.cli.console import Console
+
+    outcomes = _project(**settings).test(select, exclude, Console(quiet=quiet))
+    failed = [o for o in outcomes if o.status in ("FAIL", "ERROR")]
+    warned = [o for o in outcomes if o.status == "WARN"]
+    if not quiet:
+        passed = len(outcomes) - len(failed) - len(warned)
+        click.echo(f"Done. PASS={passed} WARN={len(warned)} FAIL={len(failed)} TOTAL={len(outcomes)}", err=True)
+    sys.exit(1 if failed else 0)
+
+
+OUTPUTS = click.Choice(["table", "json", "csv"])
+
+
+@cli.command()
+@project_options
+@click.argument("sql")
+@click.option("--output", type=OUTPUTS, default="table", show_default=True)
+@click.option("--limit", type=click.IntRange(min=-1), default=-1, help="Rows at most; -1 for all.")
+def query(sql: str, output: str, limit: int, **settings: Any) -> None:
+    """Run one read-only SQL query on the published environment."""
+    _show_query(_project(**settings), sql, limit, output)
+
+
+@cli.command()
+@project_options
+@click.argument("node", required=False)
+@click.option("-s", "--select", help="The model to show, as in dbt.")
+@click.option("--inline", help="SQL to show instead of a model; ref() works.")
+@click.option("--limit", type=click.IntRange(min=-1), default=5, show_default=True, help="Rows at most; -1 for all.")
+@click.option("--output", type=OUTPUTS, default="table", show_default=True)
+def show(node: str | None, select: str | None, inline: str | None, limit: int, output: str, **settings: Any) -> None:
+    """Show the first rows of a published model."""
+    project = _project(**settings)
+    name = node or select
+    if bool(name) == bool(inline):
+        raise ProjectError("show takes one model or --inline SQL", fix="llmi2i show i2i_index --limit 10")
+    if inline:
+        _show_query(project, project.render(inline), limit, output)
+        return
+    chosen = [n for n in project.select([str(name)]) if not project.manifest.nodes[n].is_source]
+    for model in chosen:
+        if len(chosen) > 1:
+            click.echo(f"-- {model}")
+        _show_query(project, f'from "{model}"', limit, output)
+
+
+def _show_query(project: Project, sql: str, limit: int, output: str) -> None:
+    from llm_i2i.cli.output import print_rows
+
+    relation = project.query(sql)
+    if relation is None:
+        return
+    columns = relation.columns
+    rows = relation.fetchall() if limit < 0 else relation.fetchmany(limit)
+    print_rows(columns, rows, output)
+
+
+def main() -> None:
+    """Entry point: our errors become messages and exit codes, never tracebacks."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except LlmI2iError as error:
+        print(error.render(), file=sys.stderr)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        print("\ninterrupted: finished nodes and batches are kept, run the same command again to go on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of a pipe has left: nobody to tell
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,1 @@
+"""Files to graph, graph to compiled models."""

@@ -1,0 +1,447 @@
+"""What a template may call, and what one rendering of it read."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, NoReturn
+
+from jinja2.environment import Template
+from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
+from jinja2.utils import missing
+
+from llm_i2i.errors import LlmI2iError, ProjectError, closest
+from llm_i2i.fingerprint import canonical_json
+from llm_i2i.names import quote_identifier, quote_literal
+from llm_i2i.render.environment import (
+    MacroLibrary,
+    NotDefined,
+    make_environment,
+    place_in,
+    sql_literal,
+)
+from llm_i2i.render.prompts import prompt_expression
+
+_LOG = logging.getLogger("llm_i2i.render")
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_NOT_GIVEN: Any = object()
+
+# Reserved in DuckDB or Spark, so not usable as a relation without quotes.
+_RESERVED = frozenset(
+    """all analyse analyze and anti any array as asc asymmetric both case cast check collate column
+    constraint create cross current_date current_time current_timestamp default deferrable desc
+    describe distinct do else end except false fetch for foreign from full grant group having in
+    initially inner intersect into join lambda lateral leading left limit minus natural not null
+    offset on only or order outer pivot placing positional primary qualify references returning
+    right select semi show some summarize symmetric table then to trailing true union unique
+    unpivot using variadic when where window with""".split()
+)
+
+# What dbt has and we do not, or not under this name.
+_INSTEAD = {
+    "is_incremental": "remove it: unchanged results are reused and calls cached, so all models are whole",
+    "run_query": "compute it in SQL: templates cannot query, so that compiling needs no data",
+    "adapter": "write SQL: the engine is not known when a template is rendered",
+    "execute": "remove it: templates cannot query",
+    "graph": "use ref() and source()",
+    "model": "use this",
+    "modules": "use a var: rendering does not depend on the clock or on Python modules",
+    "run_started_at": "use a var: rendering does not depend on the clock",
+    "invocation_id": "use a var: the same inputs must render to the same SQL",
+    "return": "let the macro write its result as text",
+    "load_result": "compute it in SQL: templates cannot query",
+}
+
+
+def relation_name(name: str) -> str:
+    """A model's name as SQL writes it: in double quotes only where it must be."""
+    if _PLAIN_NAME.fullmatch(name) and name not in _RESERVED:
+        return name
+    return quote_identifier(name)
+
+
+def source_relation(source: str, table: str) -> str:
+    """The name of a source's table in SQL, unquoted: `s__t`."""
+    return f"{source}__{table}"
+
+
+@dataclass(frozen=True, order=True)
+class Reference:
+    """A ref() call; line and column in the model's file, 0 where unknown."""
+
+    name: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, order=True)
+class SourceReference:
+    """A source() call; line and column in the model's file, 0 where unknown."""
+
+    source: str
+    table: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True)
+class RenderInputs:
+    """What every template of a project may read. `root` is what messages name files relative to."""
+
+    vars: Mapping[str, Any]
+    language_models: Mapping[str, Mapping[str, Any]]
+    macros: MacroLibrary
+    prompts: Mapping[str, Path]
+    env: Mapping[str, str]
+    target: Mapping[str, Any]
+    root: Path | None = None
+
+    @cached_property
+    def prompt_texts(self) -> dict[str, str]:
+        """Prompt files read so far."""
+        return {}
+
+
+class Rendering:
+    """One rendering: the functions of its template, and a record of what they were asked for."""
+
+    def __init__(self, inputs: RenderInputs, *, name: str, text: str = "") -> None:
+        self.inputs = inputs
+        self.name = name
+        self.text = text
+        self.template: Template | None = None  # the model's own, not a macro's
+        self.refs: dict[Reference, None] = {}
+        self.sources: dict[SourceReference, None] = {}
+        self.vars: dict[str, Any] = {}
+        self.env_vars: dict[str, None] = {}
+        self.macros: dict[str, None] = {}
+        self.prompts: dict[str, None] = {}
+        self.language_models: dict[str, None] = {}
+        self.config: dict[str, Any] = {}
+        self.config_line = 0
+        self.location = ""  # where it is written, when that is not a template file
+
+    @cached_property
+    def names(self) -> dict[str, Any]:
+        """Everything a template can name."""
+        macros = {name: _MacroCall(self, name) for name in self.inputs.macros}
+        return macros | {
+            "config": self.set_config,
+            "env_var": self.env_var,
+            "exceptions": _Exceptions(self),
+            "language_model": self.language_model,
+            "log": self.log,
+            "prompt": self.prompt,
+            "quote_literal": sql_literal,
+            "ref": self.ref,
+            "source": self.source,
+            "target": dict(self.inputs.target),
+            "this": relation_name(self.name),
+            "var": self.var,
+        }
+
+    def run(self, template: Template) -> str:
+        """The text of a template.
+
+        Raises:
+            ProjectError: Whatever went wrong, placed in the template or macro file.
+        """
+        self.template = template
+        return self.guard(lambda: "".join(template.root_render_func(self.new_context(template))))
+
+    def new_context(self, template: Template) -> Any:
+        return template.new_context(self.names)
+
+    def guard(self, action: Callable[[], str]) -> str:
+        """Run template code; every Python error comes out as a ProjectError."""
+        try:
+            return action()
+        except LlmI2iError:
+            raise
+        except Exception as error:
+            raise self.explain(error) from error
+
+    # -- functions of templates --------------------------------------------------------------------
+
+    def ref(self, *names: Any, **options: Any) -> str:
+        """`ref('model')` or `ref('package', 'model')`."""
+        if options or len(names) not in (1, 2) or not all(isinstance(n, str) and n for n in names):
+            self.fail(
+                "ref() takes the name of a model",
+                found=_call_text("ref", names, options),
+                fix="write ref('model_name')",
+            )
+        name: str = names[-1]
+        line, column = self._position("ref", name)
+        self.refs[Reference(name, line, column)] = None
+        return relation_name(name)
+
+    def source(self, *names: Any, **options: Any) -> str:
+        """`source('source', 'table')`."""
+        if options or len(names) != 2 or not all(isinstance(n, str) and n for n in names):
+            self.fail(
+                "source() takes the names of a source and of its table",
+                found=_call_text("source", names, options),
+                fix="write source('source_name', 'table_name')",
+            )
+        source, table = names
+        line, column = self._position("source", source)
+        self.sources[SourceReference(source, table, line, column)] = None
+        return relation_name(source_relation(source, table))
+
+    def var(self, name: str, default: Any = _NOT_GIVEN) -> Any:
+        """A var of the project; `default` where it is not defined."""
+        known = self.inputs.vars
+        if name in known:
+            value = known[name]
+        elif default is not _NOT_GIVEN:
+            value = default
+        else:
+            near = closest(str(name), known)
+            self.fail(
+                f"var '{name}' is not defined",
+                found=f"{len(known)} vars" + (f", closest {near}" if near else ""),
+                fix=f"add it under vars: in project.yml or pass --vars '{{{name}: ...}}'",
+            )
+        self.vars[name] = value
+        return copy.deepcopy(value) if isinstance(value, (list, dict)) else value
+
+    def env_var(self, name: str, default: str | None = None) -> str:
+        """An environment variable; `default` where it is not set."""
+        self.env_vars[name] = None
+        value = self.inputs.env.get(name, default)
+        if value is None:
+            self.fail(
+                f"environment variable '{name}' is not set",
+                found="no default either",
+                fix=f"set it, or write env_var('{name}', 'default')",
+            )
+        return value
+
+    def set_config(self, *positional: Any, **settings: Any) -> str:
+        """`config(materialized='table')`: recorded, writes nothing. Later calls add to earlier ones."""
+        for values in positional:
+            if not isinstance(values, dict):
+                self.fail(
+                    "config() takes keyword arguments",
+                    found=_call_text("config", positional, settings),
+                    fix="write config(materialized='table')",
+                )
+            settings = {**values, **settings}
+        self.config.update(settings)
+        self.config_line = self.config_line or self._line()
+        return ""
+
+    def language_model(self, name: str) -> str:
+        """Settings of a language model as an SQL string of JSON, for the `model` argument of a UDF."""
+        known = self.inputs.language_models
+        if name not in known:
+            near = closest(str(name), known)
+            self.fail(
+                f"language model '{name}' is not defined",
+                found=f"{len(known)} language models" + (f", closest {near}" if near else ""),
+                fix="add it under language_models: in project.yml",
+            )
+        self.language_models[name] = None
+        return quote_literal(canonical_json(known[name]))
+
+    def prompt(self, name: str, **keys: Any) -> str:
+        """A prompt template filled with SQL expressions, as one SQL expression of type varchar."""
+        known = self.inputs.prompts
+        if name not in known:
+            near = closest(str(name), known)
+            self.fail(
+                f"prompt '{name}' does not exist",
+                found=f"{len(known)} prompts" + (f", closest {near}" if near else ""),
+                fix=f"write it, as {name}.jinja in the prompts folder",
+            )
+        for key, value in keys.items():
+            if not isinstance(value, str) or not value.strip():
+                self.fail(
+                    f"prompt() needs an SQL expression for '{key}'",
+                    found=repr(value),
+                    fix=f"write {key}='column_name', or {key}=quote_literal('text')",
+                )
+        self.prompts[name] = None
+        return prompt_expression(
+            self._prompt_text(name), keys, file=self._shown(known[name]), caller=self.where()
+        )
+
+    def log(self, message: Any, info: bool = False) -> str:
+        """Send a message to the log; writes nothing into the SQL."""
+        _LOG.log(logging.INFO if info else logging.DEBUG, "%s: %s", self.where(), message)
+        return ""
+
+    def call_macro(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a macro of the library with this rendering's functions."""
+        self.macros[name] = None
+        template = self.inputs.macros[name].template
+        context = self.new_context(template)
+        for _ in template.root_render_func(context):
+            pass  # running the template defines the macro
+        return context.vars[name](*args, **kwargs)
+
+    # -- places and errors -------------------------------------------------------------------------
+
+    def where(self) -> str:
+        """The place in a template or macro that is being rendered now."""
+        places = _frame_places(sys._getframe(1))
+        template, line = next(places, (None, 0))
+        return place_in(template, line) if template else self.location
+
+    def fail(self, what: str, *, found: str = "", fix: str = "") -> NoReturn:
+        """Raise a ProjectError at the place that is being rendered now."""
+        places = [place_in(*place) for place in _frame_places(sys._getframe(1))]
+        raise self._error(what, places, found=found, fix=fix)
+
+    def explain(self, error: Exception) -> ProjectError:
+        """An error of Jinja or Python in a template, in our words."""
+        places = [place_in(*place) for place in _traceback_places(error.__traceback__)][::-1]
+        what, found, fix = self._words(error)
+        return self._error(what, places, found=found, fix=fix)
+
+    def _error(self, what: str, places: list[str], *, found: str, fix: str) -> ProjectError:
+        """`places` is innermost first; the last is the model's."""
+        where = places[0] if places else self.location
+        caller = places[-1] if places else where
+        if len(places) < 2 and self.location and self.template is None:
+            caller = self.location
+        if caller != where:
+            found = "; ".join(part for part in (found, f"called from {caller}") if part)
+        return ProjectError(what, where=where, found=found, fix=fix)
+
+    def _words(self, error: Exception) -> tuple[str, str, str]:
+        """What, found and fix of an error of Jinja or Python."""
+        message = str(error).strip()
+        if isinstance(error, NotDefined) and error.owner is missing and error.name:
+            return self._undefined_name(str(error.name))
+        if isinstance(error, SecurityError):
+            return f"templates may not do this: {message}", "", "use plain values, vars and macros"
+        if isinstance(error, UndefinedError):
+            return message, "", "check the name, or use | default(...)"
+        if isinstance(error, RecursionError):
+            return "a macro calls itself without end", "", "give it a condition to stop"
+        if isinstance(error, TypeError) and "no loader" in message:
+            fix = "remove it: every macro is available by its name"
+            return "templates cannot include, import or extend files", "", fix
+        if isinstance(error, TemplateRuntimeError) and message.startswith("No filter named"):
+            near = closest(message.split("'")[1], make_environment().filters, count=1)
+            return message.rstrip(".").replace("No", "no", 1), "", f"did you mean {near}?" if near else ""
+        return f"{message or type(error).__name__}", type(error).__name__, "correct the template"
+
+    def _undefined_name(self, name: str) -> tuple[str, str, str]:
+        what = f"'{name}' is not defined"
+        if name in _INSTEAD:
+            return what, "not available in llm_i2i", _INSTEAD[name]
+        if name in self.inputs.vars:
+            return what, "a var of this name", f"write var('{name}')"
+        near = closest(name, self.names, count=1)
+        found = f"{len(self.names)} names, macros included"
+        return what, found, f"did you mean {near}?" if near else "set it, or add a macro of this name"
+
+    def _line(self) -> int:
+        """The line of the model's own template that is being rendered; 0 outside a file."""
+        if self.template is None or self.location:
+            return 0
+        for template, line in _frame_places(sys._getframe(1)):
+            if template is self.template:
+                return line
+        return 0
+
+    def _position(self, function: str, name: str) -> tuple[int, int]:
+        """Line and column of a call in the model's text; column 0 if it is not written out there."""
+        line = self._line()
+        if not line:
+            return 0, 0
+        lines = self.text.split("\n")
+        call = re.compile(rf"\b{function}\s*\([^()]*?(['\"]){re.escape(name)}\1")
+        match = call.search(lines[line - 1]) if line <= len(lines) else None
+        if match:
+            return line, match.start() + 1
+        # A statement over several lines counts as its first line; look as far as the end of it.
+        start = sum(len(part) + 1 for part in lines[:line])
+        end = min((i for i in (self.text.find(s, start) for s in ("}}", "%}")) if i >= 0), default=-1)
+        match = call.search(self.text, start, end) if end >= 0 else None
+        if not match:
+            return line, 0
+        before = self.text[: match.start()]
+        return before.count("\n") + 1, match.start() - (before.rfind("\n") + 1) + 1
+
+    def _prompt_text(self, name: str) -> str:
+        texts = self.inputs.prompt_texts
+        if name not in texts:
+            path = self.inputs.prompts[name]
+            try:
+                texts[name] = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                self.fail(
+                    f"cannot read prompt '{name}'",
+                    found=f"{self._shown(path)}: {error}",
+                    fix="check that the file exists and is UTF-8 text",
+                )
+        return texts[name]
+
+    def _shown(self, path: Path) -> str:
+        root = self.inputs.root
+        shown = path.relative_to(root) if root and path.is_relative_to(root) else path
+        return shown.as_posix()
+
+
+class _MacroCall:
+    """A macro as templates see it: bound to the rendering, loaded when called."""
+
+    __slots__ = ("_name", "_rendering")
+
+    def __init__(self, rendering: Rendering, name: str) -> None:
+        self._rendering = rendering
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._rendering.call_macro(self._name, *args, **kwargs)
+
+
+class _Exceptions:
+    """dbt's `exceptions` namespace."""
+
+    __slots__ = ("_rendering",)
+
+    def __init__(self, rendering: Rendering) -> None:
+        self._rendering = rendering
+
+    def raise_compiler_error(self, message: Any) -> NoReturn:
+        self._rendering.fail(str(message), fix="correct what this template checks for")
+
+    def warn(self, message: Any) -> str:
+        _LOG.warning("%s: %s", self._rendering.where(), message)
+        return ""
+
+
+def _frame_places(frame: FrameType | None) -> Iterator[tuple[Template, int]]:
+    """Templates on the Python stack with the line each is at, innermost first."""
+    while frame is not None:
+        template = frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            yield template, template.get_corresponding_lineno(frame.f_lineno)
+        frame = frame.f_back
+
+
+def _traceback_places(trace: TracebackType | None) -> Iterator[tuple[Template, int]]:
+    """Templates in a traceback with the line each was at, outermost first."""
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            yield template, template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+
+
+def _call_text(function: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> str:
+    arguments = [repr(value) for value in positional]
+    arguments += [f"{key}={value!r}" for key, value in named.items()]
+    return f"{function}({', '.join(arguments)})"

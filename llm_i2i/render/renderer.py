@@ -1,0 +1,229 @@
+"""Renders models, data tests and expressions of a project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llm_i2i.errors import ProjectError, closest
+from llm_i2i.render.context import Reference, RenderInputs, Rendering, SourceReference
+from llm_i2i.render.environment import (
+    TEST_PREFIX,
+    Macro,
+    MacroLibrary,
+    compile_expression,
+    compile_template,
+)
+from llm_i2i.render.lines import LineMap, take_marks
+from llm_i2i.render.prompts import find_prompts
+
+_CALL = re.compile(r"\s*(ref|source)\s*\(")
+_WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}|\{\{).)*)\}\}\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class RenderedModel:
+    """Rendered text and everything that was read for it.
+
+    Attributes:
+        sql: The text, without blank lines around it.
+        refs: One for each place that calls ref(), in order.
+        vars: Name and value of each var really read, in macros too.
+        macros: Macros really called.
+        config: Keyword arguments of config(), not yet checked.
+        config_line: Line of the first config(), 0 if there is none.
+    """
+
+    sql: str
+    refs: tuple[Reference, ...] = ()
+    sources: tuple[SourceReference, ...] = ()
+    vars: dict[str, Any] = field(default_factory=dict)
+    macros: tuple[str, ...] = ()
+    env_vars: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    language_models: tuple[str, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
+    config_line: int = 0
+    line_map: LineMap = LineMap()
+
+
+class Renderer:
+    """Renders templates with the vars, macros and prompts of one project and target."""
+
+    def __init__(
+        self,
+        *,
+        vars: Mapping[str, Any],
+        language_models: Mapping[str, Mapping[str, Any]] | None = None,
+        macros: MacroLibrary | None = None,
+        prompts: Mapping[str, Path] | Path | None = None,
+        env: Mapping[str, str] | None = None,
+        target: Mapping[str, Any] | None = None,
+        root: Path | None = None,
+    ) -> None:
+        """Take what templates may read.
+
+        Args:
+            prompts: Files by name, or a folder of them.
+            env: Environment variables that env_var() may read.
+            target: `name`, `type` and settings of the target.
+            root: The project's folder; messages name files relative to it.
+        """
+        self._inputs = RenderInputs(
+            vars=vars,
+            language_models=language_models or {},
+            macros=macros or MacroLibrary.load(),
+            prompts=find_prompts([prompts]) if isinstance(prompts, Path) else prompts or {},
+            env=env or {},
+            target=target or {},
+            root=root,
+        )
+
+    def render_model(self, path: Path | str, text: str, *, name: str) -> RenderedModel:
+        """The SQL of a model.
+
+        Args:
+            path: The model's file as messages should name it.
+            name: The model's name, for `this`.
+
+        Raises:
+            ProjectError: The template is not valid, or fails; placed in its file or a macro's.
+        """
+        file = path.as_posix() if isinstance(path, Path) else path
+        rendering = Rendering(self._inputs, name=name, text=text)
+        sql, line_map = take_marks(rendering.run(compile_template(text, file, marked=True)))
+        return _result(rendering, sql, line_map)
+
+    def render_expression(self, text: str, where: str) -> RenderedModel:
+        """Text of a YAML file with its Jinja evaluated, in `sql`; lines of refs are 0.
+
+        Args:
+            where: Where the text is written, for messages.
+        """
+        rendering = Rendering(self._inputs, name="")
+        rendering.location = where
+        return _result(rendering, self._text(rendering, text), LineMap())
+
+    def render_data_test(
+        self,
+        test: str,
+        model_name: str,
+        column: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        condition: str | None = None,
+        location: str = "",
+    ) -> RenderedModel:
+        """The select of a data test: it returns the rows that fail.
+
+        Args:
+            test: Its name, as in YAML.
+            model_name: The tested model, or "source('s', 't')".
+            column: The tested column, if the test is declared on one.
+            arguments: As in YAML. Text that begins with ref( or source(, or holds {{ }}, is evaluated.
+            condition: SQL condition on the tested rows (`where` of the test's config), may hold Jinja.
+            location: Where the test is declared, for messages.
+        """
+        rendering = Rendering(self._inputs, name=model_name)
+        rendering.location = location
+        macro = self._data_test(test, location)
+        relation = self._relation(rendering, model_name)
+        if condition:
+            relation = f"(select * from {relation} where {self._text(rendering, condition)})"
+        given = {key: self._value(rendering, value) for key, value in (arguments or {}).items()}
+        if column is not None:
+            given.setdefault("column_name", column)
+        _check_arguments(test, macro, given, location)
+        rendering.template = None
+        sql = rendering.guard(lambda: str(rendering.call_macro(macro.name, model=relation, **given)))
+        return _result(rendering, sql.strip("\n"), LineMap())
+
+    def _data_test(self, test: str, location: str) -> Macro:
+        macros = self._inputs.macros
+        if TEST_PREFIX + test in macros:
+            return macros[TEST_PREFIX + test]
+        near = closest(test, macros.data_tests, count=1)
+        known = ", ".join(macros.data_tests)
+        raise ProjectError(
+            f"data test '{test}' does not exist",
+            where=location,
+            found=f"data tests: {known}",
+            fix=f"did you mean {near}?" if near else f"write it: {{% test {test}(model) %}} in macros/",
+        )
+
+    def _relation(self, rendering: Rendering, model_name: str) -> str:
+        if _CALL.match(model_name):
+            return str(self._value(rendering, model_name))
+        return rendering.ref(model_name)
+
+    def _text(self, rendering: Rendering, text: str) -> str:
+        if "{" not in text:
+            return text
+        return rendering.run(compile_expression(text, rendering.location))
+
+    def _value(self, rendering: Rendering, value: Any) -> Any:
+        """An argument of a data test, its Jinja evaluated; `{{ ... }}` alone keeps its type."""
+        if isinstance(value, list):
+            return [self._value(rendering, item) for item in value]
+        if isinstance(value, dict):
+            return {key: self._value(rendering, item) for key, item in value.items()}
+        if not isinstance(value, str):
+            return value
+        whole = _WHOLE_EXPRESSION.fullmatch(value)
+        expression = value if _CALL.match(value) else whole[1] if whole else ""
+        if not expression:
+            return self._text(rendering, value) if "{{" in value or "{%" in value else value
+        kept: list[Any] = []
+        rendering.names["__keep"] = kept.append
+        rendering.run(compile_expression(f"{{% do __keep({expression}) %}}", rendering.location))
+        return kept[0]
+
+
+def _check_arguments(
+    test: str, macro: Macro, given: Mapping[str, Any], location: str
+) -> None:
+    """Complain of arguments that the test does not take, or lacks."""
+    known = [name for name in macro.arguments if name != "model"]
+    unknown = [] if macro.is_open else [name for name in given if name not in known]
+    lacking = [name for name in macro.required if name != "model" and name not in given]
+    found = f"{macro.signature} at {macro.location}"
+    if unknown:
+        near = closest(unknown[0], known, count=1)
+        what, fix = f"takes no argument '{unknown[0]}'", f"did you mean {near}?" if near else "remove it"
+    elif lacking == ["column_name"]:
+        what, fix = "is for a column", "declare it under a column, or give it column_name"
+    elif lacking:
+        what, fix = f"lacks its argument '{lacking[0]}'", f"add {lacking[0]}: ..."
+    else:
+        return
+    raise ProjectError(f"data test '{test}' {what}", where=location, found=found, fix=fix)
+
+
+def _result(rendering: Rendering, sql: str, line_map: LineMap) -> RenderedModel:
+    return RenderedModel(
+        sql=sql,
+        refs=tuple(rendering.refs),
+        sources=tuple(rendering.sources),
+        vars=dict(sorted(rendering.vars.items())),
+        macros=tuple(sorted(rendering.macros)),
+        env_vars=tuple(sorted(rendering.env_vars)),
+        prompts=tuple(sorted(rendering.prompts)),
+        language_models=tuple(sorted(rendering.language_models)),
+        config=rendering.config,
+        config_line=rendering.config_line,
+        line_map=line_map,
+    )
+
+
+__all__ = [
+    "LineMap",
+    "MacroLibrary",
+    "Reference",
+    "RenderedModel",
+    "Renderer",
+    "SourceReference",
+    "find_prompts",
+]

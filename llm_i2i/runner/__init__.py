@@ -1,0 +1,1 @@
+"""Where compiler and machinery meet."""

@@ -1,0 +1,1 @@
+"""Tree rewrites on DuckDB SQL."""

@@ -1,0 +1,1 @@
+"""Results, calls and environments on disk."""
