@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -245,11 +246,7 @@ def show(node: str | None, select: str | None, inline: str | None, limit: int, o
 def _show_query(project: Project, sql: str, limit: int, output: str) -> None:
     from llm_i2i.cli.output import print_rows
 
-    relation = project.query(sql)
-    if relation is None:
-        return
-    columns = relation.columns
-    rows = relation.fetchall() if limit < 0 else relation.fetchmany(limit)
+    columns, rows = project.rows(sql, limit)
     print_rows(columns, rows, output)
 
 
@@ -271,3 +268,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe has left: nobody to tell
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get("LLMI2I_TRACEBACK"):
+            raise
+        problem = LlmI2iError(
+            f"unexpected {type(error).__name__}: {error}",
+            fix="this is a defect of llmi2i; run again with LLMI2I_TRACEBACK=1 and report what it prints",
+        )
+        print(problem.render(), file=sys.stderr)
+        sys.exit(1)

@@ -57,7 +57,7 @@ class Settings(BaseModel):
 def _known_keys(
     model: type[Settings], value: YamlMapping, mistakes: Mistakes | None
 ) -> dict[str, Any]:
-    """The keys that `model` has; others go to `mistakes`. A key with nothing after it counts as not given."""
+    """The keys that `model` has; others go to `mistakes`. A key without a value is not given."""
     fields = model.model_fields
     if mistakes is not None:
         for key in value.keys() - fields.keys():
@@ -75,6 +75,7 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 def unknown_fix(name: str, known: Iterable[str], *, otherwise: str = "remove it") -> str:
+    """A `fix` for an unknown name: the nearest known one, else `otherwise`."""
     near = closest(name, known, count=1)
     return f"did you mean {near}?" if near else otherwise
 
@@ -110,7 +111,7 @@ def validated(
     return validate(model, YamlMapping(place, dict(values)), mistakes, place=place)
 
 
-# -- the words of an error -----------------------------------------------------------------------------------------
+# -- the words of an error -------------------------------------------------------------------------
 
 _EXPECTED = {
     "string_type": "text",

@@ -53,7 +53,7 @@ def load_project(project_dir: Path) -> LoadedProject:
     file = find_project_file(project_dir)
     mistakes = Mistakes()
     config = _read_project(file, project_dir, mistakes)
-    # A broken project.yml should not hide what is wrong elsewhere, so we look in the usual place too.
+    # A broken project.yml should not hide what is wrong elsewhere: look in the usual place too.
     model_paths = config.model_paths if config else ["models"]
     properties = _read_properties(project_dir, model_paths, mistakes)
     raise_all(mistakes.in_order())

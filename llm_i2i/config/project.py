@@ -134,9 +134,12 @@ class ProjectConfig(Settings):
         return self.targets[name]
 
     def folder_layers(self, folder: Sequence[str]) -> list[ModelConfig]:
-        """Config that `models:` gives to models in `folder` (parts below a model path), outermost first.
+        """Config that `models:` gives to models in a folder, outermost first.
 
         As in dbt, the tree may begin with the project's name.
+
+        Args:
+            folder: Its parts below the model path, such as ('staging', 'logs').
         """
         parts = tuple(folder)
         layers = []
@@ -200,7 +203,7 @@ def parse_project(document: Any, file: str, mistakes: Mistakes) -> ProjectConfig
     return config
 
 
-# -- vars --------------------------------------------------------------------------------------------------------------
+# -- vars ------------------------------------------------------------------------------------------
 
 
 def parse_vars_argument(text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Properties files: descriptions, columns, data tests and config of models and sources, written beside them."""
+"""Properties files: YAML beside the models, with their descriptions, columns and data tests."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from llm_i2i.config.base import (
     PlainDict,
     ScalarText,
     Settings,
     StrList,
-    describe,
-    validate,
     validated,
 )
-from llm_i2i.config.yaml_text import Mistakes, Place, YamlList, YamlMapping, plain
+from llm_i2i.config.data_tests import DataTestProperties, DataTests
+from llm_i2i.config.yaml_text import Mistakes, Place, YamlMapping
 from llm_i2i.errors import raise_all
 
-Severity = Literal["error", "warn"]
-
-
-# -- config of a model -----------------------------------------------------------------------------------------------
+# -- config of a model -----------------------------------------------------------------------------
 
 
 class Contract(Settings):
@@ -37,7 +33,7 @@ class Contract(Settings):
 def _refuse_incremental(value: Any) -> Any:
     if value == "incremental":
         raise ValueError(
-            "is not needed as 'incremental'; write 'table': unchanged results are reused, calls are cached"
+            "cannot be 'incremental'; write 'table': unchanged results are reused, calls cached"
         )
     return value
 
@@ -48,7 +44,7 @@ Materialization = Annotated[
 
 
 class ModelConfig(Settings):
-    """How a model is built. The same keys in config(), in YAML under `config:`, and in project.yml after a '+'."""
+    """How a model is built: in config(), in YAML under `config:`, in project.yml after '+'."""
 
     title: ClassVar[str] = "a model's config"
     hints: ClassVar[dict[str, str]] = {
@@ -100,182 +96,6 @@ def merge_model_config(layers: Iterable[ModelConfig]) -> ModelConfig:
     return ModelConfig(**merged, tags=list(tags), meta=meta)
 
 
-# -- data tests ------------------------------------------------------------------------------------------------------
-
-
-class DataTestConfig(Settings):
-    """The `config:` of a data test."""
-
-    title: ClassVar[str] = "a data test's config"
-
-    severity: Severity = "error"
-    where: str | None = None
-    limit: Annotated[int, Field(ge=1)] | None = None
-    error_if: str = "!= 0"
-    warn_if: str = "!= 0"
-    store_failures: bool | None = None
-    enabled: bool = True
-    tags: StrList = Field(default_factory=list)
-    meta: PlainDict = Field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class DataTestProperties:
-    """One data test as declared.
-
-    Attributes:
-        test: Name of the test, such as `not_null`; the macro is `test_not_null`.
-        arguments: As written; text such as "ref('items')" is not yet evaluated.
-        name: The author's own name for it, if any.
-        where: SQL condition on the tested rows.
-        limit: How many failing rows are looked for at most.
-        column: The column it is declared on, None if on the model.
-        line: Where it is declared, as `models/x.yml:12`.
-    """
-
-    test: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    name: str | None = None
-    severity: Severity = "error"
-    where: str | None = None
-    limit: int | None = None
-    error_if: str = "!= 0"
-    warn_if: str = "!= 0"
-    store_failures: bool | None = None
-    enabled: bool = True
-    tags: tuple[str, ...] = ()
-    meta: dict[str, Any] = field(default_factory=dict)
-    description: str = ""
-    column: str | None = None
-    line: str = ""
-
-
-_TEST_CONFIG_KEYS = frozenset(DataTestConfig.model_fields)
-_TEST_EXAMPLE = "write - not_null, or - accepted_values: {values: [a, b]}"
-
-
-def _parse_data_tests(value: Any, info: ValidationInfo) -> Any:
-    """Entries of `data_tests:` as DataTestProperties; what is wrong with one goes to the context's mistakes."""
-    mistakes = info.context
-    if not isinstance(value, YamlList) or mistakes is None:
-        return value
-    entries = zip(value, value.items_at, strict=True)
-    tests = [_parse_data_test(entry, place, mistakes) for entry, place in entries]
-    return [test for test in tests if test is not None]
-
-
-def _parse_data_test(entry: Any, place: Place, mistakes: Mistakes) -> DataTestProperties | None:
-    if isinstance(entry, str):
-        return DataTestProperties(test=entry, line=place.line_only)
-    if not isinstance(entry, YamlMapping) or not entry:
-        mistakes.add(
-            "a data test must be a name or a mapping {name: arguments}",
-            place,
-            found=describe(entry),
-            fix=_TEST_EXAMPLE,
-        )
-        return None
-    test, *others = entry
-    if others:
-        mistakes.add(
-            f"data test '{test}' has keys beside it",
-            entry.keys_at[others[0]],
-            found=f"keys {', '.join(entry)} at one level",
-            fix=f"indent {', '.join(others)} under '{test}:'",
-        )
-        return None
-    body = entry[test]
-    if body is None:
-        return DataTestProperties(test=test, line=place.line_only)
-    if not isinstance(body, YamlMapping):
-        mistakes.add(
-            f"the arguments of data test '{test}' must be a mapping (key: value lines)",
-            entry.values_at[test],
-            found=describe(body),
-            fix=_TEST_EXAMPLE,
-        )
-        return None
-    return _data_test_of(test, body, place, mistakes)
-
-
-def _data_test_of(
-    test: str, body: YamlMapping, place: Place, mistakes: Mistakes
-) -> DataTestProperties:
-    config = DataTestConfig()
-    if body.get("config") is not None:
-        at = body.values_at["config"]
-        config = validate(DataTestConfig, body["config"], mistakes, place=at) or config
-    given = {key: getattr(config, key) for key in config.model_fields_set}
-    return DataTestProperties(
-        test=test,
-        arguments=_arguments(test, body, mistakes),
-        name=_text(body, "name", mistakes),
-        description=_text(body, "description", mistakes) or "",
-        line=place.line_only,
-        **given | {"tags": tuple(config.tags)},
-    )
-
-
-def _text(body: YamlMapping, key: str, mistakes: Mistakes) -> str | None:
-    value = body.get(key)
-    if value is None or isinstance(value, str):
-        return value
-    mistakes.add(
-        f"'{key}' must be text", body.values_at[key], found=describe(value), fix="quote it"
-    )
-    return None
-
-
-def _arguments(test: str, body: YamlMapping, mistakes: Mistakes) -> dict[str, Any]:
-    """Arguments written beside `name` and `config`, and those under `arguments:`."""
-    nested = body.get("arguments")
-    if nested is not None and not isinstance(nested, YamlMapping):
-        mistakes.add(
-            f"'arguments' of data test '{test}' must be a mapping (key: value lines)",
-            body.values_at["arguments"],
-            found=describe(nested),
-            fix="write arguments: {values: [a, b]}",
-        )
-        nested = None
-    arguments = dict(nested or {})
-    for key, value in body.items():
-        if key in ("name", "config", "description", "arguments"):
-            continue
-        if key in _TEST_CONFIG_KEYS:
-            mistakes.add(
-                f"'{key}' belongs under config: in data test '{test}'",
-                body.keys_at[key],
-                found=f"'{key}' among the arguments",
-                fix=f"write config: {{{key}: ...}}; an argument of this name goes under arguments:",
-            )
-        elif key in arguments:
-            mistakes.add(
-                f"argument '{key}' of data test '{test}' is given twice",
-                body.keys_at[key],
-                found="also under arguments:",
-                fix="keep one of the two",
-            )
-        arguments[key] = value
-    return {key: plain(value) for key, value in arguments.items()}
-
-
-DataTests = Annotated[
-    list[DataTestProperties],
-    BeforeValidator(_parse_data_tests),
-    WithJsonSchema(
-        {
-            "type": "array",
-            "items": {
-                "anyOf": [
-                    {"type": "string"},
-                    {"type": "object", "minProperties": 1, "maxProperties": 1},
-                ]
-            },
-        }
-    ),
-]
-
-
 class _Tested(Settings):
     """Something with data tests, under dbt's new or old key."""
 
@@ -295,7 +115,7 @@ class _Tested(Settings):
         return [*self.data_tests, *self.tests]
 
 
-# -- models, sources, macros -----------------------------------------------------------------------------------------
+# -- models, sources, macros -----------------------------------------------------------------------
 
 
 class ColumnProperties(_Tested):
@@ -355,7 +175,7 @@ class ModelProperties(_Table):
 
 
 class SourceTable(_Table):
-    """Files read as a table. `path` is a file or glob relative to the project, and may hold Jinja."""
+    """Files read as a table; `path` is a file or glob below the project, and may hold Jinja."""
 
     title: ClassVar[str] = "a source table"
 
@@ -369,10 +189,9 @@ class SourceProperties(Settings):
     """A named group of source tables."""
 
     title: ClassVar[str] = "a source"
-    hints: ClassVar[dict[str, str]] = {
-        key: "remove it: source tables here are files, give each table a path"
-        for key in ("schema", "database")
-    }
+    hints: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("schema", "database"), "remove it: source tables here are files, give each table a path"
+    )
 
     name: str
     description: str = ""

@@ -1,7 +1,7 @@
 """YAML read safely, with the place of every key and value kept.
 
-Where YAML 1.1 (PyYAML) surprises an analyst we differ: `5e-5` is a number, `2024-01-31` and `12:30` stay text,
-a key given twice is an error.
+Where YAML 1.1 (PyYAML) surprises an analyst we differ: `5e-5` is a number, `2024-01-31` and
+`12:30` stay text, a key given twice is an error.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def plain(value: Any) -> Any:
 
 
 def parse_yaml(text: str, file: str, mistakes: Mistakes) -> Any:
-    """The one document in `text` as YamlMapping, YamlList and scalars; None if empty or if it has a syntax error."""
+    """The document in `text` as YamlMapping, YamlList and scalars; None if empty or not valid."""
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
@@ -214,7 +214,7 @@ class _Builder:
         return result
 
     def refuse_key(self, node: yaml.Node) -> str:
-        """Complain of a key that is no scalar; most often that is an unquoted {{ ... }}, so text is what was meant."""
+        """Complain of a key that is no scalar: most often an unquoted {{ ... }}, so give text."""
         is_mapping = isinstance(node, yaml.MappingNode)
         self.mistakes.add(
             "a key must be plain text",

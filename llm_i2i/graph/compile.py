@@ -84,13 +84,12 @@ def compile_models(
             continue
         inputs = {parent: columns[parent] for parent in node.reads}
         try:
-            called = {n: signatures[n] for n in sorted(called_functions(node.sql, signatures.keys()))}
-            key = fingerprint(
-                [COMPILER_VERSION, node.sql, inputs, [[s.version, repr(s)] for s in called.values()]]
-            )
+            mentioned = [signatures[n] for n in sorted(signatures) if n in node.sql.lower()]
+            udfs = [[s.version, repr(s)] for s in mentioned]
+            key = fingerprint([COMPILER_VERSION, name, node.sql, inputs, udfs])
             if key not in cache:
                 session = session or _Session(make_binder(), signatures)
-                cache[key] = asdict(session.compile(node, inputs, called))
+                cache[key] = asdict(session.compile(node, inputs))
             compiled[name] = _from_cache(cache[key])
             columns[name] = compiled[name].columns
         except LlmI2iError as error:
@@ -104,11 +103,13 @@ class _Session:
 
     def __init__(self, binder: Binder, signatures: Mapping[str, Signature]) -> None:
         self.binder = binder
+        self.signatures = signatures
         for signature in signatures.values():
             if signature.kind == "scalar":
                 binder.declare_macro(signature)
 
-    def compile(self, node: Node, inputs: Mapping[str, Columns], called: Mapping[str, Signature]) -> CompiledModel:
+    def compile(self, node: Node, inputs: Mapping[str, Columns]) -> CompiledModel:
+        called = {n: self.signatures[n] for n in sorted(called_functions(node.sql, self.signatures.keys()))}
         for parent, columns in inputs.items():
             self.binder.declare(parent, columns)
         hoistable = {name: s for name, s in called.items() if s.kind != "scalar"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llm_i2i.config.loader import LoadedProject, find_files, shown_path
 from llm_i2i.config.properties import (
@@ -17,11 +18,30 @@ from llm_i2i.config.properties import (
 )
 from llm_i2i.config.yaml_text import Place
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
-from llm_i2i.graph.manifest import Manifest, build_manifest, unknown_reference
+from llm_i2i.graph.manifest import Manifest, build_manifest, unknown_reference, unknown_source
 from llm_i2i.graph.node import DataCheck, Node
 
 if TYPE_CHECKING:
-    from llm_i2i.render.environment import RenderedModel, Renderer
+    from llm_i2i.render.renderer import RenderedModel, Renderer
+
+
+def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: str) -> Renderer:
+    """A renderer with the project's macros and prompts, and the vars of one invocation."""
+    from llm_i2i.render.environment import MacroLibrary
+    from llm_i2i.render.prompts import find_prompts
+    from llm_i2i.render.renderer import Renderer
+
+    config = project.config
+    target = config.target_settings(target_name)
+    return Renderer(
+        vars=vars,
+        language_models=config.language_models,
+        macros=MacroLibrary.load([project.root / path for path in config.macro_paths], root=project.root),
+        prompts=find_prompts([project.root / path for path in config.prompt_paths]),
+        env=os.environ,
+        target={"name": target_name, **target.model_dump(mode="json", exclude_none=True)},
+        root=project.root,
+    )
 
 
 def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
@@ -38,8 +58,9 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
             nodes[name] = _model_node(project, name, path, model)
         except LlmI2iError as error:
             errors.append(error)
-    _check_references(nodes, rendered, errors)
-    _check_properties(project, rendered, errors)
+    names = {file.stem for file in find_files(project.root, project.config.model_paths, (".sql",))}
+    _check_references(nodes, rendered, names, errors)
+    _check_properties(project, names, errors)
     raise_all(errors)
     disabled = {name for name, node in nodes.items() if node.config.get("enabled") is False}
     kept = {name: node for name, node in nodes.items() if name not in disabled}
@@ -76,27 +97,15 @@ def _model_node(project: LoadedProject, name: str, path: str, model: RenderedMod
         name=name,
         path=path,
         materialized=config.materialized,
-        sql=model.sql.strip().rstrip(";"),
+        sql=model.sql.rstrip().rstrip(";"),
         reads=tuple(dict.fromkeys(reads)),
         tags=tuple(config.tags),
         description=properties.description if properties else "",
         columns=tuple(c.name for c in properties.columns) if properties else (),
         config=config.model_dump(mode="json"),
         inputs={"vars": dict(model.vars), "macros": list(model.macros), "prompts": list(model.prompts)},
-        line_of=_StrippedLines(model),
+        line_of=model.line_map,
     )
-
-
-class _StrippedLines:
-    """Maps lines of the stripped SQL to lines of the file."""
-
-    def __init__(self, model: RenderedModel) -> None:
-        text = model.sql
-        self._skipped = text[: len(text) - len(text.lstrip())].count("\n")
-        self._map = model.line_map
-
-    def source_line(self, line: int) -> int:
-        return self._map.source_line(line + self._skipped)
 
 
 def _model_config(
@@ -112,7 +121,7 @@ def _model_config(
     if properties is not None:
         layers.append(properties.config_layer)
     if model.config:
-        layers.append(parse_model_config(model.config, Place(path, 1, 1)))
+        layers.append(parse_model_config(model.config, Place(path, model.config_line, 1)))
     return merge_model_config(layers)
 
 
@@ -138,12 +147,12 @@ def _source_node(source: SourceProperties, table_name: str, renderer: Renderer) 
     table = source.table(table_name)
     assert table is not None
     location = table.location
-    columns = [renderer.render_expression(column.name, column.location) for column in table.columns]
+    columns = [renderer.render_expression(column.name, column.location).sql for column in table.columns]
     return Node(
         name=source_node_name(source.name, table_name),
         path=location,
         materialized="source",
-        file_path=renderer.render_expression(table.path, location),
+        file_path=renderer.render_expression(table.path, location).sql,
         file_format=table.format,
         tags=tuple(table.tags),
         description=table.description,
@@ -152,24 +161,26 @@ def _source_node(source: SourceProperties, table_name: str, renderer: Renderer) 
 
 
 def _check_references(
-    nodes: dict[str, Node], rendered: dict[str, tuple[str, RenderedModel]], errors: list[LlmI2iError]
+    nodes: dict[str, Node],
+    rendered: dict[str, tuple[str, RenderedModel]],
+    names: set[str],
+    errors: list[LlmI2iError],
 ) -> None:
     for path, model in rendered.values():
         for reference in model.refs:
-            if reference.name not in rendered:
+            if reference.name not in names:
                 errors.append(unknown_reference(reference.name, nodes, _at(path, reference.line, reference.column)))
         for source in model.sources:
             name = source_node_name(source.source, source.table)
             if name not in nodes:
-                errors.append(unknown_reference(name, nodes, _at(path, source.line, source.column)))
+                errors.append(unknown_source(source.source, source.table, nodes, _at(path, source.line, source.column)))
 
 
 def _at(path: str, line: int, column: int) -> str:
     return ":".join([path, *(str(n) for n in (line, column) if n)])
 
 
-def _check_properties(project: LoadedProject, rendered: Iterable[str], errors: list[LlmI2iError]) -> None:
-    names = list(rendered)
+def _check_properties(project: LoadedProject, names: set[str], errors: list[LlmI2iError]) -> None:
     for name, properties in project.properties.models.items():
         if name not in names:
             near = closest(name, names)
@@ -208,7 +219,9 @@ def _data_checks(
 
 
 def _data_check(renderer: Renderer, model: str, test: DataTestProperties) -> DataCheck:
-    rendered = renderer.render_data_test(test.test, model, test.column, test.arguments, where=test.line)
+    rendered = renderer.render_data_test(
+        test.test, model, test.column, test.arguments, condition=test.where, location=test.line
+    )
     reads = [r.name for r in rendered.refs] + [source_node_name(s.source, s.table) for s in rendered.sources]
     name = test.name or "_".join([test.test, model, *([test.column] if test.column else [])])
     sql = rendered.sql.strip().rstrip(";")

@@ -42,21 +42,24 @@ def build_manifest(nodes: Mapping[str, Node], checks: tuple[DataCheck, ...]) -> 
 
 
 def unknown_reference(name: str, nodes: Mapping[str, Node], where: str) -> ProjectError:
-    """The error for a ref() or source() to nothing."""
-    source, _, table = name.partition("__")
+    """The error for a ref() to nothing."""
     models = [n for n, node in nodes.items() if not node.is_source]
-    if table and name not in models and any(n.startswith(f"{source}__") for n in nodes):
-        known = [n.replace("__", ".", 1) for n, node in nodes.items() if node.is_source]
-        return ProjectError(
-            f"source('{source}', '{table}') is not declared",
-            where=where,
-            found=f"sources {', '.join(known)}",
-            fix="declare the table under `sources:` in a YAML file of models/",
-        )
     near = closest(name, models)
     return ProjectError(
         f"ref('{name}') does not name any model",
         where=where,
         found=f"{len(models)} models" + (f", closest {near}" if near else ""),
         fix=f"write ref({near.split(', ')[0]})" if near else f"create models/.../{name}.sql or correct the name",
+    )
+
+
+def unknown_source(source: str, table: str, nodes: Mapping[str, Node], where: str) -> ProjectError:
+    """The error for a source() to nothing."""
+    known = [n.replace("__", ".", 1) for n, node in nodes.items() if node.is_source]
+    near = closest(f"{source}.{table}", known)
+    return ProjectError(
+        f"source('{source}', '{table}') is not declared",
+        where=where,
+        found=f"sources {', '.join(known) or '(none)'}" + (f", closest {near}" if near else ""),
+        fix="declare the table under `sources:` in a YAML file of models/, or correct the name",
     )

@@ -13,13 +13,14 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
+from jinja2 import Undefined
 from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
 from jinja2.utils import missing
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
 from llm_i2i.fingerprint import canonical_json
-from llm_i2i.names import quote_identifier, quote_literal
+from llm_i2i.names import quote_literal
 from llm_i2i.render.environment import (
     MacroLibrary,
     NotDefined,
@@ -28,25 +29,14 @@ from llm_i2i.render.environment import (
     sql_literal,
 )
 from llm_i2i.render.prompts import prompt_expression
+from llm_i2i.render.relations import Reference, SourceReference, relation_name, source_relation
 
 _LOG = logging.getLogger("llm_i2i.render")
-_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _NOT_GIVEN: Any = object()
-
-# Reserved in DuckDB or Spark, so not usable as a relation without quotes.
-_RESERVED = frozenset(
-    """all analyse analyze and anti any array as asc asymmetric both case cast check collate column
-    constraint create cross current_date current_time current_timestamp default deferrable desc
-    describe distinct do else end except false fetch for foreign from full grant group having in
-    initially inner intersect into join lambda lateral leading left limit minus natural not null
-    offset on only or order outer pivot placing positional primary qualify references returning
-    right select semi show some summarize symmetric table then to trailing true union unique
-    unpivot using variadic when where window with""".split()
-)
 
 # What dbt has and we do not, or not under this name.
 _INSTEAD = {
-    "is_incremental": "remove it: unchanged results are reused and calls cached, so all models are whole",
+    "is_incremental": "remove it: unchanged results are reused and calls cached",
     "run_query": "compute it in SQL: templates cannot query, so that compiling needs no data",
     "adapter": "write SQL: the engine is not known when a template is rendered",
     "execute": "remove it: templates cannot query",
@@ -58,37 +48,6 @@ _INSTEAD = {
     "return": "let the macro write its result as text",
     "load_result": "compute it in SQL: templates cannot query",
 }
-
-
-def relation_name(name: str) -> str:
-    """A model's name as SQL writes it: in double quotes only where it must be."""
-    if _PLAIN_NAME.fullmatch(name) and name not in _RESERVED:
-        return name
-    return quote_identifier(name)
-
-
-def source_relation(source: str, table: str) -> str:
-    """The name of a source's table in SQL, unquoted: `s__t`."""
-    return f"{source}__{table}"
-
-
-@dataclass(frozen=True, order=True)
-class Reference:
-    """A ref() call; line and column in the model's file, 0 where unknown."""
-
-    name: str
-    line: int = 0
-    column: int = 0
-
-
-@dataclass(frozen=True, order=True)
-class SourceReference:
-    """A source() call; line and column in the model's file, 0 where unknown."""
-
-    source: str
-    table: str
-    line: int = 0
-    column: int = 0
 
 
 @dataclass(frozen=True)
@@ -172,6 +131,7 @@ class Rendering:
 
     def ref(self, *names: Any, **options: Any) -> str:
         """`ref('model')` or `ref('package', 'model')`."""
+        _refuse_undefined(*names)
         if options or len(names) not in (1, 2) or not all(isinstance(n, str) and n for n in names):
             self.fail(
                 "ref() takes the name of a model",
@@ -185,6 +145,7 @@ class Rendering:
 
     def source(self, *names: Any, **options: Any) -> str:
         """`source('source', 'table')`."""
+        _refuse_undefined(*names)
         if options or len(names) != 2 or not all(isinstance(n, str) and n for n in names):
             self.fail(
                 "source() takes the names of a source and of its table",
@@ -198,6 +159,7 @@ class Rendering:
 
     def var(self, name: str, default: Any = _NOT_GIVEN) -> Any:
         """A var of the project; `default` where it is not defined."""
+        _refuse_undefined(name, default)
         known = self.inputs.vars
         if name in known:
             value = known[name]
@@ -215,6 +177,7 @@ class Rendering:
 
     def env_var(self, name: str, default: str | None = None) -> str:
         """An environment variable; `default` where it is not set."""
+        _refuse_undefined(name, default)
         self.env_vars[name] = None
         value = self.inputs.env.get(name, default)
         if value is None:
@@ -226,7 +189,7 @@ class Rendering:
         return value
 
     def set_config(self, *positional: Any, **settings: Any) -> str:
-        """`config(materialized='table')`: recorded, writes nothing. Later calls add to earlier ones."""
+        """`config(materialized='table')`: writes nothing; later calls add to earlier ones."""
         for values in positional:
             if not isinstance(values, dict):
                 self.fail(
@@ -235,12 +198,14 @@ class Rendering:
                     fix="write config(materialized='table')",
                 )
             settings = {**values, **settings}
+        _refuse_undefined(*settings.values())
         self.config.update(settings)
         self.config_line = self.config_line or self._line()
         return ""
 
     def language_model(self, name: str) -> str:
-        """Settings of a language model as an SQL string of JSON, for the `model` argument of a UDF."""
+        """Settings of a language model as an SQL string of JSON, for a UDF's `model`."""
+        _refuse_undefined(name)
         known = self.inputs.language_models
         if name not in known:
             near = closest(str(name), known)
@@ -252,8 +217,9 @@ class Rendering:
         self.language_models[name] = None
         return quote_literal(canonical_json(known[name]))
 
-    def prompt(self, name: str, **keys: Any) -> str:
+    def prompt(self, name: str, /, **keys: Any) -> str:
         """A prompt template filled with SQL expressions, as one SQL expression of type varchar."""
+        _refuse_undefined(name, *keys.values())
         known = self.inputs.prompts
         if name not in known:
             near = closest(str(name), known)
@@ -305,7 +271,13 @@ class Rendering:
         """An error of Jinja or Python in a template, in our words."""
         places = [place_in(*place) for place in _traceback_places(error.__traceback__)][::-1]
         what, found, fix = self._words(error)
-        return self._error(what, places, found=found, fix=fix)
+        return self._error(what, places, found=found or self._text_at(places), fix=fix)
+
+    def _text_at(self, places: list[str]) -> str:
+        """The template's own line, where that is the innermost place."""
+        line = places[0].rpartition(":")[2] if len(places) == 1 and self.text else ""
+        lines = self.text.splitlines()
+        return lines[int(line) - 1].strip() if line.isdigit() and int(line) <= len(lines) else ""
 
     def _error(self, what: str, places: list[str], *, found: str, fix: str) -> ProjectError:
         """`places` is innermost first; the last is the model's."""
@@ -333,8 +305,16 @@ class Rendering:
             return "templates cannot include, import or extend files", "", fix
         if isinstance(error, TemplateRuntimeError) and message.startswith("No filter named"):
             near = closest(message.split("'")[1], make_environment().filters, count=1)
-            return message.rstrip(".").replace("No", "no", 1), "", f"did you mean {near}?" if near else ""
-        return f"{message or type(error).__name__}", type(error).__name__, "correct the template"
+            return (
+                message.rstrip(".").replace("No", "no", 1),
+                "",
+                f"did you mean {near}?" if near else "",
+            )
+        called = re.match(r"macro '(\w+)' takes", message)
+        if called and called[1] in self.inputs.macros:
+            macro = self.inputs.macros[called[1]]
+            return message, f"{macro.signature} at {macro.location}", f"call {macro.signature}"
+        return message or type(error).__name__, "", "correct the template"
 
     def _undefined_name(self, name: str) -> tuple[str, str, str]:
         what = f"'{name}' is not defined"
@@ -344,7 +324,11 @@ class Rendering:
             return what, "a var of this name", f"write var('{name}')"
         near = closest(name, self.names, count=1)
         found = f"{len(self.names)} names, macros included"
-        return what, found, f"did you mean {near}?" if near else "set it, or add a macro of this name"
+        return (
+            what,
+            found,
+            f"did you mean {near}?" if near else "set it, or add a macro of this name",
+        )
 
     def _line(self) -> int:
         """The line of the model's own template that is being rendered; 0 outside a file."""
@@ -356,7 +340,7 @@ class Rendering:
         return 0
 
     def _position(self, function: str, name: str) -> tuple[int, int]:
-        """Line and column of a call in the model's text; column 0 if it is not written out there."""
+        """Line and column of a call in the model's text; column 0 if it is not written out."""
         line = self._line()
         if not line:
             return 0, 0
@@ -367,7 +351,9 @@ class Rendering:
             return line, match.start() + 1
         # A statement over several lines counts as its first line; look as far as the end of it.
         start = sum(len(part) + 1 for part in lines[:line])
-        end = min((i for i in (self.text.find(s, start) for s in ("}}", "%}")) if i >= 0), default=-1)
+        end = min(
+            (i for i in (self.text.find(s, start) for s in ("}}", "%}")) if i >= 0), default=-1
+        )
         match = call.search(self.text, start, end) if end >= 0 else None
         if not match:
             return line, 0
@@ -439,6 +425,12 @@ def _traceback_places(trace: TracebackType | None) -> Iterator[tuple[Template, i
         if template is not None:
             yield template, template.get_corresponding_lineno(trace.tb_lineno)
         trace = trace.tb_next
+
+
+def _refuse_undefined(*values: Any) -> None:
+    for value in values:
+        if isinstance(value, Undefined):
+            str(value)  # raises, naming what is not defined
 
 
 def _call_text(function: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> str:

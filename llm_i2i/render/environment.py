@@ -22,7 +22,8 @@ BUILT_IN_MACROS = Path(__file__).parent / "macros"
 TEST_PREFIX = "test_"
 EXPRESSION = "<expression>"  # file name of templates that are no file of their own
 RESERVED_NAMES = frozenset(
-    "config env_var exceptions language_model log prompt quote_literal ref source target this var".split()
+    {"config", "env_var", "exceptions", "language_model", "log", "prompt", "quote_literal"}
+    | {"ref", "source", "target", "this", "var"}
 )
 
 
@@ -41,7 +42,11 @@ class _Undefined(StrictUndefined):
     __slots__ = ()
 
     def __init__(
-        self, hint: str | None = None, obj: Any = missing, name: Any = None, exc: Any = UndefinedError
+        self,
+        hint: str | None = None,
+        obj: Any = missing,
+        name: Any = None,
+        exc: Any = UndefinedError,
     ) -> None:
         if exc is UndefinedError:
             exc = lambda message: NotDefined(message, None if hint else name, obj)  # noqa: E731
@@ -220,7 +225,7 @@ class Macro:
 
     @cached_property
     def template(self) -> Template:
-        """A template that holds this macro alone. Each call then goes through the library, as in dbt."""
+        """A template of this macro alone, so that calls go through the library, as in dbt."""
         tree = nodes.Template([self._node], lineno=1)
         tree.set_environment(make_environment())
         return _template_of(tree, self.file, self.file)
@@ -249,7 +254,7 @@ class MacroLibrary:
             for path in sorted(folder.rglob("*.sql")):
                 shown = path.relative_to(root) if root and path.is_relative_to(root) else path
                 try:
-                    for macro in parse_macros(path.read_text("utf-8"), shown.as_posix()):
+                    for macro in parse_macros(_read(path, shown.as_posix()), shown.as_posix()):
                         _add(macro, own, errors)
                 except ProjectError as error:
                     errors.append(error)
@@ -275,6 +280,18 @@ class MacroLibrary:
         """Names of the generic data tests, without the prefix of their macros."""
         names = (name.removeprefix(TEST_PREFIX) for name in self if name.startswith(TEST_PREFIX))
         return sorted(names)
+
+
+def _read(path: Path, file: str) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(
+            "cannot read the macro file",
+            where=file,
+            found=str(error),
+            fix="check that it may be read and is UTF-8 text",
+        ) from error
 
 
 def parse_macros(text: str, file: str) -> list[Macro]:

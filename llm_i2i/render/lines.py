@@ -1,7 +1,8 @@
 """Which line of a template each line of rendered SQL came from.
 
-The template's syntax tree is salted with marks (a line number between two private-use characters) before it is
-compiled; they travel through loops and conditions with the text, and are taken out of the result.
+The template's syntax tree is salted with marks (a line number between two private-use characters)
+before it is compiled; they travel through loops and conditions with the text, and are taken out of
+the result.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ _MARK = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 
 @dataclass(frozen=True)
 class LineMap:
-    """`lines[i]` is the template line of rendered line i + 1; empty where there is no template file."""
+    """`lines[i]` is the template line of rendered line i + 1; empty without a template file."""
 
     lines: tuple[int, ...] = ()
 
     def source_line(self, rendered_line: int) -> int:
-        """The template line of a rendered line, both from 1; 0 if unknown. Past the end: the last line's."""
+        """The template line of a rendered line, both from 1; past the end the last; 0: unknown."""
         if rendered_line < 1 or not self.lines:
             return 0
         return self.lines[min(rendered_line, len(self.lines)) - 1]
@@ -35,7 +36,7 @@ def mark_lines(template: nodes.Template) -> None:
 
 
 def take_marks(text: str) -> tuple[str, LineMap]:
-    """Rendered text without the marks and without blank lines around it, and where its lines came from.
+    """Rendered text without marks and blank lines around it, and where its lines came from.
 
     A line made of several pieces is said to come from the first piece that is not blank.
     """

@@ -66,7 +66,8 @@ def prompt_expression(text: str, keys: Mapping[str, str], *, file: str, caller: 
 
 def _check_keys(text: str, keys: Mapping[str, str], file: str, caller: str) -> None:
     lines = {
-        match[1]: text.count("\n", 0, match.start()) + 1 for match in reversed([*_KEY.finditer(text)])
+        match[1]: text.count("\n", 0, match.start()) + 1
+        for match in reversed([*_KEY.finditer(text)])
     }
     errors: list[LlmI2iError] = []
     for key in sorted(lines.keys() - keys.keys(), key=lambda key: lines[key]):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_i2i.errors import ProjectError, closest
-from llm_i2i.render.context import Reference, RenderInputs, Rendering, SourceReference
+from llm_i2i.render.context import Rendering, RenderInputs
 from llm_i2i.render.environment import (
     TEST_PREFIX,
     Macro,
@@ -19,8 +19,11 @@ from llm_i2i.render.environment import (
 )
 from llm_i2i.render.lines import LineMap, take_marks
 from llm_i2i.render.prompts import find_prompts
+from llm_i2i.render.relations import Reference, SourceReference
 
 _CALL = re.compile(r"\s*(ref|source)\s*\(")
+_STRING = r"""\s*(?:'[^',\\]*'|"[^",\\]*")\s*"""
+_PLAIN_CALL = re.compile(rf"\s*(ref|source)\(({_STRING}(?:,{_STRING})?)\)\s*")
 _WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}|\{\{).)*)\}\}\s*", re.DOTALL)
 
 
@@ -47,7 +50,7 @@ class RenderedModel:
     language_models: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
     config_line: int = 0
-    line_map: LineMap = LineMap()
+    line_map: LineMap = field(default_factory=LineMap)
 
 
 class Renderer:
@@ -123,8 +126,8 @@ class Renderer:
             test: Its name, as in YAML.
             model_name: The tested model, or "source('s', 't')".
             column: The tested column, if the test is declared on one.
-            arguments: As in YAML. Text that begins with ref( or source(, or holds {{ }}, is evaluated.
-            condition: SQL condition on the tested rows (`where` of the test's config), may hold Jinja.
+            arguments: As in YAML; text that begins with ref( or source(, or holds {{, is evaluated.
+            condition: SQL condition on the tested rows (`where` of its config), may hold Jinja.
             location: Where the test is declared, for messages.
         """
         rendering = Rendering(self._inputs, name=model_name)
@@ -138,7 +141,9 @@ class Renderer:
             given.setdefault("column_name", column)
         _check_arguments(test, macro, given, location)
         rendering.template = None
-        sql = rendering.guard(lambda: str(rendering.call_macro(macro.name, model=relation, **given)))
+        sql = rendering.guard(
+            lambda: str(rendering.call_macro(macro.name, model=relation, **given))
+        )
         return _result(rendering, sql.strip("\n"), LineMap())
 
     def _data_test(self, test: str, location: str) -> Macro:
@@ -151,7 +156,9 @@ class Renderer:
             f"data test '{test}' does not exist",
             where=location,
             found=f"data tests: {known}",
-            fix=f"did you mean {near}?" if near else f"write it: {{% test {test}(model) %}} in macros/",
+            fix=f"did you mean {near}?"
+            if near
+            else f"write it: {{% test {test}(model) %}} in macros/",
         )
 
     def _relation(self, rendering: Rendering, model_name: str) -> str:
@@ -172,6 +179,11 @@ class Renderer:
             return {key: self._value(rendering, item) for key, item in value.items()}
         if not isinstance(value, str):
             return value
+        plain = _PLAIN_CALL.fullmatch(value)
+        if plain:  # nearly all of them; no need to compile a template for each
+            names = [name.strip()[1:-1] for name in plain[2].split(",")]
+            function = rendering.ref if plain[1] == "ref" else rendering.source
+            return rendering.guard(lambda: function(*names))
         whole = _WHOLE_EXPRESSION.fullmatch(value)
         expression = value if _CALL.match(value) else whole[1] if whole else ""
         if not expression:
@@ -182,9 +194,7 @@ class Renderer:
         return kept[0]
 
 
-def _check_arguments(
-    test: str, macro: Macro, given: Mapping[str, Any], location: str
-) -> None:
+def _check_arguments(test: str, macro: Macro, given: Mapping[str, Any], location: str) -> None:
     """Complain of arguments that the test does not take, or lacks."""
     known = [name for name in macro.arguments if name != "model"]
     unknown = [] if macro.is_open else [name for name in given if name not in known]
@@ -192,7 +202,10 @@ def _check_arguments(
     found = f"{macro.signature} at {macro.location}"
     if unknown:
         near = closest(unknown[0], known, count=1)
-        what, fix = f"takes no argument '{unknown[0]}'", f"did you mean {near}?" if near else "remove it"
+        what, fix = (
+            f"takes no argument '{unknown[0]}'",
+            f"did you mean {near}?" if near else "remove it",
+        )
     elif lacking == ["column_name"]:
         what, fix = "is for a column", "declare it under a column, or give it column_name"
     elif lacking:

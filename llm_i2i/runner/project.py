@@ -14,13 +14,12 @@ from llm_i2i.config.loader import load_project
 from llm_i2i.config.project import merge_vars
 from llm_i2i.errors import ProjectError
 from llm_i2i.graph.compile import CompiledModel, compile_models
-from llm_i2i.graph.load import load_manifest
+from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import Node
 from llm_i2i.graph.selector import select_nodes
 from llm_i2i.plan.build import build_plan
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.render.environment import make_renderer
 from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter, Silent
 from llm_i2i.runner.run import run_build
 from llm_i2i.runner.sources import JsonCache, SourceFiles
@@ -81,7 +80,7 @@ class Project:
 
     @functools.cached_property
     def manifest(self) -> Manifest:
-        renderer = make_renderer(self.loaded, self.vars, target_name=self._target_name)
+        renderer = make_renderer(self.loaded, self.vars, self._target_name)
         return load_manifest(self.loaded, renderer)
 
     @functools.cached_property
@@ -221,6 +220,20 @@ class Project:
 
         connection = open_catalogue(self.environment, self.store)
         return run_query(connection, sql, list(self.environment.pointers()))
+
+    def rows(self, sql: str, limit: int = -1) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and rows of a query, at most `limit` of them (-1: all).
+
+        Raises:
+            ProjectError: The query is wrong, or fails while it runs.
+        """
+        from llm_i2i.runner.query import fetch_rows
+
+        return fetch_rows(self.query(sql), limit)
+
+    def render(self, sql: str) -> str:
+        """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model."""
+        return make_renderer(self.loaded, self.vars, self._target_name).render_expression(sql, "--inline").sql
 
     def _workshop(self, plan: Plan, reporter: Reporter, max_calls: int | None = None) -> Workshop:
         return Workshop(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
 from llm_i2i.store.environment import Environment
@@ -67,3 +67,14 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str, known: list[str])
             found=" ".join(line for line in text.splitlines() if line.startswith("Candidate")),
             fix=f"did you mean {near}?" if near else "see `llmi2i ls` for the tables" if missing else "correct the query",
         ) from error
+
+
+def fetch_rows(relation: duckdb.DuckDBPyRelation, limit: int = -1) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows of a relation, at most `limit` of them (-1: all)."""
+    import duckdb
+
+    try:
+        limited = relation if limit < 0 else relation.limit(limit)
+        return list(relation.columns), limited.fetchall()
+    except duckdb.Error as error:
+        raise ProjectError(str(error).strip().splitlines()[0], fix="correct the query") from error

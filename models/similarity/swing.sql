@@ -1,5 +1,5 @@
 -- models/similarity/swing.sql: the Swing under the augmented index. append: on real and synthetic events together (the paper);
--- distil: on real events, the base into which i2i_index blends the candidates (findings.md 3B).
+-- distil: the real one, the base into which i2i_index blends the candidates (findings.md 3B).
 {% if {'append': true, 'distil': false}[var('fusion')] %}
 {% set pairs = swing_pairs(
     ref('fused_interactions'),
@@ -8,10 +8,11 @@
 ) %}
 {{ swing_scores('(' ~ pairs ~ ')') }}
 {% else %}
-{{ swing_scores(
-    ref('swing_pairs'),
-    self_pairs=true,
-    self_pair_weight=var('distil_self_pair_weight'),
-    degree_exponent=var('distil_degree_exponent')
-) }}
+select
+    item_id,
+    related_item_id,
+    score,
+    item_number,
+    related_item_number
+from {{ ref('swing_baseline') }}
 {% endif %}

@@ -178,7 +178,7 @@ left join user_pair_sums on user_pair_sums.item_pair = item_pairs.item_pair
     self_pair_weight=var('self_pair_weight'),
     user_pair_weight=1,
     min_common_users=var('min_common_users'),
-    degree_exponent=0
+    degree_exponent=protocol_setting('degree_exponent')
 ) -%}
 with scored_pairs as (
     select
@@ -188,7 +188,7 @@ with scored_pairs as (
             {{ double(user_pair_weight) }} * user_pairs
             {%- if self_pairs %} + {{ double(self_pair_weight) }} * self_terms{% endif %}
         )
-        {%- if degree_exponent %} / power(cast(degree as double) * related_degree, {{ double(degree_exponent) }}){% endif %} as score
+        {%- if degree_exponent | float %} / power(cast(degree as double) * related_degree, {{ double(degree_exponent) }}){% endif %} as score
     from {{ pairs }}
     where n_common_users >= {{ min_common_users }}
 ),

@@ -43,7 +43,6 @@ class Family:
 
     shelf: str
     main: str
-    sizes: tuple[str, str, str]
     accessories: tuple[str, str, str]
     consumables: tuple[str, str]
 
@@ -58,24 +57,24 @@ class Department:
     path: str
     peak: int
     brands: tuple[str, str, str, str]
+    sizes: tuple[str, str, str]
     families: tuple[Family, Family, Family]
     series: tuple[str, ...]
 
 
-_SHOE_SIZES = ("EU 38", "EU 41", "EU 44")
-_CLOTHES_SIZES = ("Small", "Medium", "Large")
+_SIZES = ("Small", "Medium", "Large")
 
 DEPARTMENTS = (
     Department(
-        "Outdoor > Camping", 6, ("Nordhaug", "Tarnway", "Alderpeak", "Campwell"),
+        "Outdoor > Camping", 6, ("Nordhaug", "Tarnway", "Alderpeak", "Campwell"), ("1-Person", "2-Person", "4-Person"),
         (
-            Family("Tents", "Tent", ("2-Person", "3-Person", "5-Person"),
+            Family("Tents", "Tent",
                    ("Footprint", "Vestibule", "Gear Loft"),
                    ("Seam Sealer", "Titanium Peg Set")),
-            Family("Sleeping Bags", "Sleeping Bag", ("Regular", "Long", "Extra Long"),
+            Family("Sleeping Bags", "Sleeping Bag",
                    ("Silk Liner", "Sleeping Mat", "Compression Sack"),
                    ("Down Wash", "Mat Repair Kit")),
-            Family("Camp Kitchen", "Camp Stove", ("Solo", "Duo", "Group"),
+            Family("Camp Kitchen", "Camp Stove",
                    ("Windshield", "Nesting Pot Set", "Stove Carry Case"),
                    ("Gas Canister", "Fire Lighters")),
         ),
@@ -83,15 +82,15 @@ DEPARTMENTS = (
          "Stove and Skillet", "Bivouac Journal"),
     ),
     Department(
-        "Outdoor > Hiking", 8, ("Cairnlow", "Steigfell", "Marchwood", "Pathmark"),
+        "Outdoor > Hiking", 8, ("Cairnlow", "Steigfell", "Marchwood", "Pathmark"), _SIZES,
         (
-            Family("Boots", "Hiking Boots", _SHOE_SIZES,
+            Family("Boots", "Hiking Boots",
                    ("Merino Socks", "Footbeds", "Gaiters"),
                    ("Boot Wax", "Replacement Laces")),
-            Family("Backpacks", "Backpack", ("28 Litre", "45 Litre", "65 Litre"),
+            Family("Backpacks", "Backpack",
                    ("Rain Cover", "Hydration Bladder", "Hip Belt Pocket"),
                    ("Bladder Cleaning Tablets", "Dry Bag Set")),
-            Family("Trekking Poles", "Trekking Poles", ("110 cm", "120 cm", "135 cm"),
+            Family("Trekking Poles", "Trekking Poles",
                    ("Snow Baskets", "Pole Bag", "Cork Grips"),
                    ("Rubber Tips", "Strap Wax")),
         ),
@@ -99,47 +98,47 @@ DEPARTMENTS = (
          "Hut to Hut", "Walker's Almanac"),
     ),
     Department(
-        "Outdoor > Climbing", 5, ("Verticor", "Grithold", "Kletterhorn", "Bouldera"),
+        "Outdoor > Climbing", 5, ("Verticor", "Grithold", "Kletterhorn", "Bouldera"), _SIZES,
         (
-            Family("Climbing Shoes", "Climbing Shoes", _SHOE_SIZES,
+            Family("Climbing Shoes", "Climbing Shoes",
                    ("Shoe Sack", "Toe Protectors", "Approach Socks"),
                    ("Loose Chalk", "Rubber Cleaner")),
-            Family("Harnesses", "Climbing Harness", _CLOTHES_SIZES,
+            Family("Harnesses", "Climbing Harness",
                    ("Belay Device", "Locking Carabiner", "Chalk Bag"),
                    ("Chalk Ball", "Finger Tape")),
-            Family("Ropes", "Dynamic Rope", ("40 m", "60 m", "80 m"),
-                   ("Rope Bag", "Quickdraw Set", "Rope Protector"),
-                   ("Rope Wash", "Middle Mark Pen")),
+            Family("Helmets", "Climbing Helmet",
+                   ("Helmet Bag", "Head Torch", "Winter Cap"),
+                   ("Padding Refill", "Torch Batteries")),
         ),
         ("Gritstone Topo", "Training for Climbers", "Alpine Routes",
          "Limestone Topo", "Boulder Circuits"),
     ),
     Department(
-        "Outdoor > Cycling", 4, ("Velmont", "Rundrad", "Spokehaven", "Tourcraft"),
+        "Outdoor > Cycling", 4, ("Velmont", "Rundrad", "Spokehaven", "Tourcraft"), _SIZES,
         (
-            Family("Helmets", "Bike Helmet", _CLOTHES_SIZES,
+            Family("Helmets", "Bike Helmet",
                    ("Visor", "Helmet Rain Cover", "Winter Liner"),
                    ("Replacement Pads", "Helmet Cleaner")),
-            Family("Bike Bags", "Pannier", ("12 Litre", "20 Litre", "30 Litre"),
+            Family("Bike Bags", "Pannier",
                    ("Luggage Rack", "Pannier Organiser", "Shoulder Strap"),
                    ("Mounting Hooks", "Reflective Patches")),
-            Family("Tyres", "Touring Tyre", ("26 Inch", "28 Inch", "29 Inch"),
-                   ("Inner Tube", "Tyre Lever Set", "Mudguard"),
-                   ("Puncture Patches", "Sealant")),
+            Family("Jackets", "Cycling Jacket",
+                   ("Cycling Gloves", "Overshoes", "Arm Warmers"),
+                   ("Proofing Spray", "Tech Wash")),
         ),
         ("Cycle Touring Atlas", "Home Mechanic", "River Routes Map",
          "Gravel Weekends", "Col Collector"),
     ),
     Department(
-        "Hobby > Painting", 1, ("Pigmentor", "Aquarella", "Umberhouse", "Canvasbury"),
+        "Hobby > Painting", 1, ("Pigmentor", "Aquarella", "Umberhouse", "Canvasbury"), _SIZES,
         (
-            Family("Watercolours", "Watercolour Set", ("12 Pan", "24 Pan", "36 Pan"),
+            Family("Watercolours", "Watercolour Set",
                    ("Travel Brush Set", "Mixing Palette", "Water Brush"),
                    ("Masking Fluid", "Half Pan Refill")),
-            Family("Paper", "Watercolour Block", ("A5", "A4", "A3"),
+            Family("Paper", "Watercolour Block",
                    ("Paper Clips", "Drawing Board", "Portfolio Case"),
                    ("Gummed Tape", "Sample Sheets")),
-            Family("Easels", "Field Easel", ("Compact", "Studio", "Tall"),
+            Family("Easels", "Field Easel",
                    ("Easel Bag", "Umbrella Clamp", "Side Tray"),
                    ("Brush Soap", "Varnish")),
         ),
@@ -147,15 +146,15 @@ DEPARTMENTS = (
          "Colour Workshop", "Urban Sketching"),
     ),
     Department(
-        "Hobby > Knitting", 11, ("Woolmere", "Strikkland", "Purlington", "Fleeceby"),
+        "Hobby > Knitting", 11, ("Woolmere", "Strikkland", "Purlington", "Fleeceby"), _SIZES,
         (
-            Family("Needles", "Circular Needle Set", ("3 mm", "4 mm", "5 mm"),
+            Family("Needles", "Circular Needle Set",
                    ("Needle Case", "Cable Set", "Stitch Markers"),
                    ("End Caps", "Row Counter")),
-            Family("Yarn Kits", "Jumper Yarn Kit", _CLOTHES_SIZES,
+            Family("Yarn Kits", "Jumper Yarn Kit",
                    ("Project Bag", "Ball Winder", "Blocking Mat"),
                    ("Contrast Skein", "Wool Wash")),
-            Family("Looms", "Table Loom", ("40 cm", "60 cm", "80 cm"),
+            Family("Looms", "Table Loom",
                    ("Shuttle Set", "Reed", "Warping Frame"),
                    ("Warp Cotton", "Weft Wool")),
         ),
@@ -163,15 +162,15 @@ DEPARTMENTS = (
          "Cable Compendium", "Lace Library"),
     ),
     Department(
-        "Hobby > Model Railway", 12, ("Modellwerk", "Branchline", "Signalbox", "Kleinspur"),
+        "Hobby > Model Railway", 12, ("Modellwerk", "Branchline", "Signalbox", "Kleinspur"), ("N Gauge", "TT Gauge", "HO Gauge"),
         (
-            Family("Locomotives", "Steam Locomotive", ("N Gauge", "TT Gauge", "HO Gauge"),
+            Family("Locomotives", "Steam Locomotive",
                    ("Tender", "Coach", "Goods Wagon"),
                    ("Track Cleaner", "Smoke Oil")),
-            Family("Track", "Track Set", ("N Scale", "TT Scale", "HO Scale"),
+            Family("Track", "Track Set",
                    ("Turnout", "Curve Pack", "Buffer Stop"),
                    ("Rail Joiners", "Ballast")),
-            Family("Scenery", "Station Building", ("1:160", "1:120", "1:87"),
+            Family("Scenery", "Station Building",
                    ("Platform", "Lamp Set", "Figure Set"),
                    ("Static Grass", "Scenery Glue")),
         ),
@@ -179,15 +178,15 @@ DEPARTMENTS = (
          "Signalling Notes", "Narrow Gauge Album"),
     ),
     Department(
-        "Hobby > Gardening", 3, ("Greenacre", "Hortus Lane", "Rootwell", "Bloemhof"),
+        "Hobby > Gardening", 3, ("Greenacre", "Hortus Lane", "Rootwell", "Bloemhof"), _SIZES,
         (
-            Family("Raised Beds", "Raised Bed", ("80 cm Square", "120 cm Square", "180 cm Long"),
+            Family("Raised Beds", "Raised Bed",
                    ("Bed Liner", "Trellis", "Cold Frame Lid"),
                    ("Bed Compost", "Slow Feed")),
-            Family("Watering", "Drip Irrigation Kit", ("10 Plant", "20 Plant", "40 Plant"),
+            Family("Watering", "Drip Irrigation Kit",
                    ("Water Timer", "Hose Splitter", "Rain Sensor"),
                    ("Drippers", "Filter Refill")),
-            Family("Greenhouses", "Mini Greenhouse", ("2-Tier", "3-Tier", "4-Tier"),
+            Family("Greenhouses", "Mini Greenhouse",
                    ("Heater", "Seed Tray", "Replacement Cover"),
                    ("Seed Compost", "Plant Labels")),
         ),
@@ -251,7 +250,7 @@ def _line_items(
 ) -> list[Item]:
     """One brand's product of a family with everything that belongs to it."""
     kind = DEPARTMENTS[department].families[family]
-    path = DEPARTMENTS[department].path
+    path, sizes = DEPARTMENTS[department].path, DEPARTMENTS[department].sizes
     shelf, extras, care = (f"{path} > {kind.shelf}{part}" for part in ("", " Accessories", " Care"))
     place = {"brand": brand, "department": department, "family": family, "line": line}
     items: list[Item] = []
@@ -260,12 +259,12 @@ def _line_items(
     for role, word, colours in ((MAIN, "", 4), (PRO, " Pro", int(rng.random() < 0.67))):
         for colour in palette[:colours]:
             for size in _kept(rng, 3, KEEP):
-                title = f"{brand} {name}{word} {kind.main} {kind.sizes[size]}, {COLOURS[colour]}"
+                title = f"{brand} {name}{word} {kind.main} {sizes[size]}, {COLOURS[colour]}"
                 items.append(Item(title, category=shelf, role=role, size=size, colour=colour, **place))
     for step, word in enumerate(kind.accessories):
         for colour in palette[:2]:
             for size in _kept(rng, 3, KEEP):
-                title = f"{brand} {name} {word} for {kind.main} {kind.sizes[size]}, {COLOURS[colour]}"
+                title = f"{brand} {name} {word} for {kind.main} {sizes[size]}, {COLOURS[colour]}"
                 items.append(Item(title, category=extras, role=ACCESSORY, step=step, size=size, colour=colour, **place))
     for step, word in enumerate(kind.consumables):
         for size in _kept(rng, 3, KEEP):
@@ -341,7 +340,7 @@ def build_shop(rng: np.random.Generator) -> Shop:
 VARIANT_EXPONENT = 3.0
 LINE_EXPONENT = 1.6
 # Where people begin: with a product, a first volume, now and then straight with a Pro model.
-START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0025, ACCESSORY: 0.05, CONSUMABLE: 0.05}
+START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0015, ACCESSORY: 0.05, CONSUMABLE: 0.05}
 # What follows within a line, (role before, role after) -> weight; the step is looked at below.
 WITHIN_FAMILY = {
     (MAIN, ACCESSORY): 6.0, (PRO, ACCESSORY): 6.0, (ACCESSORY, ACCESSORY): 10.0,
@@ -352,8 +351,8 @@ WITHIN_FAMILY = {
 }
 # Moving on to the product of the next family: the further through the line, the likelier.
 MOVE_ON = {MAIN: 2.0, ACCESSORY: 2.0, CONSUMABLE: 3.0, PRO: 2.5, VOLUME: 0.8}
-TO_SERIES = 0.003
-LOYAL = 0.5
+TO_SERIES = 0.0015
+LOYAL = 0.35
 
 
 def pareto(rng: np.random.Generator, count: int, exponent: float) -> Floats:

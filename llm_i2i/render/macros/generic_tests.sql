@@ -27,6 +27,9 @@ where child.value is not null and parent.value is null
 
 {#- quote=false takes the values as SQL; otherwise text becomes literals and numbers stay numbers. -#}
 {% macro test_accepted_values(model, column_name, values, quote=true) %}
+{%- if not values %}
+{{ exceptions.raise_compiler_error("accepted_values needs at least one value") }}
+{%- endif %}
 select
     {{ column_name }} as value,
     count(*) as n_rows
@@ -83,5 +86,5 @@ where n_rows = 0
 {% macro test_expression_is_true(model, expression, column_name=none) %}
 select *
 from {{ model }}
-where not ({{ column_name if column_name is not none }} {{ expression }})
+where not ({{ column_name ~ " " if column_name is not none }}{{ expression }})
 {% endmacro %}
