@@ -214,7 +214,8 @@ def place_of(root: Any, location: tuple[int | str, ...]) -> Place:
     return place  # type: ignore[no-any-return]
 
 
-def _one_or_many(value: Any) -> Any:
+def one_or_many(value: Any) -> Any:
+    """`tags: a` for `tags: [a]`, as dbt allows."""
     return [value] if isinstance(value, str) else value
 
 
@@ -230,8 +231,7 @@ ScalarText = Annotated[
     str, BeforeValidator(_scalar_text), WithJsonSchema({"type": ["string", "number"]})
 ]
 PlainDict = Annotated[dict[str, Any], BeforeValidator(_plain_dict)]
-StrList = Annotated[
-    list[str],
-    BeforeValidator(_one_or_many),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
+ONE_OR_MANY_SCHEMA = WithJsonSchema(
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+)
+StrList = Annotated[list[str], BeforeValidator(one_or_many), ONE_OR_MANY_SCHEMA]

@@ -10,11 +10,12 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from llm_i2i.config.base import (
+    ONE_OR_MANY_SCHEMA,
     PlainDict,
     ScalarText,
     Settings,
-    StrList,
     describe,
+    one_or_many,
     unknown_fix,
     validate,
 )
@@ -78,7 +79,8 @@ def _collect_folder(
         found[folder] = config
 
 
-_Paths = Annotated[StrList, AfterValidator(lambda paths: [_check_inside(path) for path in paths])]
+_Path = Annotated[str, AfterValidator(_check_inside)]
+_Paths = Annotated[list[_Path], BeforeValidator(one_or_many), ONE_OR_MANY_SCHEMA]
 _Folders = Annotated[
     FolderConfigs, BeforeValidator(_parse_folder_configs), WithJsonSchema({"type": "object"})
 ]

@@ -21,6 +21,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 _QUOTES = ("'", '"', "|", ">")
+_MOST_VALUES = 1_000_000
 _JINJA_FIX = "quote a value that begins with {{, as in path: \"{{ var('interactions') }}\""
 
 
@@ -93,13 +94,13 @@ def parse_yaml(text: str, file: str, mistakes: Mistakes) -> Any:
     """The document in `text` as YamlMapping, YamlList and scalars; None if empty or not valid."""
     try:
         node = yaml.compose(text, Loader=_Loader)
+        return None if node is None else _Builder(file, mistakes).build(node)
     except yaml.YAMLError as error:
         _add_syntax_error(error, text, file, mistakes)
         return None
     except RecursionError:
         mistakes.add("the YAML is nested too deeply", Place(file), fix="flatten the file")
         return None
-    return None if node is None else _Builder(file, mistakes).build(node)
 
 
 def read_yaml(path: Path, file: str, mistakes: Mistakes) -> Any:
@@ -160,6 +161,7 @@ class _Builder:
         self.mistakes = mistakes
         self.scalars = yaml.constructor.SafeConstructor()
         self.built: dict[int, Any] = {}  # by node: an alias shares the value of its anchor
+        self.sizes: dict[int, int] = {}  # of containers, aliases counted in full
         self.open: set[int] = set()
 
     def place(self, node: yaml.Node) -> Place:
@@ -178,8 +180,23 @@ class _Builder:
         self.open.add(id(node))
         value = self.mapping(node) if isinstance(node, yaml.MappingNode) else self.sequence(node)
         self.open.discard(id(node))
-        self.built[id(node)] = value
-        return value
+        self.built[id(node)] = value if self.is_reasonable(node) else None
+        return self.built[id(node)]
+
+    def is_reasonable(self, node: yaml.Node) -> bool:
+        """Whether a container stays small; a few nested aliases can stand for billions of values."""
+        pairs = isinstance(node, yaml.MappingNode)
+        children = (item[1] for item in node.value) if pairs else node.value
+        size = 1 + sum(self.sizes.get(id(child), 1) for child in children)
+        self.sizes[id(node)] = size if size <= _MOST_VALUES else 1
+        if size > _MOST_VALUES:
+            self.mistakes.add(
+                "aliases make this too large",
+                self.place(node),
+                found=f"{size} values, at most {_MOST_VALUES}",
+                fix="write the values out, or fewer of them",
+            )
+        return size <= _MOST_VALUES
 
     def sequence(self, node: yaml.Node) -> YamlList:
         result = YamlList(self.place(node))

@@ -56,9 +56,9 @@ class Department:
 
     path: str
     peak: int
-    brands: tuple[str, str, str, str]
+    brands: tuple[str, str, str]
     sizes: tuple[str, str, str]
-    families: tuple[Family, Family, Family]
+    families: tuple[Family, ...]
     series: tuple[str, ...]
 
 
@@ -66,132 +66,114 @@ _SIZES = ("Small", "Medium", "Large")
 
 DEPARTMENTS = (
     Department(
-        "Outdoor > Camping", 6, ("Nordhaug", "Tarnway", "Alderpeak", "Campwell"), ("1-Person", "2-Person", "4-Person"),
+        "Outdoor > Camping & Hiking", 7, ("Nordhaug", "Tarnway", "Alderpeak"),
+        ("1-Person", "2-Person", "4-Person"),
         (
-            Family("Tents", "Tent",
-                   ("Footprint", "Vestibule", "Gear Loft"),
-                   ("Seam Sealer", "Titanium Peg Set")),
-            Family("Sleeping Bags", "Sleeping Bag",
-                   ("Silk Liner", "Sleeping Mat", "Compression Sack"),
-                   ("Down Wash", "Mat Repair Kit")),
-            Family("Camp Kitchen", "Camp Stove",
-                   ("Windshield", "Nesting Pot Set", "Stove Carry Case"),
+            Family("Tents", "Tent", ("Footprint", "Vestibule", "Gear Loft"),
+                   ("Seam Sealer", "Tent Pegs")),
+            Family("Sleeping Bags", "Sleeping Bag", ("Silk Liner", "Travel Pillow", "Stuff Sack"),
+                   ("Down Wash", "Zip Wax")),
+            Family("Mats", "Sleeping Mat", ("Mat Pump", "Mat Cover", "Seat Pad"),
+                   ("Repair Patches", "Valve Kit")),
+            Family("Camp Kitchen", "Camp Stove", ("Windshield", "Pot Set", "Griddle"),
                    ("Gas Canister", "Fire Lighters")),
+            Family("Water", "Water Filter", ("Dirty Water Bag", "Bottle", "Hose Adapter"),
+                   ("Filter Cartridge", "Purification Tablets")),
+            Family("Backpacks", "Backpack", ("Rain Cover", "Hip Belt Pocket", "Packing Cube"),
+                   ("Buckle Kit", "Fabric Proofer")),
         ),
-        ("Wild Camps of the North", "Campfire Cookbook", "Lakeland Map",
-         "Stove and Skillet", "Bivouac Journal"),
+        ("Wild Camps of the North", "Campfire Cookbook", "Lakeland Map"),
     ),
     Department(
-        "Outdoor > Hiking", 8, ("Cairnlow", "Steigfell", "Marchwood", "Pathmark"), _SIZES,
+        "Outdoor > Climbing", 5, ("Verticor", "Grithold", "Kletterhorn"), _SIZES,
         (
-            Family("Boots", "Hiking Boots",
-                   ("Merino Socks", "Footbeds", "Gaiters"),
-                   ("Boot Wax", "Replacement Laces")),
-            Family("Backpacks", "Backpack",
-                   ("Rain Cover", "Hydration Bladder", "Hip Belt Pocket"),
-                   ("Bladder Cleaning Tablets", "Dry Bag Set")),
-            Family("Trekking Poles", "Trekking Poles",
-                   ("Snow Baskets", "Pole Bag", "Cork Grips"),
-                   ("Rubber Tips", "Strap Wax")),
-        ),
-        ("Long Distance Paths", "Ridge Walks Guide", "Border Country Map",
-         "Hut to Hut", "Walker's Almanac"),
-    ),
-    Department(
-        "Outdoor > Climbing", 5, ("Verticor", "Grithold", "Kletterhorn", "Bouldera"), _SIZES,
-        (
-            Family("Climbing Shoes", "Climbing Shoes",
-                   ("Shoe Sack", "Toe Protectors", "Approach Socks"),
-                   ("Loose Chalk", "Rubber Cleaner")),
-            Family("Harnesses", "Climbing Harness",
-                   ("Belay Device", "Locking Carabiner", "Chalk Bag"),
+            Family("Climbing Shoes", "Climbing Shoes", ("Shoe Sack", "Toe Protectors", "Crag Socks"),
+                   ("Rubber Cleaner", "Loose Chalk")),
+            Family("Harnesses", "Harness", ("Chalk Bag", "Gear Sling", "Belay Glasses"),
                    ("Chalk Ball", "Finger Tape")),
-            Family("Helmets", "Climbing Helmet",
-                   ("Helmet Bag", "Head Torch", "Winter Cap"),
-                   ("Padding Refill", "Torch Batteries")),
+            Family("Helmets", "Climbing Helmet", ("Helmet Bag", "Head Torch", "Winter Cap"),
+                   ("Padding Refill", "Torch Battery")),
+            Family("Ropes", "Rope", ("Rope Bag", "Rope Protector", "Rope Ladder"),
+                   ("Rope Wash", "Rope Marker")),
+            Family("Protection", "Cam Set", ("Nut Tool", "Quickdraws", "Sewn Slings"),
+                   ("Cam Lubricant", "Accessory Cord")),
+            Family("Bouldering", "Crash Pad", ("Pad Organiser", "Chalk Bucket", "Boulder Brush"),
+                   ("Brush Heads", "Skin Balm")),
         ),
-        ("Gritstone Topo", "Training for Climbers", "Alpine Routes",
-         "Limestone Topo", "Boulder Circuits"),
+        ("Gritstone Topo", "Training for Climbers", "Alpine Routes"),
     ),
     Department(
-        "Outdoor > Cycling", 4, ("Velmont", "Rundrad", "Spokehaven", "Tourcraft"), _SIZES,
+        "Outdoor > Cycling", 4, ("Velmont", "Spokehaven", "Tourcraft"), _SIZES,
         (
-            Family("Helmets", "Bike Helmet",
-                   ("Visor", "Helmet Rain Cover", "Winter Liner"),
-                   ("Replacement Pads", "Helmet Cleaner")),
-            Family("Bike Bags", "Pannier",
-                   ("Luggage Rack", "Pannier Organiser", "Shoulder Strap"),
-                   ("Mounting Hooks", "Reflective Patches")),
-            Family("Jackets", "Cycling Jacket",
-                   ("Cycling Gloves", "Overshoes", "Arm Warmers"),
+            Family("Bike Helmets", "Bike Helmet", ("Visor", "Helmet Cover", "Ear Warmers"),
+                   ("Helmet Pads", "Pad Wash")),
+            Family("Jackets", "Cycling Jacket", ("Cycling Gloves", "Overshoes", "Arm Warmers"),
                    ("Proofing Spray", "Tech Wash")),
+            Family("Bike Lights", "Light Set", ("Handlebar Mount", "Helmet Mount", "Light Pouch"),
+                   ("Light Battery", "Rubber Straps")),
+            Family("Pannier Bags", "Pannier", ("Luggage Rack", "Pannier Organiser", "Shoulder Strap"),
+                   ("Mounting Hooks", "Reflective Patches")),
+            Family("Wheels & Tyres", "Touring Tyre", ("Inner Tube", "Tyre Levers", "Mudguard"),
+                   ("Puncture Patches", "Tyre Sealant")),
+            Family("Workshop", "Repair Stand", ("Tool Roll", "Torque Wrench", "Chain Tool"),
+                   ("Chain Oil", "Degreaser")),
         ),
-        ("Cycle Touring Atlas", "Home Mechanic", "River Routes Map",
-         "Gravel Weekends", "Col Collector"),
+        ("Cycle Touring Atlas", "Home Mechanic", "River Routes Map"),
     ),
     Department(
-        "Hobby > Painting", 1, ("Pigmentor", "Aquarella", "Umberhouse", "Canvasbury"), _SIZES,
+        "Hobby > Art & Craft", 1, ("Pigmentor", "Aquarella", "Umberhouse"), _SIZES,
         (
-            Family("Watercolours", "Watercolour Set",
-                   ("Travel Brush Set", "Mixing Palette", "Water Brush"),
-                   ("Masking Fluid", "Half Pan Refill")),
-            Family("Paper", "Watercolour Block",
-                   ("Paper Clips", "Drawing Board", "Portfolio Case"),
-                   ("Gummed Tape", "Sample Sheets")),
-            Family("Easels", "Field Easel",
-                   ("Easel Bag", "Umbrella Clamp", "Side Tray"),
-                   ("Brush Soap", "Varnish")),
-        ),
-        ("Painting Light", "Sketchbook Lessons", "Botanical Studies",
-         "Colour Workshop", "Urban Sketching"),
-    ),
-    Department(
-        "Hobby > Knitting", 11, ("Woolmere", "Strikkland", "Purlington", "Fleeceby"), _SIZES,
-        (
-            Family("Needles", "Circular Needle Set",
-                   ("Needle Case", "Cable Set", "Stitch Markers"),
-                   ("End Caps", "Row Counter")),
-            Family("Yarn Kits", "Jumper Yarn Kit",
-                   ("Project Bag", "Ball Winder", "Blocking Mat"),
-                   ("Contrast Skein", "Wool Wash")),
-            Family("Looms", "Table Loom",
-                   ("Shuttle Set", "Reed", "Warping Frame"),
+            Family("Watercolours", "Watercolour Set", ("Travel Brush", "Mixing Palette", "Water Brush"),
+                   ("Masking Fluid", "Pan Refill")),
+            Family("Sketching", "Sketchbook", ("Pencil Roll", "Drawing Board", "Pencil Sharpener"),
+                   ("Fixative", "Putty Rubber")),
+            Family("Easels", "Field Easel", ("Easel Bag", "Umbrella Clamp", "Side Tray"),
+                   ("Brush Soap", "Picture Varnish")),
+            Family("Printmaking", "Lino Kit", ("Cutter Set", "Bench Hook", "Ink Roller"),
+                   ("Printing Ink", "Lino Blocks")),
+            Family("Knitting", "Needle Set", ("Needle Case", "Stitch Markers", "Project Bag"),
+                   ("Contrast Yarn", "Wool Wash")),
+            Family("Weaving", "Table Loom", ("Shuttle Set", "Weaving Reed", "Warping Frame"),
                    ("Warp Cotton", "Weft Wool")),
         ),
-        ("Fair Isle Patterns", "Sock Club", "Weaving Drafts",
-         "Cable Compendium", "Lace Library"),
+        ("Painting Light", "Sketchbook Lessons", "Weaving Drafts"),
     ),
     Department(
-        "Hobby > Model Railway", 12, ("Modellwerk", "Branchline", "Signalbox", "Kleinspur"), ("N Gauge", "TT Gauge", "HO Gauge"),
+        "Hobby > Model Railway", 12, ("Modellwerk", "Branchline", "Kleinspur"),
+        ("N Gauge", "TT Gauge", "HO Gauge"),
         (
-            Family("Locomotives", "Steam Locomotive",
-                   ("Tender", "Coach", "Goods Wagon"),
-                   ("Track Cleaner", "Smoke Oil")),
-            Family("Track", "Track Set",
-                   ("Turnout", "Curve Pack", "Buffer Stop"),
+            Family("Track", "Track Set", ("Turnout", "Curve Pack", "Buffer Stop"),
                    ("Rail Joiners", "Ballast")),
-            Family("Scenery", "Station Building",
-                   ("Platform", "Lamp Set", "Figure Set"),
+            Family("Locomotives", "Locomotive", ("Tender", "Crew Figures", "Display Case"),
+                   ("Smoke Oil", "Track Cleaner")),
+            Family("Rolling Stock", "Coach Set", ("Goods Wagon", "Brake Van", "Wagon Loads"),
+                   ("Couplings", "Axle Grease")),
+            Family("Control", "Digital Controller", ("Handset", "Booster", "Decoder"),
+                   ("Cable Reel", "Plug Connectors")),
+            Family("Buildings", "Station Building", ("Platform", "Footbridge", "Lamp Posts"),
+                   ("Plastic Cement", "Weathering Powder")),
+            Family("Scenery", "Landscape Kit", ("Tree Pack", "Rock Moulds", "Backdrop"),
                    ("Static Grass", "Scenery Glue")),
         ),
-        ("Branch Lines Remembered", "Layout Planning", "Rolling Stock Register",
-         "Signalling Notes", "Narrow Gauge Album"),
+        ("Branch Lines Remembered", "Layout Planning", "Rolling Stock Register"),
     ),
     Department(
-        "Hobby > Gardening", 3, ("Greenacre", "Hortus Lane", "Rootwell", "Bloemhof"), _SIZES,
+        "Hobby > Gardening", 4, ("Greenacre", "Rootwell", "Bloemhof"), _SIZES,
         (
-            Family("Raised Beds", "Raised Bed",
-                   ("Bed Liner", "Trellis", "Cold Frame Lid"),
-                   ("Bed Compost", "Slow Feed")),
-            Family("Watering", "Drip Irrigation Kit",
-                   ("Water Timer", "Hose Splitter", "Rain Sensor"),
-                   ("Drippers", "Filter Refill")),
-            Family("Greenhouses", "Mini Greenhouse",
-                   ("Heater", "Seed Tray", "Replacement Cover"),
+            Family("Propagation", "Propagator", ("Seed Trays", "Heat Mat", "Grow Light"),
                    ("Seed Compost", "Plant Labels")),
+            Family("Raised Beds", "Raised Bed", ("Bed Liner", "Trellis", "Cold Frame Lid"),
+                   ("Bed Compost", "Slow Feed")),
+            Family("Watering", "Irrigation Kit", ("Water Timer", "Hose Splitter", "Rain Sensor"),
+                   ("Drippers", "Filter Mesh")),
+            Family("Hand Tools", "Tool Set", ("Tool Belt", "Kneeling Pad", "Garden Gloves"),
+                   ("Blade Oil", "Garden Twine")),
+            Family("Greenhouses", "Mini Greenhouse", ("Greenhouse Shelf", "Shade Net", "Frost Heater"),
+                   ("Glazing Clips", "Greenhouse Cleaner")),
+            Family("Composting", "Compost Bin", ("Bin Base", "Compost Aerator", "Kitchen Caddy"),
+                   ("Compost Starter", "Caddy Liners")),
         ),
-        ("The Kitchen Garden", "Heritage Seeds", "Garden Birds",
-         "Small Plot Almanac", "Pruning Pocketbook"),
+        ("The Kitchen Garden", "Heritage Seeds", "Garden Birds"),
     ),
 )
 
@@ -240,7 +222,7 @@ def build_items(rng: np.random.Generator) -> list[Item]:
             for brand in department.brands:
                 line = items[-1].line + 1 if items else 0
                 items += _line_items(rng, number, family, brand, str(next(names)), line)
-        for title, brand in zip(department.series, (*department.brands, *department.brands), strict=False):
+        for title, brand in zip(department.series, department.brands, strict=True):
             items += _series_items(rng, number, title, brand, items[-1].line + 1)
     return items
 
@@ -254,9 +236,9 @@ def _line_items(
     shelf, extras, care = (f"{path} > {kind.shelf}{part}" for part in ("", " Accessories", " Care"))
     place = {"brand": brand, "department": department, "family": family, "line": line}
     items: list[Item] = []
-    palette = rng.permutation(len(COLOURS))[:4].tolist()
+    palette = rng.permutation(len(COLOURS))[:3].tolist()
     # Pro comes in fewer colours, and one line in three has none.
-    for role, word, colours in ((MAIN, "", 4), (PRO, " Pro", int(rng.random() < 0.67))):
+    for role, word, colours in ((MAIN, "", 3), (PRO, " Pro", int(rng.random() < 0.67))):
         for colour in palette[:colours]:
             for size in _kept(rng, 3, KEEP):
                 title = f"{brand} {name}{word} {kind.main} {sizes[size]}, {COLOURS[colour]}"
@@ -264,7 +246,7 @@ def _line_items(
     for step, word in enumerate(kind.accessories):
         for colour in palette[:2]:
             for size in _kept(rng, 3, KEEP):
-                title = f"{brand} {name} {word} for {kind.main} {sizes[size]}, {COLOURS[colour]}"
+                title = f"{brand} {name} {word} {sizes[size]}, {COLOURS[colour]}"
                 items.append(Item(title, category=extras, role=ACCESSORY, step=step, size=size, colour=colour, **place))
     for step, word in enumerate(kind.consumables):
         for size in _kept(rng, 3, KEEP):
@@ -352,7 +334,7 @@ WITHIN_FAMILY = {
 # Moving on to the product of the next family: the further through the line, the likelier.
 MOVE_ON = {MAIN: 2.0, ACCESSORY: 2.0, CONSUMABLE: 3.0, PRO: 2.5, VOLUME: 0.8}
 TO_SERIES = 0.0015
-LOYAL = 0.35
+LOYAL = 0.45
 
 
 def pareto(rng: np.random.Generator, count: int, exponent: float) -> Floats:
@@ -388,7 +370,7 @@ def _rule(before: Item, after: Item) -> float:
         return TO_SERIES if after.role == VOLUME else MOVE_ON[VOLUME] * (after.role == MAIN)
     if before.family == after.family:
         return WITHIN_FAMILY.get((before.role, after.role), 0.0) * _step_factor(before, after)
-    is_next = after.role == MAIN and after.family == (before.family + 1) % 3
+    is_next = after.role == MAIN and after.family == (before.family + 1) % len(DEPARTMENTS[before.department].families)
     return MOVE_ON[before.role] if is_next else 0.0
 
 

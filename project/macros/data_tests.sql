@@ -1,0 +1,179 @@
+{# Data tests of this project. Each selects the rows that fail. #}
+
+{# No user's held-out target among the items of the same user. `targets` holds what the protocol holds out, no more: under standard_val the last but one event may be trained on. #}
+{% macro test_no_leakage(model, column_name='item_id') %}
+select
+    tested.user_id,
+    targets.item_id,
+    targets.split
+from {{ model }} as tested
+inner join {{ ref('targets') }} as targets
+    on targets.user_id = tested.user_id and targets.item_id = tested.{{ column_name }}
+{% endmacro %}
+
+{# The same for text or lists of item tokens: prompts, histories, completions. #}
+{% macro test_no_leakage_in_text(model, column_name) %}
+select
+    tested.user_id,
+    targets.item_id,
+    targets.split
+from (
+    select
+        user_id,
+        unnest(regexp_extract_all(cast({{ column_name }} as varchar), '<i_[0-9]+>')) as item_token
+    from {{ model }}
+) as tested
+inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_token = tested.item_token
+inner join {{ ref('targets') }} as targets
+    on targets.user_id = tested.user_id and targets.item_id = item_numbers.item_id
+{% endmacro %}
+
+{# A synthetic pair says something the train part does not. #}
+{% macro test_synthetic_pairs_are_new(model) %}
+select
+    tested.user_id,
+    tested.item_id
+from {{ model }} as tested
+inner join {{ ref('interactions_train') }} as train
+    on train.user_id = tested.user_id and train.item_id = tested.item_id
+{% endmacro %}
+
+{# At most `cap` rows for each value of `per`; no cap, no failure. #}
+{% macro test_row_cap(model, cap, per='user_id') %}
+select
+    {{ per }},
+    count(*) as n_rows
+from {{ model }}
+group by {{ per }}
+having {% if cap is none %}false{% else %}count(*) > {{ cap }}{% endif %}
+{% endmacro %}
+
+{# The values of the column are first, first + 1, ... within each value of `per`, none missing, none twice. #}
+{% macro test_dense(model, column_name, per=none, first=0) %}
+select *
+from (
+    select
+        {{ column_name }} as value,
+        row_number() over ({% if per %}partition by {{ per }} {% endif %}order by {{ column_name }}) - 1 + {{ first }} as expected
+    from {{ model }}
+) as numbered
+where value is null or value <> expected
+{% endmacro %}
+
+{# No item is its own neighbour. #}
+{% macro test_no_self_relation(model, column_name='related_item_id', item='item_id') %}
+select *
+from {{ model }}
+where {{ item }} = {{ column_name }}
+{% endmacro %}
+
+{# Share of long-tail items among the rows. #}
+{% macro test_long_tail_share(model, min_value=0, max_value=1) %}
+select share
+from (
+    select avg(case when item_long_tail.is_long_tail then {{ double(1) }} else {{ double(0) }} end) as share
+    from {{ model }} as tested
+    inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_id = tested.item_id
+) as shares
+where share < {{ min_value }} or share > {{ max_value }}
+{% endmacro %}
+
+{# Mean log popularity of the rows, against that of the train part: augmentation must not pile up on best sellers (method.md 7.3). exp(drift) = typical ratio of popularity. #}
+{% macro test_popularity_drift(model, max_ratio) %}
+select ratio
+from (
+    select
+        exp(
+            (
+                select avg(ln(popularity.n_interactions + 1))
+                from {{ model }} as tested
+                inner join {{ ref('item_long_tail') }} as popularity on popularity.item_id = tested.item_id
+            )
+            - (
+                select avg(ln(popularity.n_interactions + 1))
+                from {{ ref('interactions_train') }} as train
+                inner join {{ ref('item_long_tail') }} as popularity on popularity.item_id = train.item_id
+            )
+        ) as ratio
+) as drift
+where ratio > {{ max_ratio }}
+{% endmacro %}
+
+{# Rows for all users = rows for long-tail targets + rows for the others (method.md 4.1). #}
+{% macro test_segments_add_up(model) %}
+select
+    recommender,
+    augmentation,
+    split,
+    metric,
+    k
+from {{ model }}
+group by recommender, augmentation, split, metric, k
+having
+    sum(case when segment = 'all' then n_users else -n_users end) <> 0
+    or abs(sum(case when segment = 'all' then value * n_users else -value * n_users end)) > 1e-6
+{% endmacro %}
+
+{# A gate: the metric of one arm is at least `at_least`, or at least `ratio` times that of the same recommender without augmentation. #}
+{% macro test_ranking_metric_at_least(
+    model, metric='recall', k=10, at_least=none, ratio=none, recommender='swing', augmentation='llm_i2i', segment='all', split='test'
+) %}
+select
+    arm.value,
+    plain.value as value_without_augmentation
+from {{ model }} as arm
+left join {{ model }} as plain
+    on plain.recommender = arm.recommender
+    and plain.segment = arm.segment
+    and plain.split = arm.split
+    and plain.metric = arm.metric
+    and plain.k = arm.k
+    and plain.augmentation = 'none'
+where
+    arm.recommender = {{ quote_literal(recommender) }}
+    and arm.augmentation = {{ quote_literal(augmentation) }}
+    and arm.segment = {{ quote_literal(segment) }}
+    and arm.split = {{ quote_literal(split) }}
+    and arm.metric = {{ quote_literal(metric) }}
+    and arm.k = {{ k }}
+    and (
+        false
+        {%- if at_least is not none %}
+        or arm.value < {{ at_least }}
+        {%- endif %}
+        {%- if ratio is not none %}
+        or arm.value < {{ ratio }} * plain.value
+        {%- endif %}
+    )
+{% endmacro %}
+
+{# At least one row fulfils the condition. #}
+{% macro test_some_rows(model, condition) %}
+select n_rows
+from (select count(*) as n_rows from {{ model }} where {{ condition }}) as counted
+where n_rows = 0
+{% endmacro %}
+
+{# As many rows as another relation has. #}
+{% macro test_same_size(model, to) %}
+select
+    n_rows,
+    n_expected
+from (select count(*) as n_rows from {{ model }}) as counted
+cross join (select count(*) as n_expected from {{ to }}) as expected
+where n_rows <> n_expected
+{% endmacro %}
+
+{# What queries the index for a target is not that target, nor later than it. #}
+{% macro test_not_target(model, column_name) %}
+select
+    tested.user_id,
+    tested.split,
+    tested.{{ column_name }}
+from {{ model }} as tested
+inner join {{ ref('targets') }} as targets
+    on targets.user_id = tested.user_id and targets.split = tested.split
+inner join {{ ref('interactions') }} as interactions
+    on interactions.user_id = tested.user_id and interactions.item_id = tested.{{ column_name }}
+where interactions.position >= targets.position
+{% endmacro %}
