@@ -15,16 +15,19 @@ def quote_literal(text: str | Path) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-# Columns of the relation a hoisted batch call becomes. The prefix keeps them apart from anybody's own columns.
+# Columns of the relation a hoisted batch call becomes. The prefix keeps them apart from anybody's own.
 def argument_column(call: str, index: int) -> str:
+    """Column of the call's argument number `index`."""
     return f"{call}_arg_{index}"
 
 
 def result_column(call: str) -> str:
+    """Column of the call's result."""
     return f"{call}_result"
 
 
 def key_column(call: str) -> str:
+    """Column of the call's name in the call cache."""
     return f"{call}_key"
 
 

@@ -30,12 +30,19 @@ class Console:
 
         models = len(plan.fingerprints) - sources
         self._line(f"Running llmi2i {__version__}")
-        self._line(f"Found {max(models, len(plan.steps))} models, {sources} sources, {checks} data tests, {udfs} UDFs")
+        self._line(
+            f"Found {max(models, len(plan.steps))} models, {sources} sources, {checks} data tests, {udfs} UDFs"
+        )
 
     def node_started(self, index: int, total: int, step: PlanStep) -> None:
-        self._progress_line(f"{index} of {total} START {_what(step)} ({step.reason})", force=not self._tty and bool(step.compiled.steps))
+        self._progress_line(
+            f"{index} of {total} START {_what(step)} ({step.reason})",
+            force=not self._tty and bool(step.compiled.steps),
+        )
 
-    def progress(self, step: PlanStep, activity: str, done: float, total: float, message: str) -> None:
+    def progress(
+        self, step: PlanStep, activity: str, done: float, total: float, message: str
+    ) -> None:
         now = time.monotonic()
         began = self._meters.setdefault((step.node.name, activity), now)
         if now < self._next_progress:
@@ -61,9 +68,15 @@ class Console:
         elif outcome.status == "VIEW":
             self._status(f"{index} of {total} OK {_what(step)}", "[view]")
         elif outcome.status == "SKIP":
-            self._status(f"{index} of {total} SKIP {_what(step)}", f"[{outcome.error.what if outcome.error else ''}]")
+            self._status(
+                f"{index} of {total} SKIP {_what(step)}",
+                f"[{outcome.error.what if outcome.error else ''}]",
+            )
         else:
-            self._status(f"{index} of {total} ERROR creating {_what(step)}", f"[ERROR in {outcome.seconds:.2f}s]")
+            self._status(
+                f"{index} of {total} ERROR creating {_what(step)}",
+                f"[ERROR in {outcome.seconds:.2f}s]",
+            )
             self._error(outcome.error)
 
     def check_finished(self, outcome: CheckOutcome) -> None:
@@ -74,7 +87,10 @@ class Console:
             self._status(f"ERROR data test {outcome.check.name}", "[ERROR]")
             self._error(outcome.error)
             return
-        self._status(f"{outcome.status} data test {outcome.check.name}", f"[{outcome.status} {outcome.failures:,} rows]")
+        self._status(
+            f"{outcome.status} data test {outcome.check.name}",
+            f"[{outcome.status} {outcome.failures:,} rows]",
+        )
         self._error(
             LlmI2iError(
                 f"data test {outcome.check.name} found {outcome.failures:,} rows that break it",
@@ -129,7 +145,12 @@ class Console:
             import shutil
 
             width = shutil.get_terminal_size((WIDTH, 24)).columns - 1
-            print(f"\r\x1b[K{time.strftime('%H:%M:%S')}  {text}"[: width + 4], end="", file=sys.stderr, flush=True)
+            print(
+                f"\r\x1b[K{time.strftime('%H:%M:%S')}  {text}"[: width + 4],
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
             self._open = True
         elif force:
             print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
@@ -141,7 +162,11 @@ class Console:
 
 
 def _what(step: PlanStep) -> str:
-    return f"{step.node.materialized} model {step.node.name}"
+    return (
+        step.node.name
+        if step.node.materialized == "table"
+        else f"{step.node.materialized} {step.node.name}"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -23,10 +23,19 @@ INTERRUPTED = 130  # what shells report for Ctrl-C
 def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that reads a project; dbt's names where dbt has them."""
     for option in (
-        click.option("--project-dir", default=".", show_default=True, help="Folder of the project."),
-        click.option("--vars", "vars_text", default="{}", help="YAML mapping that overrides vars: '{alpha: 2}'."),
+        click.option(
+            "--project-dir", default=".", show_default=True, help="Folder of the project."
+        ),
+        click.option(
+            "--vars",
+            "vars_text",
+            default="{}",
+            help="YAML mapping that overrides vars: '{alpha: 2}'.",
+        ),
         click.option("-t", "--target", help="Target of project.yml to run on."),
-        click.option("--env", default="dev", show_default=True, help="Environment to read and publish."),
+        click.option(
+            "--env", default="dev", show_default=True, help="Environment to read and publish."
+        ),
         click.option("--target-path", help="Folder for results, instead of project.yml's."),
         click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine."),
     ):
@@ -37,7 +46,15 @@ def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--select and --exclude, repeatable, each holding one or more criteria."""
     for option in (
-        click.option("-s", "--select", "-m", "--models", "select", multiple=True, help="name, +name, name+, tag:x, path:models/x, ..."),
+        click.option(
+            "-s",
+            "--select",
+            "-m",
+            "--models",
+            "select",
+            multiple=True,
+            help="name, +name, name+, tag:x, path:models/x, ...",
+        ),
         click.option("--exclude", multiple=True, help="What to leave out, same syntax."),
     ):
         command = option(command)
@@ -50,7 +67,9 @@ def _project(project_dir: str, vars_text: str, **settings: Any) -> Project:
 
     folder = Path(project_dir)
     if not folder.is_dir():
-        raise ProjectError("no such project folder", where=project_dir, fix="pass --project-dir DIR")
+        raise ProjectError(
+            "no such project folder", where=project_dir, fix="pass --project-dir DIR"
+        )
     return Project.load(folder, vars=parse_vars_argument(vars_text), **settings)
 
 
@@ -66,9 +85,18 @@ def cli() -> None:
 @cli.command()
 @project_options
 @selection_options
-@click.option("-f", "--full-refresh", is_flag=True, help="Build the selected nodes again even if nothing changed.")
+@click.option(
+    "-f",
+    "--full-refresh",
+    is_flag=True,
+    help="Build the selected nodes again even if nothing changed.",
+)
 @click.option("-x", "--fail-fast", is_flag=True, help="Stop at the first failure.")
-@click.option("--max-calls", type=click.IntRange(min=0), help="Fail a node that needs more new UDF calls than this.")
+@click.option(
+    "--max-calls",
+    type=click.IntRange(min=0),
+    help="Fail a node that needs more new UDF calls than this.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 def build(
@@ -83,7 +111,12 @@ def build(
         _print_plan(project, select, exclude, full_refresh, "table")
         return
     result = project.build(
-        select, exclude, full_refresh=full_refresh, fail_fast=fail_fast, max_calls=max_calls, reporter=Console(quiet=quiet)
+        select,
+        exclude,
+        full_refresh=full_refresh,
+        fail_fast=fail_fast,
+        max_calls=max_calls,
+        reporter=Console(quiet=quiet),
     )
     sys.exit(result.exit_code)
 
@@ -93,18 +126,32 @@ def build(
 @selection_options
 @click.option("-f", "--full-refresh", is_flag=True, help="As if the selected nodes were stale.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def plan(select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, output: str, **settings: Any) -> None:
+def plan(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    output: str,
+    **settings: Any,
+) -> None:
     """Show what `build` would do, node by node, and why."""
     _print_plan(_project(**settings), select, exclude, full_refresh, output)
 
 
-def _print_plan(project: Project, select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, output: str) -> None:
+def _print_plan(
+    project: Project,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    output: str,
+) -> None:
     from llm_i2i.cli.output import print_rows
 
     found = project.plan(select, exclude, full_refresh)
     rows = []
     for step in found.steps:
-        stored = project.store.meta(step.node.name, step.fingerprint) if step.action == "reuse" else None
+        stored = (
+            project.store.meta(step.node.name, step.fingerprint) if step.action == "reuse" else None
+        )
         counts = project.calls_of(found, step) if step.action == "build" else None
         needs_calls = any(call.kind == "batch" for call in step.compiled.steps)
         unknown = "?" if step.action == "build" and needs_calls else None
@@ -127,9 +174,25 @@ def _print_plan(project: Project, select: tuple[str, ...], exclude: tuple[str, .
 @cli.command("ls")
 @project_options
 @selection_options
-@click.option("--output", type=click.Choice(["name", "json", "path", "selector"]), default="name", show_default=True)
-@click.option("--resource-type", type=click.Choice(["model", "source", "test", "all"]), default="all", show_default=True)
-def list_nodes(select: tuple[str, ...], exclude: tuple[str, ...], output: str, resource_type: str, **settings: Any) -> None:
+@click.option(
+    "--output",
+    type=click.Choice(["name", "json", "path", "selector"]),
+    default="name",
+    show_default=True,
+)
+@click.option(
+    "--resource-type",
+    type=click.Choice(["model", "source", "test", "all"]),
+    default="all",
+    show_default=True,
+)
+def list_nodes(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    output: str,
+    resource_type: str,
+    **settings: Any,
+) -> None:
     """List nodes in build order."""
     project = _project(**settings)
     nodes = [project.manifest.nodes[name] for name in project.select(select, exclude)]
@@ -137,8 +200,19 @@ def list_nodes(select: tuple[str, ...], exclude: tuple[str, ...], output: str, r
         chosen = {node.name for node in nodes}
         checks = [check for check in project.manifest.checks if check.model in chosen]
         for check in checks:
-            raw = {"name": check.name, "model": check.model, "column": check.column, "path": check.where}
-            click.echo(json.dumps(raw) if output == "json" else check.where if output == "path" else check.name)
+            raw = {
+                "name": check.name,
+                "model": check.model,
+                "column": check.column,
+                "path": check.where,
+            }
+            click.echo(
+                json.dumps(raw)
+                if output == "json"
+                else check.where
+                if output == "path"
+                else check.name
+            )
         return
     for node in nodes:
         if resource_type == "all" or node.is_source == (resource_type == "source"):
@@ -161,7 +235,11 @@ def _listed(node: Any, output: str) -> str:
     if output == "path":
         return str(node.path)
     if output == "selector":
-        return f"source:{node.name.replace('__', '.', 1)}" if node.is_source else str(node.path.removesuffix(".sql").replace("/", "."))
+        return (
+            f"source:{node.name.replace('__', '.', 1)}"
+            if node.is_source
+            else str(node.path.removesuffix(".sql").replace("/", "."))
+        )
     return str(node.name)
 
 
@@ -169,7 +247,9 @@ def _listed(node: Any, output: str) -> str:
 @project_options
 @selection_options
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def compile_command(select: tuple[str, ...], exclude: tuple[str, ...], output: str, **settings: Any) -> None:
+def compile_command(
+    select: tuple[str, ...], exclude: tuple[str, ...], output: str, **settings: Any
+) -> None:
     """Write the compiled SQL under target/compiled; print it when models are selected."""
     project = _project(**settings)
     chosen = [n for n in project.select(select, exclude) if not project.manifest.nodes[n].is_source]
@@ -177,13 +257,21 @@ def compile_command(select: tuple[str, ...], exclude: tuple[str, ...], output: s
     texts = {}
     for name in chosen:
         model = compiled[name]
-        parts = [f"-- {step.relation}: {step.udf} over\n{sql}" for step in model.steps for sql in step.inputs.values()]
+        parts = [
+            f"-- {step.relation}: {step.udf} over\n{sql}"
+            for step in model.steps
+            for sql in step.inputs.values()
+        ]
         texts[name] = ";\n\n".join([*parts, model.sql]) + "\n"
         path = project.target_dir / "compiled" / project.manifest.nodes[name].path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[name], encoding="utf-8")
     if output == "json":
-        click.echo(json.dumps([{"name": n, "sql": texts[n], "columns": dict(compiled[n].columns)} for n in chosen]))
+        click.echo(
+            json.dumps(
+                [{"name": n, "sql": texts[n], "columns": dict(compiled[n].columns)} for n in chosen]
+            )
+        )
     elif select:
         for name in chosen:
             click.echo(f"-- {name}\n{texts[name]}")
@@ -203,7 +291,10 @@ def test(select: tuple[str, ...], exclude: tuple[str, ...], quiet: bool, **setti
     warned = [o for o in outcomes if o.status == "WARN"]
     if not quiet:
         passed = len(outcomes) - len(failed) - len(warned)
-        click.echo(f"Done. PASS={passed} WARN={len(warned)} FAIL={len(failed)} TOTAL={len(outcomes)}", err=True)
+        click.echo(
+            f"Done. PASS={passed} WARN={len(warned)} FAIL={len(failed)} TOTAL={len(outcomes)}",
+            err=True,
+        )
     sys.exit(1 if failed else 0)
 
 
@@ -225,14 +316,29 @@ def query(sql: str, output: str, limit: int, **settings: Any) -> None:
 @click.argument("node", required=False)
 @click.option("-s", "--select", help="The model to show, as in dbt.")
 @click.option("--inline", help="SQL to show instead of a model; ref() works.")
-@click.option("--limit", type=click.IntRange(min=-1), default=5, show_default=True, help="Rows at most; -1 for all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=-1),
+    default=5,
+    show_default=True,
+    help="Rows at most; -1 for all.",
+)
 @click.option("--output", type=OUTPUTS, default="table", show_default=True)
-def show(node: str | None, select: str | None, inline: str | None, limit: int, output: str, **settings: Any) -> None:
+def show(
+    node: str | None,
+    select: str | None,
+    inline: str | None,
+    limit: int,
+    output: str,
+    **settings: Any,
+) -> None:
     """Show the first rows of a published model."""
     project = _project(**settings)
     name = node or select
     if bool(name) == bool(inline):
-        raise ProjectError("show takes one model or --inline SQL", fix="llmi2i show i2i_index --limit 10")
+        raise ProjectError(
+            "show takes one model or --inline SQL", fix="llmi2i show i2i_index --limit 10"
+        )
     if inline:
         _show_query(project, project.render(inline), limit, output)
         return
@@ -263,7 +369,10 @@ def main() -> None:
         print(error.render(), file=sys.stderr)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        print("\ninterrupted: finished nodes and batches are kept, run the same command again to go on", file=sys.stderr)
+        print(
+            "\ninterrupted: finished nodes and batches are kept, run the same command again to go on",
+            file=sys.stderr,
+        )
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe has left: nobody to tell
         sys.stderr.close()

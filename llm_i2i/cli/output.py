@@ -17,7 +17,12 @@ MAX_CELL = 60  # characters of one value in a table; --output json shows all of 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: str) -> None:
     """Rows on stdout as `table`, `json` (a list of row objects) or `csv`."""
     if output == "json":
-        json.dump([dict(zip(columns, map(plain, row), strict=True)) for row in rows], sys.stdout, ensure_ascii=False, indent=1)
+        json.dump(
+            [dict(zip(columns, map(plain, row), strict=True)) for row in rows],
+            sys.stdout,
+            ensure_ascii=False,
+            indent=1,
+        )
         sys.stdout.write("\n")
     elif output == "csv":
         import csv
@@ -26,24 +31,41 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: st
         writer.writerow(columns)
         writer.writerows(rows)
     else:
-        sys.stdout.write(render_table(columns, rows, shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None))
+        sys.stdout.write(
+            render_table(
+                columns,
+                rows,
+                shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None,
+            )
+        )
 
 
-def render_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None) -> str:
+def render_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None
+) -> str:
     """Rows as aligned text, numbers to the right; the widest columns are shortened to fit `width` characters."""
     texts = [[_cell(value) for value in row] for row in rows]
     widths = [max([len(c), *(len(t[i]) for t in texts)]) for i, c in enumerate(columns)]
     while width and sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 8:
         widths[widths.index(max(widths))] -= 1
-    numeric = [all(isinstance(r[i], (int, float, decimal.Decimal, type(None))) for r in rows) and bool(rows) for i in range(len(columns))]
+    numeric = [
+        all(isinstance(r[i], (int, float, decimal.Decimal, type(None))) for r in rows)
+        and bool(rows)
+        for i in range(len(columns))
+    ]
     lines = [_line(columns, widths, numeric), "  ".join("-" * w for w in widths)]
     lines += [_line(text, widths, numeric) for text in texts]
-    return "\n".join(line.rstrip() for line in lines) + f"\n({len(rows):,} row{'' if len(rows) == 1 else 's'})\n"
+    return (
+        "\n".join(line.rstrip() for line in lines)
+        + f"\n({len(rows):,} row{'' if len(rows) == 1 else 's'})\n"
+    )
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
     cut = [c if len(c) <= w else c[: w - 1] + "…" for c, w in zip(cells, widths, strict=True)]
-    return "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cut, widths, numeric, strict=True))
+    return "  ".join(
+        c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cut, widths, numeric, strict=True)
+    )
 
 
 def _cell(value: Any) -> str:
@@ -62,7 +84,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, decimal.Decimal):
         return float(value)
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
-        return value.isoformat() if not isinstance(value, datetime.timedelta) else value.total_seconds()
+        return (
+            value.isoformat()
+            if not isinstance(value, datetime.timedelta)
+            else value.total_seconds()
+        )
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -21,6 +21,8 @@ from pydantic_core import ErrorDetails
 from llm_i2i.config.yaml_text import Mistakes, Place, YamlList, YamlMapping, plain
 from llm_i2i.errors import closest
 
+_NOWHERE = Place()
+
 
 class Settings(BaseModel):
     """A mapping of a YAML file with known keys. `title` is what messages call it."""
@@ -31,7 +33,7 @@ class Settings(BaseModel):
         Mapping[str, str]
     ] = {}  # for keys that dbt has and we do not: what to do instead
 
-    _place: Place = PrivateAttr(default=Place())
+    _place: Place = PrivateAttr(default_factory=lambda: _NOWHERE)  # a plain default is copied
 
     @property
     def location(self) -> str:

@@ -21,7 +21,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
 _QUOTES = ("'", '"', "|", ">")
-_MOST_VALUES = 1_000_000
+_MOST_VALUES = 100_000
 _JINJA_FIX = "quote a value that begins with {{, as in path: \"{{ var('interactions') }}\""
 
 

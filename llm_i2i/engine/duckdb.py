@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import re
@@ -32,9 +33,15 @@ class DuckDBEngine:
     """An in-memory DuckDB with the target's threads and memory limit; what does not fit spills to disk."""
 
     def __init__(
-        self, *, threads: int | None = None, memory_limit: str | None = None, spill_dir: Path | None = None
+        self,
+        *,
+        threads: int | None = None,
+        memory_limit: str | None = None,
+        spill_dir: Path | None = None,
     ) -> None:
-        config: dict[str, str | int] = {"autoinstall_known_extensions": "false"}  # no network at run time
+        config: dict[str, str | int] = {
+            "autoinstall_known_extensions": "false"
+        }  # no network at run time
         if threads:
             config["threads"] = threads
         if memory_limit:
@@ -49,7 +56,10 @@ class DuckDBEngine:
         return tuple((row[0], row[1]) for row in described)
 
     def declare(self, name: str, columns: Columns) -> None:
-        body = ", ".join(f"cast(null as {sql_type}) as {quote_identifier(column)}" for column, sql_type in columns)
+        body = ", ".join(
+            f"cast(null as {sql_type}) as {quote_identifier(column)}"
+            for column, sql_type in columns
+        )
         self.declare_query(name, f"select {body} where false")
 
     def declare_parquet(self, name: str, paths: Sequence[Path]) -> None:
@@ -60,7 +70,10 @@ class DuckDBEngine:
 
     def declare_macro(self, signature: Signature) -> None:
         names = [p.name for p in signature.parameters]
-        typed = " and ".join(f"cast({p.name} as {p.sql_type}) is null" for p in signature.parameters) or "true"
+        typed = (
+            " and ".join(f"cast({p.name} as {p.sql_type}) is null" for p in signature.parameters)
+            or "true"
+        )
         self._execute(
             f"create or replace macro {signature.name}({', '.join(names)}) as"
             f" cast(case when {typed} then null end as {signature.returns})"
@@ -71,10 +84,8 @@ class DuckDBEngine:
         types = [duckdb.sqltype(p.sql_type) for p in signature.parameters]
         if arity != len(inspect.signature(function).parameters):
             raise EngineError(f"scalar UDF {signature.name!r} may not take a context")
-        try:
+        with contextlib.suppress(duckdb.Error, ValueError):  # not registered yet in this session
             self._connection.remove_function(signature.name)
-        except (duckdb.Error, ValueError):
-            pass  # not registered yet in this session
         guarded = _named_failure(signature.name, function)
         returns = duckdb.sqltype(str(signature.returns))
         self._connection.create_function(signature.name, guarded, types, returns)
@@ -83,7 +94,8 @@ class DuckDBEngine:
         self._execute(sql)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return self._execute(sql).fetchall()
+        fetched: list[tuple[Any, ...]] = self._execute(sql).fetchall()
+        return fetched
 
     def table(self, sql: str) -> pa.Table:
         try:
@@ -146,6 +158,8 @@ def _named_failure(name: str, function: Callable[..., Any]) -> Callable[..., Any
         try:
             return function(*values)
         except Exception as error:
-            raise RuntimeError(f"scalar UDF {name!r} raised {type(error).__name__}: {error}") from error
+            raise RuntimeError(
+                f"scalar UDF {name!r} raised {type(error).__name__}: {error}"
+            ) from error
 
     return call

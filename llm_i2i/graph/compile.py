@@ -19,7 +19,9 @@ from llm_i2i.sql.steps import CallStep, Columns
 from llm_i2i.sql.tokens import called_functions, canonical_digest
 from llm_i2i.udf.signature import Signature
 
-COMPILER_VERSION = 1  # part of the compile cache's key; raise it when compilation changes its output
+COMPILER_VERSION = (
+    1  # part of the compile cache's key; raise it when compilation changes its output
+)
 
 
 class Binder(Protocol):
@@ -109,7 +111,10 @@ class _Session:
                 binder.declare_macro(signature)
 
     def compile(self, node: Node, inputs: Mapping[str, Columns]) -> CompiledModel:
-        called = {n: self.signatures[n] for n in sorted(called_functions(node.sql, self.signatures.keys()))}
+        called = {
+            n: self.signatures[n]
+            for n in sorted(called_functions(node.sql, self.signatures.keys()))
+        }
         for parent, columns in inputs.items():
             self.binder.declare(parent, columns)
         hoistable = {name: s for name, s in called.items() if s.kind != "scalar"}
@@ -124,7 +129,12 @@ class _Session:
         columns = self.binder.columns(sql)
         _refuse_duplicate_columns(columns)
         return CompiledModel(
-            node.name, sql, steps, columns, canonical_digest(node.sql), {n: s.version for n, s in called.items()}
+            node.name,
+            sql,
+            steps,
+            columns,
+            canonical_digest(node.sql),
+            {n: s.version for n, s in called.items()},
         )
 
 
@@ -132,7 +142,9 @@ def _refuse_duplicate_columns(columns: Columns) -> None:
     seen: set[str] = set()
     for name, _ in columns:
         if name.lower() in seen:
-            raise ProjectError(f"two columns are called {name!r}", fix="give one of them another name with `as`")
+            raise ProjectError(
+                f"two columns are called {name!r}", fix="give one of them another name with `as`"
+            )
         seen.add(name.lower())
 
 
@@ -147,11 +159,19 @@ def _placed(error: LlmI2iError, node: Node) -> LlmI2iError:
     if isinstance(error, EngineError):
         line = error.line or _line_of_name(error.what, node.sql)
         found = error.found
-        fix = "" if "Candidate" not in found else "use one of the candidates, or add the column upstream"
+        fix = (
+            ""
+            if "Candidate" not in found
+            else "use one of the candidates, or add the column upstream"
+        )
         if missing := re.search(r"Table with name (\S+) does not exist", error.what):
             near = closest(missing.group(1), node.reads)
-            fix = f"read other models through ref('{missing.group(1)}')" + (f"; did you mean {near}?" if near else "")
-        return ProjectError(f"{node.name}: {error.what}", where=node.place(line), found=found, fix=fix)
+            fix = f"read other models through ref('{missing.group(1)}')" + (
+                f"; did you mean {near}?" if near else ""
+            )
+        return ProjectError(
+            f"{node.name}: {error.what}", where=node.place(line), found=found, fix=fix
+        )
     if not error.where:
         error.where = node.place(_line_of_name(f"{error.what} {error.found}", node.sql))
     return error

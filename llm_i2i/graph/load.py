@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llm_i2i.config.data_tests import DataTestProperties
 from llm_i2i.config.loader import LoadedProject, find_files, shown_path
 from llm_i2i.config.properties import (
-    DataTestProperties,
     ModelConfig,
     ModelProperties,
     SourceProperties,
@@ -36,7 +36,9 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
     return Renderer(
         vars=vars,
         language_models=config.language_models,
-        macros=MacroLibrary.load([project.root / path for path in config.macro_paths], root=project.root),
+        macros=MacroLibrary.load(
+            [project.root / path for path in config.macro_paths], root=project.root
+        ),
         prompts=find_prompts([project.root / path for path in config.prompt_paths]),
         env=os.environ,
         target={"name": target_name, **target.model_dump(mode="json", exclude_none=True)},
@@ -77,13 +79,28 @@ def _render_models(
         path, name = shown_path(file, project.root), file.stem
         if name in rendered:
             errors.append(
-                ProjectError(f"model {name!r} exists twice", where=path, found=f"also {rendered[name][0]}", fix="rename one")
+                ProjectError(
+                    f"model {name!r} exists twice",
+                    where=path,
+                    found=f"also {rendered[name][0]}",
+                    fix="rename one",
+                )
             )
             continue
         try:
-            rendered[name] = (path, renderer.render_model(path, file.read_text(encoding="utf-8"), name=name))
+            rendered[name] = (
+                path,
+                renderer.render_model(path, file.read_text(encoding="utf-8"), name=name),
+            )
         except UnicodeDecodeError as error:
-            errors.append(ProjectError(f"{path} is not UTF-8 text", where=path, found=str(error), fix="save it as UTF-8"))
+            errors.append(
+                ProjectError(
+                    f"{path} is not UTF-8 text",
+                    where=path,
+                    found=str(error),
+                    fix="save it as UTF-8",
+                )
+            )
         except LlmI2iError as error:
             errors.append(error)
     return rendered
@@ -92,7 +109,9 @@ def _render_models(
 def _model_node(project: LoadedProject, name: str, path: str, model: RenderedModel) -> Node:
     properties = project.properties.models.get(name)
     config = _model_config(project, path, model, properties)
-    reads = [r.name for r in model.refs] + [source_node_name(s.source, s.table) for s in model.sources]
+    reads = [r.name for r in model.refs] + [
+        source_node_name(s.source, s.table) for s in model.sources
+    ]
     return Node(
         name=name,
         path=path,
@@ -103,7 +122,11 @@ def _model_node(project: LoadedProject, name: str, path: str, model: RenderedMod
         description=properties.description if properties else "",
         columns=tuple(c.name for c in properties.columns) if properties else (),
         config=config.model_dump(mode="json"),
-        inputs={"vars": dict(model.vars), "macros": list(model.macros), "prompts": list(model.prompts)},
+        inputs={
+            "vars": dict(model.vars),
+            "macros": list(model.macros),
+            "prompts": list(model.prompts),
+        },
         line_of=model.line_map,
     )
 
@@ -130,7 +153,9 @@ def source_node_name(source: str, table: str) -> str:
     return f"{source}__{table}"
 
 
-def _sources(project: LoadedProject, renderer: Renderer, errors: list[LlmI2iError]) -> dict[str, Node]:
+def _sources(
+    project: LoadedProject, renderer: Renderer, errors: list[LlmI2iError]
+) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
     for source in project.properties.sources.values():
         for table in source.tables:
@@ -147,7 +172,9 @@ def _source_node(source: SourceProperties, table_name: str, renderer: Renderer) 
     table = source.table(table_name)
     assert table is not None
     location = table.location
-    columns = [renderer.render_expression(column.name, column.location).sql for column in table.columns]
+    columns = [
+        renderer.render_expression(column.name, column.location).sql for column in table.columns
+    ]
     return Node(
         name=source_node_name(source.name, table_name),
         path=location,
@@ -169,11 +196,19 @@ def _check_references(
     for path, model in rendered.values():
         for reference in model.refs:
             if reference.name not in names:
-                errors.append(unknown_reference(reference.name, nodes, _at(path, reference.line, reference.column)))
+                errors.append(
+                    unknown_reference(
+                        reference.name, nodes, _at(path, reference.line, reference.column)
+                    )
+                )
         for source in model.sources:
             name = source_node_name(source.source, source.table)
             if name not in nodes:
-                errors.append(unknown_source(source.source, source.table, nodes, _at(path, source.line, source.column)))
+                errors.append(
+                    unknown_source(
+                        source.source, source.table, nodes, _at(path, source.line, source.column)
+                    )
+                )
 
 
 def _at(path: str, line: int, column: int) -> str:
@@ -189,7 +224,9 @@ def _check_properties(project: LoadedProject, names: set[str], errors: list[LlmI
                     f"properties describe a model {name!r} that does not exist",
                     where=properties.location,
                     found=f"{len(names)} models" + (f", closest {near}" if near else ""),
-                    fix=f"did you mean {near}?" if near else "remove the entry or add the model's .sql file",
+                    fix=f"did you mean {near}?"
+                    if near
+                    else "remove the entry or add the model's .sql file",
                 )
             )
 
@@ -205,7 +242,12 @@ def _data_checks(
         tests = list(properties.all_data_tests())
         grain = node.config.get("grain") or []
         if grain:
-            tests.insert(0, DataTestProperties(test="grain", arguments={"columns": grain}, line=properties.location))
+            tests.insert(
+                0,
+                DataTestProperties(
+                    test="grain", arguments={"columns": grain}, line=properties.location
+                ),
+            )
         for test in tests:
             if not test.enabled:
                 continue
@@ -222,9 +264,19 @@ def _data_check(renderer: Renderer, model: str, test: DataTestProperties) -> Dat
     rendered = renderer.render_data_test(
         test.test, model, test.column, test.arguments, condition=test.where, location=test.line
     )
-    reads = [r.name for r in rendered.refs] + [source_node_name(s.source, s.table) for s in rendered.sources]
+    reads = [r.name for r in rendered.refs] + [
+        source_node_name(s.source, s.table) for s in rendered.sources
+    ]
     name = test.name or "_".join([test.test, model, *([test.column] if test.column else [])])
     sql = rendered.sql.strip().rstrip(";")
     if test.limit:
         sql = f"select * from ({sql}\n) limit {test.limit}"
-    return DataCheck(name, model, test.column, sql, tuple(dict.fromkeys([model, *reads])), test.line, test.severity)
+    return DataCheck(
+        name,
+        model,
+        test.column,
+        sql,
+        tuple(dict.fromkeys([model, *reads])),
+        test.line,
+        test.severity,
+    )

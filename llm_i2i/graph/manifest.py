@@ -49,7 +49,9 @@ def unknown_reference(name: str, nodes: Mapping[str, Node], where: str) -> Proje
         f"ref('{name}') does not name any model",
         where=where,
         found=f"{len(models)} models" + (f", closest {near}" if near else ""),
-        fix=f"write ref({near.split(', ')[0]})" if near else f"create models/.../{name}.sql or correct the name",
+        fix=f"write ref({near.split(', ')[0]})"
+        if near
+        else f"create models/.../{name}.sql or correct the name",
     )
 
 

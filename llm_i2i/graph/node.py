@@ -51,7 +51,9 @@ class Node:
     description: str = ""
     columns: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
-    inputs: dict[str, Any] = field(default_factory=dict)  # vars, macros, prompts it really read: for explanations
+    inputs: dict[str, Any] = field(
+        default_factory=dict
+    )  # vars, macros, prompts it really read: for explanations
     line_of: Any = field(default=None, compare=False, repr=False)
 
     @property

@@ -33,7 +33,9 @@ def select_nodes(
         near = closest(re.sub(r"^[@\d+]*|[+\d]*$", "", text), nodes)
         raise ProjectError(
             "nothing selected",
-            found=f"--select {text}" + (f" --exclude {' '.join(exclude)}" if exclude else "") + f", {len(nodes)} nodes known",
+            found=f"--select {text}"
+            + (f" --exclude {' '.join(exclude)}" if exclude else "")
+            + f", {len(nodes)} nodes known",
             fix=f"did you mean {near}?" if near else "see `llmi2i ls` for the names",
         )
     return [name for name in dag.order if name in chosen]
@@ -52,7 +54,8 @@ def _one(criterion: str, nodes: Mapping[str, Node], dag: Dag) -> set[str]:
     match = PATTERN.match(criterion)
     if match is None:
         raise ProjectError(
-            f"selector {criterion!r} cannot be read", fix="write name, +name, name+, 2+name, @name, tag:x, path:models/x or source:x"
+            f"selector {criterion!r} cannot be read",
+            fix="write name, +name, name+, 2+name, @name, tag:x, path:models/x or source:x",
         )
     matched = _matching(match["body"], nodes)
     chosen = set(matched)
@@ -72,14 +75,22 @@ def _matching(body: str, nodes: Mapping[str, Node]) -> list[str]:
     if not colon:
         if "/" in body or body.endswith((".sql", ".yml")):
             return _by_path(body, nodes)
-        return [n for n in nodes if fnmatch.fnmatchcase(n, body)] or [n for n, v in nodes.items() if f"/{body}/" in f"/{v.path}"]
+        return [n for n in nodes if fnmatch.fnmatchcase(n, body)] or [
+            n for n, v in nodes.items() if f"/{body}/" in f"/{v.path}"
+        ]
     if method == "tag":
-        return [n for n, node in nodes.items() if any(fnmatch.fnmatchcase(t, value) for t in node.tags)]
+        return [
+            n for n, node in nodes.items() if any(fnmatch.fnmatchcase(t, value) for t in node.tags)
+        ]
     if method == "path":
         return _by_path(value, nodes)
     if method == "source":
         wanted = value.replace(".", "__")
-        return [n for n, v in nodes.items() if v.is_source and (n == wanted or n.startswith(f"{wanted}__") or value == "*")]
+        return [
+            n
+            for n, v in nodes.items()
+            if v.is_source and (n == wanted or n.startswith(f"{wanted}__") or value == "*")
+        ]
     if method == "name":
         return [n for n in nodes if fnmatch.fnmatchcase(n, value)]
     if method == "config.materialized":

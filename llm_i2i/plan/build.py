@@ -52,7 +52,9 @@ def build_plan(
         if name in compiled:
             node = manifest.nodes[name]
             parts[name] = _parts(node, compiled[name], fingerprints, refreshes.get(name, 0))
-            fingerprints[name] = fingerprint([RESULT_FORMAT, {k: v for k, v in parts[name].items() if k != "vars"}])
+            fingerprints[name] = fingerprint(
+                [RESULT_FORMAT, {k: v for k, v in parts[name].items() if k != "vars"}]
+            )
     steps: list[PlanStep] = []
     ephemeral: dict[str, PlanStep] = {}
     errors: list[LlmI2iError] = []
@@ -65,7 +67,9 @@ def build_plan(
         stored = look_up(name, fingerprints[name]) if node.materialized == "table" else None
         action: Action = "view" if node.materialized != "table" else "reuse" if stored else "build"
         reason = _reason(name, action, parts[name], fingerprints, published, look_up)
-        step = PlanStep(node, compiled[name], action, reason, fingerprints[name], inputs, parts[name])
+        step = PlanStep(
+            node, compiled[name], action, reason, fingerprints[name], inputs, parts[name]
+        )
         if action == "view":
             ephemeral[name] = step
         if name in chosen:
@@ -76,13 +80,17 @@ def build_plan(
     return Plan(tuple(steps), fingerprints, ephemeral)
 
 
-def _parts(node: Node, model: CompiledModel, fingerprints: Mapping[str, str], refresh: int) -> dict[str, Any]:
+def _parts(
+    node: Node, model: CompiledModel, fingerprints: Mapping[str, str], refresh: int
+) -> dict[str, Any]:
     return {
         "sql": model.digest,
         "udfs": model.udfs,
         "inputs": {parent: fingerprints[parent] for parent in node.reads},
         "refresh": refresh,
-        "vars": node.inputs.get("vars", {}),  # already in the SQL; kept to name the one that changed
+        "vars": node.inputs.get(
+            "vars", {}
+        ),  # already in the SQL; kept to name the one that changed
     }
 
 
@@ -120,7 +128,11 @@ def _reason(
     if action == "view":
         return "view"
     if action == "reuse":
-        return f"fingerprint {fingerprints[name][:4]} unchanged" if published.get(name) == fingerprints[name] else "already in the store"
+        return (
+            f"fingerprint {fingerprints[name][:4]} unchanged"
+            if published.get(name) == fingerprints[name]
+            else "already in the store"
+        )
     before = look_up(name, published[name]) if name in published else None
     if before is None:
         return "not built yet"
@@ -136,7 +148,9 @@ def explain_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         old, new = before.get("vars", {}), after["vars"]
         changed = sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
         changes.append(f"var {', '.join(changed)} changed" if changed else "SQL changed")
-    changes += [f"UDF {n} changed" for n, v in after["udfs"].items() if before.get("udfs", {}).get(n) != v]
+    changes += [
+        f"UDF {n} changed" for n, v in after["udfs"].items() if before.get("udfs", {}).get(n) != v
+    ]
     moved = [n for n, v in after["inputs"].items() if before.get("inputs", {}).get(n) != v]
     if moved:
         changes.append(f"input {', '.join(moved[:3])}{' ...' if len(moved) > 3 else ''} changed")

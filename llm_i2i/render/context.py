@@ -67,6 +67,11 @@ class RenderInputs:
         """Prompt files read so far."""
         return {}
 
+    def shown(self, path: Path) -> str:
+        """A path as messages show it."""
+        root = self.root
+        return (path.relative_to(root) if root and path.is_relative_to(root) else path).as_posix()
+
 
 class Rendering:
     """One rendering: the functions of its template, and a record of what they were asked for."""
@@ -237,7 +242,7 @@ class Rendering:
                 )
         self.prompts[name] = None
         return prompt_expression(
-            self._prompt_text(name), keys, file=self._shown(known[name]), caller=self.where()
+            self._prompt_text(name), keys, file=self.inputs.shown(known[name]), caller=self.where()
         )
 
     def log(self, message: Any, info: bool = False) -> str:
@@ -369,15 +374,10 @@ class Rendering:
             except (OSError, UnicodeDecodeError) as error:
                 self.fail(
                     f"cannot read prompt '{name}'",
-                    found=f"{self._shown(path)}: {error}",
+                    found=f"{self.inputs.shown(path)}: {error}",
                     fix="check that the file exists and is UTF-8 text",
                 )
         return texts[name]
-
-    def _shown(self, path: Path) -> str:
-        root = self.inputs.root
-        shown = path.relative_to(root) if root and path.is_relative_to(root) else path
-        return shown.as_posix()
 
 
 class _MacroCall:

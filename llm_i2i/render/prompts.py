@@ -65,12 +65,11 @@ def prompt_expression(text: str, keys: Mapping[str, str], *, file: str, caller: 
 
 
 def _check_keys(text: str, keys: Mapping[str, str], file: str, caller: str) -> None:
-    lines = {
-        match[1]: text.count("\n", 0, match.start()) + 1
-        for match in reversed([*_KEY.finditer(text)])
-    }
+    lines: dict[str, int] = {}
+    for match in _KEY.finditer(text):
+        lines.setdefault(match[1], text.count("\n", 0, match.start()) + 1)
     errors: list[LlmI2iError] = []
-    for key in sorted(lines.keys() - keys.keys(), key=lambda key: lines[key]):
+    for key in (key for key in lines if key not in keys):
         given = ", ".join(keys) or "none"
         errors.append(
             ProjectError(
@@ -80,7 +79,7 @@ def _check_keys(text: str, keys: Mapping[str, str], file: str, caller: str) -> N
                 fix=f"add {key}='<SQL expression>' to the call",
             )
         )
-    for key in keys.keys() - lines.keys():
+    for key in (key for key in keys if key not in lines):
         near = closest(key, lines, count=1)
         errors.append(
             ProjectError(

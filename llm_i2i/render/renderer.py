@@ -89,13 +89,13 @@ class Renderer:
         """The SQL of a model.
 
         Args:
-            path: The model's file as messages should name it.
+            path: The model's file; messages name it relative to `root`.
             name: The model's name, for `this`.
 
         Raises:
             ProjectError: The template is not valid, or fails; placed in its file or a macro's.
         """
-        file = path.as_posix() if isinstance(path, Path) else path
+        file = self._inputs.shown(path) if isinstance(path, Path) else path
         rendering = Rendering(self._inputs, name=name, text=text)
         sql, line_map = take_marks(rendering.run(compile_template(text, file, marked=True)))
         return _result(rendering, sql, line_map)

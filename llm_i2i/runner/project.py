@@ -64,7 +64,9 @@ class Project:
         self.target_dir = project_dir / (target_path or self.loaded.config.target_path)
         self.threads = threads or self.target.threads
         if not env.replace("-", "_").isidentifier():
-            raise ProjectError(f"environment {env!r} is not a name", fix="use letters, digits, _ and -")
+            raise ProjectError(
+                f"environment {env!r} is not a name", fix="use letters, digits, _ and -"
+            )
         self.environment = Environment(self.target_dir, env)
         self.store = Store(self.target_dir)
         self.calls = CallCache(self.target_dir)
@@ -87,7 +89,9 @@ class Project:
     def udfs(self) -> UdfRegistry:
         return UdfRegistry.load(self.dir / path for path in self.loaded.config.udf_paths)
 
-    def select(self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()) -> list[str]:
+    def select(
+        self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
+    ) -> list[str]:
         """Names of the selected nodes in build order."""
         return select_nodes(self.manifest.nodes, self.manifest.dag, _words(select), _words(exclude))
 
@@ -97,7 +101,12 @@ class Project:
         source_nodes = [self.manifest.nodes[n] for n in wanted if self.manifest.nodes[n].is_source]
         columns = {node.name: self._source_columns(node) for node in source_nodes}
         compiled = compile_models(
-            self.manifest, wanted, columns, self.udfs.signatures, self._binder, self._compiled.values
+            self.manifest,
+            wanted,
+            columns,
+            self.udfs.signatures,
+            self._binder,
+            self._compiled.values,
         )
         self._compiled.save()
         return compiled
@@ -111,14 +120,27 @@ class Project:
         """What `build` would do, as data. Nothing is run; with `full_refresh` the selected nodes count as stale."""
         return self._plan(select, exclude, self._refreshes(full_refresh, select, exclude))
 
-    def _plan(self, select: str | Iterable[str], exclude: str | Iterable[str], refreshes: Mapping[str, int]) -> Plan:
+    def _plan(
+        self,
+        select: str | Iterable[str],
+        exclude: str | Iterable[str],
+        refreshes: Mapping[str, int],
+    ) -> Plan:
         selected = self.select(select, exclude)
         compiled = self.compile(selected)
         wanted = self._with_ancestors(selected)
-        fingerprints = {n: self.sources.fingerprint(self.manifest.nodes[n]) for n in wanted if self.manifest.nodes[n].is_source}
+        fingerprints = {
+            n: self.sources.fingerprint(self.manifest.nodes[n])
+            for n in wanted
+            if self.manifest.nodes[n].is_source
+        }
         self.sources._digests.save()
-        published = {name: pointer.fingerprint for name, pointer in self.environment.pointers().items()}
-        return build_plan(self.manifest, selected, compiled, fingerprints, refreshes, self.store.meta, published)
+        published = {
+            name: pointer.fingerprint for name, pointer in self.environment.pointers().items()
+        }
+        return build_plan(
+            self.manifest, selected, compiled, fingerprints, refreshes, self.store.meta, published
+        )
 
     def _with_ancestors(self, names: Iterable[str]) -> list[str]:
         wanted = set(names)
@@ -150,8 +172,12 @@ class Project:
         """A fresh session of the target's engine."""
         from llm_i2i.engine.duckdb import DuckDBEngine
 
-        spill = self.dir / self.target.temp_directory if self.target.temp_directory else self._scratch()
-        return DuckDBEngine(threads=self.threads, memory_limit=self.target.memory_limit, spill_dir=spill)
+        spill = (
+            self.dir / self.target.temp_directory if self.target.temp_directory else self._scratch()
+        )
+        return DuckDBEngine(
+            threads=self.threads, memory_limit=self.target.memory_limit, spill_dir=spill
+        )
 
     def _scratch(self) -> Path:
         return self.target_dir / "tmp" / str(os.getpid())
@@ -179,7 +205,10 @@ class Project:
             replace_text(self._refresh_file, json.dumps(refreshes))
         shop = self._workshop(plan, reporter or Silent(), max_calls)
         shop.reporter.started(
-            plan, len(self.manifest.checks), sum(n.is_source for n in self.manifest.nodes.values()), len(self.udfs.signatures)
+            plan,
+            len(self.manifest.checks),
+            sum(n.is_source for n in self.manifest.nodes.values()),
+            len(self.udfs.signatures),
         )
         if plan.to_build:
             self._sweep()
@@ -189,7 +218,10 @@ class Project:
             shutil.rmtree(self._scratch(), ignore_errors=True)
 
     def test(
-        self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = (), reporter: Reporter | None = None
+        self,
+        select: str | Iterable[str] = (),
+        exclude: str | Iterable[str] = (),
+        reporter: Reporter | None = None,
     ) -> list[CheckOutcome]:
         """Run the data tests of the selected models on what is built now."""
         names = set(self.select(select, exclude))
@@ -197,13 +229,20 @@ class Project:
         shop = self._workshop(plan, reporter or Silent())
         checks = [check for check in self.manifest.checks if check.model in names]
         if not checks:
-            raise ProjectError("nothing selected", found="no data test on the selected models", fix="see `llmi2i ls --resource-type test`")
+            raise ProjectError(
+                "nothing selected",
+                found="no data test on the selected models",
+                fix="see `llmi2i ls --resource-type test`",
+            )
         outcomes = []
         for check in checks:
             missing = [n for n in check.depends_on if not shop.has_result(n)]
             if missing:
                 raise ProjectError(
-                    f"data test {check.name} needs {', '.join(missing)}", where=check.where, found="not built in its present state", fix="run `llmi2i build` first"
+                    f"data test {check.name} needs {', '.join(missing)}",
+                    where=check.where,
+                    found="not built in its present state",
+                    fix="run `llmi2i build` first",
                 )
             outcomes.append(run_check(check, shop, force=True))
             shop.reporter.check_finished(outcomes[-1])
@@ -233,7 +272,11 @@ class Project:
 
     def render(self, sql: str) -> str:
         """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model."""
-        return make_renderer(self.loaded, self.vars, self._target_name).render_expression(sql, "--inline").sql
+        return (
+            make_renderer(self.loaded, self.vars, self._target_name)
+            .render_expression(sql, "--inline")
+            .sql
+        )
 
     def _workshop(self, plan: Plan, reporter: Reporter, max_calls: int | None = None) -> Workshop:
         return Workshop(
@@ -245,7 +288,9 @@ class Project:
     def _refresh_file(self) -> Path:
         return self.target_dir / "cache" / "refreshes.json"
 
-    def _refreshes(self, full_refresh: bool, select: str | Iterable[str], exclude: str | Iterable[str]) -> dict[str, int]:
+    def _refreshes(
+        self, full_refresh: bool, select: str | Iterable[str], exclude: str | Iterable[str]
+    ) -> dict[str, int]:
         """Node -> number of full refreshes, counting this one: a refresh is a new result beside the old one."""
         known: dict[str, int] = JsonCache(self._refresh_file).values
         if not full_refresh:
@@ -273,5 +318,3 @@ def _is_alive(pid: int) -> bool:
 
 def _words(criteria: str | Iterable[str]) -> Sequence[str]:
     return criteria.split() if isinstance(criteria, str) else list(criteria)
-
-

@@ -26,7 +26,8 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
             f"environment {environment.name!r} has nothing to query yet",
             where=str(environment.catalogue),
             found="no such file",
-            fix="run `llmi2i build` first" + (f" with --env {environment.name}" if environment.name != "dev" else ""),
+            fix="run `llmi2i build` first"
+            + (f" with --env {environment.name}" if environment.name != "dev" else ""),
         )
     try:
         connection = duckdb.connect(str(environment.catalogue), read_only=True)
@@ -37,13 +38,17 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
             found=str(error).splitlines()[0],
             fix="close the client that has it open for writing, or open it there with -readonly",
         ) from error
-    connection.execute(f"set allowed_directories = ['{str(store.root.resolve()).replace(chr(39), chr(39) * 2)}/']")
+    connection.execute(
+        f"set allowed_directories = ['{str(store.root.resolve()).replace(chr(39), chr(39) * 2)}/']"
+    )
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, sql: str, known: list[str]) -> duckdb.DuckDBPyRelation:
+def run_query(
+    connection: duckdb.DuckDBPyConnection, sql: str, known: list[str]
+) -> duckdb.DuckDBPyRelation:
     """The relation of one reading statement.
 
     Raises:
@@ -53,9 +58,14 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str, known: list[str])
 
     try:
         statements = connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+        if len(statements) != 1 or statements[0].type not in (
+            duckdb.StatementType.SELECT,
+            duckdb.StatementType.EXPLAIN,
+        ):
             raise ProjectError(
-                "query takes one reading statement", found=sql.strip()[:120], fix="write one select, from, describe or show"
+                "query takes one reading statement",
+                found=sql.strip()[:120],
+                fix="write one select, from, describe or show",
             )
         return connection.sql(statements[0].query)
     except duckdb.Error as error:
@@ -65,11 +75,17 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str, known: list[str])
         raise ProjectError(
             text.splitlines()[0],
             found=" ".join(line for line in text.splitlines() if line.startswith("Candidate")),
-            fix=f"did you mean {near}?" if near else "see `llmi2i ls` for the tables" if missing else "correct the query",
+            fix=f"did you mean {near}?"
+            if near
+            else "see `llmi2i ls` for the tables"
+            if missing
+            else "correct the query",
         ) from error
 
 
-def fetch_rows(relation: duckdb.DuckDBPyRelation, limit: int = -1) -> tuple[list[str], list[tuple[Any, ...]]]:
+def fetch_rows(
+    relation: duckdb.DuckDBPyRelation, limit: int = -1
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of a relation, at most `limit` of them (-1: all)."""
     import duckdb
 

@@ -17,7 +17,11 @@ def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = Fal
     started = time.monotonic()
     result = BuildResult()
     steps = shop.plan.steps
-    pending = {check: set(check.depends_on) for step in steps for check in shop.manifest.checks_of(step.node.name)}
+    pending = {
+        check: set(check.depends_on)
+        for step in steps
+        for check in shop.manifest.checks_of(step.node.name)
+    }
     broken: set[str] = set()
     for index, step in enumerate(steps, start=1):
         outcome = _run_step(index, step, shop, broken)
@@ -28,7 +32,9 @@ def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = Fal
             if fail_fast and outcome.status == "ERROR":
                 break
             continue
-        for check_outcome in _run_ready_checks(step, shop, pending, {s.node.name for s in steps[index:]} | broken):
+        for check_outcome in _run_ready_checks(
+            step, shop, pending, {s.node.name for s in steps[index:]} | broken
+        ):
             result.checks.append(check_outcome)
             shop.reporter.check_finished(check_outcome)
             if check_outcome.status in ("FAIL", "ERROR"):
@@ -36,7 +42,9 @@ def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = Fal
         if fail_fast and broken:
             break
     if result.success and len(result.nodes) == len(steps):
-        result.published = environment.publish({s.node.name: _pointer(s) for s in steps if s.node.materialized != "ephemeral"})
+        result.published = environment.publish(
+            {s.node.name: _pointer(s) for s in steps if s.node.materialized != "ephemeral"}
+        )
     result.seconds = time.monotonic() - started
     shop.reporter.finished(result, environment.name)
     return result
@@ -45,7 +53,9 @@ def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = Fal
 def _run_step(index: int, step: PlanStep, shop: Workshop, broken: set[str]) -> NodeOutcome:
     failed_parents = sorted(parent for parent in step.node.reads if parent in broken)
     if failed_parents:
-        return NodeOutcome(step, "SKIP", error=NodeError(f"upstream failed: {', '.join(failed_parents)}"))
+        return NodeOutcome(
+            step, "SKIP", error=NodeError(f"upstream failed: {', '.join(failed_parents)}")
+        )
     if step.action == "view":
         return NodeOutcome(step, "VIEW")
     if step.action == "reuse":
@@ -60,7 +70,9 @@ def _run_step(index: int, step: PlanStep, shop: Workshop, broken: set[str]) -> N
             error.where = step.node.path
         return NodeOutcome(step, "ERROR", seconds=time.monotonic() - started, error=error)
     seconds = time.monotonic() - started
-    return NodeOutcome(step, "REUSED" if built.reused else "OK", built.meta.rows, seconds, built.calls)
+    return NodeOutcome(
+        step, "REUSED" if built.reused else "OK", built.meta.rows, seconds, built.calls
+    )
 
 
 def _run_ready_checks(
@@ -72,7 +84,9 @@ def _run_ready_checks(
         del pending[check]
         missing = [name for name in check.depends_on if not shop.has_result(name)]
         if missing:
-            shop.reporter.note(f"data test {check.name} not run: {', '.join(missing)} is not built; select it too")
+            shop.reporter.note(
+                f"data test {check.name} not run: {', '.join(missing)} is not built; select it too"
+            )
             continue
         outcomes.append(run_check(check, shop))
     return outcomes
@@ -80,4 +94,3 @@ def _run_ready_checks(
 
 def _pointer(step: PlanStep) -> Pointer:
     return Pointer(step.fingerprint, step.compiled.sql if step.node.materialized == "view" else "")
-

@@ -16,7 +16,15 @@ from llm_i2i.names import quote_literal
 from llm_i2i.store.files import replace_text
 
 READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
-FORMATS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+FORMATS = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
 
 
 class JsonCache:
@@ -50,7 +58,11 @@ class SourceFiles:
             ProjectError: There is none.
         """
         pattern = str(self._project_dir / source.file_path)
-        found = [Path(pattern)] if Path(pattern).is_file() else [Path(p) for p in sorted(glob.glob(pattern, recursive=True))]
+        found = (
+            [Path(pattern)]
+            if Path(pattern).is_file()
+            else [Path(p) for p in sorted(glob.glob(pattern, recursive=True))]
+        )
         files = [p for p in found if p.is_file()]
         if files:
             return files
@@ -60,7 +72,8 @@ class SourceFiles:
         raise ProjectError(
             f"source {source.name.replace('__', '.', 1)} has no file",
             where=source.path,
-            found=f"nothing at {source.file_path} (looked in {self._project_dir.resolve()})" + (f", closest {near}" if near else ""),
+            found=f"nothing at {source.file_path} (looked in {self._project_dir.resolve()})"
+            + (f", closest {near}" if near else ""),
             fix="correct the path in the var or YAML; relative paths start at the project's folder",
         )
 
@@ -126,5 +139,7 @@ def check_declared(source: Node, columns: Columns) -> None:
             where=source.file_path,
             found=f"columns {', '.join(names)}",
             fix="rename the column in the log, or point the var at the right one, for example"
-            " --vars '{order_column: " + (closest(missing[0], names) or repr(names[-1])).split(", ")[0].strip("'") + "}'",
+            " --vars '{order_column: "
+            + (closest(missing[0], names) or repr(names[-1])).split(", ")[0].strip("'")
+            + "}'",
         )

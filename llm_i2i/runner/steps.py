@@ -71,7 +71,9 @@ class Workshop:
                 self._declare_scalars(engine, view)
                 engine.declare_query(name, view.compiled.sql)
             else:
-                engine.declare_parquet(name, [self.store.data_path(name, self.plan.fingerprints[name])])
+                engine.declare_parquet(
+                    name, [self.store.data_path(name, self.plan.fingerprints[name])]
+                )
 
     def _declare_scalars(self, engine: Engine, step: PlanStep) -> None:
         for name in step.compiled.udfs:
@@ -134,7 +136,9 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
     finally:
         engine.close()
     total = CallCounts(
-        sum(c.distinct for c in counts), sum(c.cached for c in counts), sum(c.failed for c in counts)
+        sum(c.distinct for c in counts),
+        sum(c.cached for c in counts),
+        sum(c.failed for c in counts),
     )
     meta = ResultMeta(
         node=step.node.name,
@@ -182,15 +186,23 @@ def batch_call(call: CallStep, step: PlanStep, engine: Engine, udfs: UdfRegistry
     )
 
 
-def _run_batch(call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path) -> CallCounts:
+def _run_batch(
+    call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
+) -> CallCounts:
     ready = batch_call(call, step, engine, shop.udfs)
-    return run_batch_call(ready, engine, shop.calls, _context(step, shop, folder, call.udf), shop.max_calls)
+    return run_batch_call(
+        ready, engine, shop.calls, _context(step, shop, folder, call.udf), shop.max_calls
+    )
 
 
 def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
     """Distinct and cached calls of a step's first batch call, if what it reads is built; later calls depend on it."""
     call = next((c for c in step.compiled.steps if c.kind == "batch"), None)
-    if call is None or call is not step.compiled.steps[0] or not all(map(shop.has_result, step.node.reads)):
+    if (
+        call is None
+        or call is not step.compiled.steps[0]
+        or not all(map(shop.has_result, step.node.reads))
+    ):
         return None
     engine = shop.open_step(step)
     try:
@@ -199,7 +211,9 @@ def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
         engine.close()
 
 
-def _run_table(call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path) -> None:
+def _run_table(
+    call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
+) -> None:
     import pyarrow.parquet as pq
 
     signature = shop.udfs.signatures[call.udf.lower()]
@@ -249,7 +263,9 @@ def _as_declared(result: Any, call: CallStep, file: Path, engine: Engine) -> pa.
         return result.select(wanted).cast(schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise NodeError(
-            f"UDF {call.udf!r} returned other types than it declares", where=str(file), found=str(error)
+            f"UDF {call.udf!r} returned other types than it declares",
+            where=str(file),
+            found=str(error),
         ) from error
 
 
@@ -286,7 +302,9 @@ def run_check(check: DataCheck, shop: Workshop, *, force: bool = False) -> Check
         finally:
             engine.close()
     except LlmI2iError as error:
-        problem = NodeError(f"data test {check.name} cannot run: {error.what}", where=check.where, found=error.found)
+        problem = NodeError(
+            f"data test {check.name} cannot run: {error.what}", where=check.where, found=error.found
+        )
         return CheckOutcome(check, 0, error=problem)
     if failures:
         path = shop.target_dir / "failures" / f"{check.name}.sql"

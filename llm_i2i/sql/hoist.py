@@ -56,7 +56,8 @@ def hoist(sql: str, signatures: Mapping[str, Signature], binder: Binder) -> Hois
     except ParseError as error:
         detail = error.errors[0] if error.errors else {}
         raise ProjectError(
-            f"SQL syntax error: {detail.get('description', error)}", found=str(detail.get("highlight", ""))
+            f"SQL syntax error: {detail.get('description', error)}",
+            found=str(detail.get("highlight", "")),
         ) from error
     hoister = _Hoister(tree, signatures, binder)
     hoister.run()
@@ -64,7 +65,9 @@ def hoist(sql: str, signatures: Mapping[str, Signature], binder: Binder) -> Hois
 
 
 class _Hoister:
-    def __init__(self, tree: exp.Expression, signatures: Mapping[str, Signature], binder: Binder) -> None:
+    def __init__(
+        self, tree: exp.Expression, signatures: Mapping[str, Signature], binder: Binder
+    ) -> None:
         self.tree = tree
         self.signatures = signatures
         self.binder = binder
@@ -88,7 +91,9 @@ class _Hoister:
     def _calls(self, node: exp.Expression) -> Iterator[exp.Anonymous]:
         """Calls in the order they can be lifted: inner before outer, WITH and FROM before WHERE before the rest."""
         order = {"with_": 0, "from_": 1, "joins": 2, "where": 3}
-        children = sorted(node.iter_expressions(), key=lambda child: order.get(child.arg_key or "", 4))
+        children = sorted(
+            node.iter_expressions(), key=lambda child: order.get(child.arg_key or "", 4)
+        )
         for child in children:
             yield from self._calls(child)
         if self._is_call(node):
@@ -101,7 +106,11 @@ class _Hoister:
         signature = self._signature(call)
         table = call.parent
         if not isinstance(table, exp.Table):
-            raise self._refused(call, "a table UDF stands in FROM", f"write: select ... from {signature.name}((select ...))")
+            raise self._refused(
+                call,
+                "a table UDF stands in FROM",
+                f"write: select ... from {signature.name}((select ...))",
+            )
         relation = f"{TABLE_PREFIX}{len(self.steps) + 1}"
         arguments = self._arguments(call)
         inputs: dict[str, str] = {}
@@ -136,7 +145,9 @@ class _Hoister:
         arguments = self._arguments(call)
         rows = [arguments[p.name] for p in signature.columns]
         constants = {
-            p.name: self._constant(call, arguments[p.name]) for p in signature.constants if p.name in arguments
+            p.name: self._constant(call, arguments[p.name])
+            for p in signature.constants
+            if p.name in arguments
         }
         carrier = self._lateral_carrier(call, select)
         query = self._argument_query(call, select, rows, relation, carrier)
@@ -147,37 +158,74 @@ class _Hoister:
             (key_column(relation), "VARCHAR"),
         )
         self.binder.declare(relation, columns)
-        self.steps.append(CallStep(relation, signature.name, "batch", {"arguments": query}, constants, columns))
+        self.steps.append(
+            CallStep(relation, signature.name, "batch", {"arguments": query}, constants, columns)
+        )
         self._join_back(call, select, rows, relation, columns, carrier)
 
     def _enclosing_select(self, call: exp.Anonymous) -> exp.Select:
         node: exp.Expression | None = call.parent
         while node is not None and not isinstance(node, exp.Select):
             if isinstance(node, exp.Lambda):
-                raise self._refused(call, "a call inside a lambda", "unnest the list in a CTE, call it there, collect with list()")
+                raise self._refused(
+                    call,
+                    "a call inside a lambda",
+                    "unnest the list in a CTE, call it there, collect with list()",
+                )
             if isinstance(node, exp.SetOperation):
                 break
             node = node.parent
         if not isinstance(node, exp.Select):
-            raise self._refused(call, "a call outside a SELECT (in a union's ORDER BY?)", "compute it as a column in a CTE and use that column")
+            raise self._refused(
+                call,
+                "a call outside a SELECT (in a union's ORDER BY?)",
+                "compute it as a column in a CTE and use that column",
+            )
         return node
 
     def _refuse_unliftable(self, call: exp.Anonymous, select: exp.Select) -> None:
-        own = [n for argument in call.expressions if not isinstance(argument, exp.PropertyEQ) for n in argument.walk()]
+        own = [
+            n
+            for argument in call.expressions
+            if not isinstance(argument, exp.PropertyEQ)
+            for n in argument.walk()
+        ]
         if any(isinstance(n, exp.Window) for n in own):
-            raise self._refused(call, "a call over a window function", "compute the window function in a CTE, call the UDF on its column")
+            raise self._refused(
+                call,
+                "a call over a window function",
+                "compute the window function in a CTE, call the UDF on its column",
+            )
         if any(isinstance(n, exp.AggFunc) for n in own):
-            raise self._refused(call, "a call over an aggregate", "aggregate in a CTE, call the UDF on its column")
-        if any(n.sql("duckdb").upper().startswith(VOLATILE) for n in own if isinstance(n, exp.Func)):
-            raise self._refused(call, "a call over a random value", "materialise the random column in a model of its own")
+            raise self._refused(
+                call, "a call over an aggregate", "aggregate in a CTE, call the UDF on its column"
+            )
+        if any(
+            n.sql("duckdb").upper().startswith(VOLATILE) for n in own if isinstance(n, exp.Func)
+        ):
+            raise self._refused(
+                call,
+                "a call over a random value",
+                "materialise the random column in a model of its own",
+            )
         for ancestor in self._path(call, select):
             join = ancestor if isinstance(ancestor, exp.Join) else None
-            if join is not None and (join.side or join.kind in ("SEMI", "ANTI")) and join.args.get("on") is not None:
-                raise self._refused(call, "a call in the ON of an outer join", "compute it as a column in a CTE and join on that column")
+            if (
+                join is not None
+                and (join.side or join.kind in ("SEMI", "ANTI"))
+                and join.args.get("on") is not None
+            ):
+                raise self._refused(
+                    call,
+                    "a call in the ON of an outer join",
+                    "compute it as a column in a CTE and join on that column",
+                )
         node: exp.Expression | None = select
         while node is not None:
             if isinstance(node, exp.With) and node.recursive:
-                raise self._refused(call, "a call in a recursive CTE", "call the UDF on the result of the recursion")
+                raise self._refused(
+                    call, "a call in a recursive CTE", "call the UDF on the result of the recursion"
+                )
             node = node.parent
 
     def _move_inner_join_condition(self, call: exp.Anonymous, select: exp.Select) -> None:
@@ -185,7 +233,9 @@ class _Hoister:
         join = next((n for n in self._path(call, select) if isinstance(n, exp.Join)), None)
         if join is None or join.args.get("on") is None or not self._within(call, join.args["on"]):
             return
-        conjuncts = list(join.args["on"].flatten() if isinstance(join.args["on"], exp.And) else [join.args["on"]])
+        conjuncts = list(
+            join.args["on"].flatten() if isinstance(join.args["on"], exp.And) else [join.args["on"]]
+        )
         kept = [c for c in conjuncts if not self._has_call(c)]
         moved = [c for c in conjuncts if self._has_call(c)]
         join.set("on", exp.and_(*kept, copy=False) if kept else None)
@@ -201,7 +251,11 @@ class _Hoister:
             if isinstance(node, (exp.Join, exp.Lateral)) and node.parent is select:
                 return node
             if isinstance(node, exp.From):
-                raise self._refused(call, "a call in the first item of FROM", "put the table first: from t, unnest(f(t.x)) as u(item)")
+                raise self._refused(
+                    call,
+                    "a call in the first item of FROM",
+                    "put the table first: from t, unnest(f(t.x)) as u(item)",
+                )
         return None
 
     def _argument_query(
@@ -215,7 +269,10 @@ class _Hoister:
         """`select distinct <arguments>` over the same FROM, joins and call-free WHERE conjuncts."""
         query = exp.Select(distinct=exp.Distinct())
         aliased = [
-            exp.alias_(exp.cast(self._expand_aliases(row, select), p.sql_type, dialect="duckdb"), argument_column(relation, i))
+            exp.alias_(
+                exp.cast(self._expand_aliases(row, select), p.sql_type, dialect="duckdb"),
+                argument_column(relation, i),
+            )
             for i, (row, p) in enumerate(zip(rows, self._signature(call).columns, strict=True))
         ]
         query.set("expressions", aliased)
@@ -226,16 +283,24 @@ class _Hoister:
             joins = joins[: next(i for i, join in enumerate(joins) if join is carrier)]
         query.set("joins", [join.copy() for join in joins])
         where = select.args.get("where")
-        conjuncts = [] if where is None else list(where.this.flatten() if isinstance(where.this, exp.And) else [where.this])
+        conjuncts = (
+            []
+            if where is None
+            else list(where.this.flatten() if isinstance(where.this, exp.And) else [where.this])
+        )
         kept: list[exp.Expression] = []
         for conjunct in conjuncts:
-            if not self._has_call(conjunct) and (carrier is None or self._binds(call, query, [*kept, conjunct])):
+            if not self._has_call(conjunct) and (
+                carrier is None or self._binds(call, query, [*kept, conjunct])
+            ):
                 kept.append(conjunct)
         if kept:
             query.set("where", exp.Where(this=exp.and_(*[k.copy() for k in kept])))
         return self._standalone(call, query)
 
-    def _binds(self, call: exp.Anonymous, query: exp.Select, conjuncts: list[exp.Expression]) -> bool:
+    def _binds(
+        self, call: exp.Anonymous, query: exp.Select, conjuncts: list[exp.Expression]
+    ) -> bool:
         trial = query.copy()
         trial.set("where", exp.Where(this=exp.and_(*[c.copy() for c in conjuncts])))
         try:
@@ -263,10 +328,16 @@ class _Hoister:
         for key in ("from_", "joins"):
             value = select.args.get(key)
             if value:
-                kept = [j.copy() for j in value if not self._has_call(j)] if key == "joins" else value.copy()
+                kept = (
+                    [j.copy() for j in value if not self._has_call(j)]
+                    if key == "joins"
+                    else value.copy()
+                )
                 probe.set(key, kept)
         try:
-            return {name.lower() for name, _ in self.binder.columns(self._standalone(select, probe))}
+            return {
+                name.lower() for name, _ in self.binder.columns(self._standalone(select, probe))
+            }
         except EngineError:
             return set()
 
@@ -291,11 +362,16 @@ class _Hoister:
         for join in joins:  # a comma binds looser than JOIN: `a, b left join c` could not see a
             if not any(join.args.get(k) for k in ("on", "using", "kind", "side", "method")):
                 join.set("kind", "CROSS")
-        position = len(joins) if carrier is None else next(i for i, j in enumerate(joins) if j is carrier)
+        position = (
+            len(joins) if carrier is None else next(i for i, j in enumerate(joins) if j is carrier)
+        )
         new = exp.Join(this=exp.to_table(relation), side="LEFT", on=exp.and_(*conditions))
         select.set("joins", [*joins[:position], new, *joins[position:]])
         if not select.args.get("from_"):
-            one = exp.Subquery(this=exp.select("1 AS __one"), alias=exp.TableAlias(this=exp.to_identifier("__one_row")))
+            one = exp.Subquery(
+                this=exp.select("1 AS __one"),
+                alias=exp.TableAlias(this=exp.to_identifier("__one_row")),
+            )
             select.set("from_", exp.From(this=one))
         hidden = [exp.column(name) for name, _ in columns]
         if not any(isinstance(e, exp.Star) for e in select.expressions):
@@ -309,7 +385,9 @@ class _Hoister:
         same = [
             node
             for node in select.find_all(exp.Anonymous)
-            if self._is_call(node) and node.sql("duckdb") == text and self._enclosing_select(node) is select
+            if self._is_call(node)
+            and node.sql("duckdb") == text
+            and self._enclosing_select(node) is select
         ]
         grouping = select.args.get("group")
         for node in same:
@@ -318,18 +396,30 @@ class _Hoister:
             if isinstance(node.parent, exp.Anonymous) and node.parent.name.lower() == CALL_KEY:
                 place, column = node.parent, key_column(relation)
             value: exp.Expression = exp.column(column, table=relation)
-            if grouping is not None and grouping.expressions and self._needs_any_value(place, select):
-                value = exp.AnyValue(this=value)  # a function of the group's keys: one value in each group
+            if (
+                grouping is not None
+                and grouping.expressions
+                and self._needs_any_value(place, select)
+            ):
+                value = exp.AnyValue(
+                    this=value
+                )  # a function of the group's keys: one value in each group
             top = place.parent is select and place.arg_key == "expressions"
             place.replace(exp.alias_(value, self._signature(call).name) if top else value)
 
     def _needs_any_value(self, place: exp.Expression, select: exp.Select) -> bool:
         grouping = select.args["group"]
-        if any(isinstance(node, (exp.AggFunc, exp.Group, exp.Where, exp.Join, exp.From)) for node in self._path(place, select)):
+        if any(
+            isinstance(node, (exp.AggFunc, exp.Group, exp.Where, exp.Join, exp.From))
+            for node in self._path(place, select)
+        ):
             return False
         keys = {e.sql("duckdb").lower() for e in grouping.expressions}
         for index, projection in enumerate(select.expressions, start=1):
-            if self._within(place, projection) and {str(index), projection.alias_or_name.lower()} & keys:
+            if (
+                self._within(place, projection)
+                and {str(index), projection.alias_or_name.lower()} & keys
+            ):
                 return False
         return place.sql("duckdb").lower() not in keys
 
@@ -342,16 +432,28 @@ class _Hoister:
         positional = [a for a in call.expressions if not isinstance(a, exp.PropertyEQ)]
         allowed = signature.columns if signature.kind == "batch" else signature.parameters
         if len(positional) > len(allowed):
-            raise self._refused(call, f"{signature.name} takes {len(allowed)} positional arguments", "name the others: parameter := value")
+            raise self._refused(
+                call,
+                f"{signature.name} takes {len(allowed)} positional arguments",
+                "name the others: parameter := value",
+            )
         arguments = dict(zip([p.name for p in allowed], positional, strict=False))
         for named in (a for a in call.expressions if isinstance(a, exp.PropertyEQ)):
             name = named.this.name.lower()
             if name not in names:
-                raise self._refused(call, f"{signature.name} has no parameter {name!r}", f"its parameters are {', '.join(names)}")
+                raise self._refused(
+                    call,
+                    f"{signature.name} has no parameter {name!r}",
+                    f"its parameters are {', '.join(names)}",
+                )
             arguments[name] = named.expression
         missing = [p.name for p in signature.parameters if p.required and p.name not in arguments]
         if missing:
-            raise self._refused(call, f"{signature.name} lacks {', '.join(missing)}", f"its parameters are {', '.join(names)}")
+            raise self._refused(
+                call,
+                f"{signature.name} lacks {', '.join(missing)}",
+                f"its parameters are {', '.join(names)}",
+            )
         return arguments
 
     def _constant(self, call: exp.Anonymous, value: exp.Expression) -> str:
@@ -360,7 +462,9 @@ class _Hoister:
             self.binder.columns(query)
         except EngineError as error:
             refusal = self._refused(
-                call, "a named argument that is not a constant", "named arguments take a constant or a scalar subquery; columns go first"
+                call,
+                "a named argument that is not a constant",
+                "named arguments take a constant or a scalar subquery; columns go first",
             )
             refusal.found = f"{value.sql('duckdb')} ({error.what})"
             raise refusal from error
@@ -386,7 +490,8 @@ class _Hoister:
             outer = [cte.copy() for cte in reversed(list(ctes.values()))]
             merged = [*outer, *(inner.expressions if inner else [])]
             result.set("with_", exp.With(expressions=merged))
-        return result.sql(dialect="duckdb", pretty=True)
+        text: str = result.sql(dialect="duckdb", pretty=True)
+        return text
 
     def _bind(self, call: exp.Anonymous, query: str) -> Columns:
         try:
@@ -401,7 +506,11 @@ class _Hoister:
             raise refusal from error
 
     def _refused(self, call: exp.Expression, reason: str, fix: str) -> ProjectError:
-        return ProjectError(f"{call.name.lower()}(...) cannot be called here: {reason}", found=call.sql("duckdb")[:200], fix=fix)
+        return ProjectError(
+            f"{call.name.lower()}(...) cannot be called here: {reason}",
+            found=call.sql("duckdb")[:200],
+            fix=fix,
+        )
 
     def _has_call(self, node: exp.Expression) -> bool:
         return any(self._is_call(n) for n in node.walk())
@@ -414,4 +523,6 @@ class _Hoister:
             parent = parent.parent
 
     def _within(self, node: exp.Expression, container: exp.Expression) -> bool:
-        return node is container or any(ancestor is container for ancestor in self._path(node, container.parent or container))
+        return node is container or any(
+            ancestor is container for ancestor in self._path(node, container.parent or container)
+        )

@@ -29,7 +29,9 @@ class CallStep:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> CallStep:
-        return cls(**{**raw, "columns": tuple((name, sql_type) for name, sql_type in raw["columns"])})
+        return cls(
+            **{**raw, "columns": tuple((name, sql_type) for name, sql_type in raw["columns"])}
+        )
 
 
 @dataclass(frozen=True)

@@ -41,4 +41,6 @@ def _tokenize(sql: str) -> list:  # type: ignore[type-arg]
     try:
         return list(DuckDB().tokenize(sql))
     except TokenError as error:
-        raise ProjectError("the SQL cannot be read", found=str(error), fix="look for an open quote or comment") from error
+        raise ProjectError(
+            "the SQL cannot be read", found=str(error), fix="look for an open quote or comment"
+        ) from error

@@ -15,6 +15,7 @@ from llm_i2i.store.files import replace_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
 class CallCache:
     """Finished calls on disk. Nobody pays twice for a call."""
 

@@ -69,7 +69,9 @@ class Environment:
             stored = [(n, p) for n, p in nodes.items() if not p.sql]
             for node, pointer in stored:
                 data = (self._store_root / node / pointer.fingerprint / "data.parquet").resolve()
-                connection.execute(f"create view {quote_identifier(node)} as select * from read_parquet({quote_literal(data)})")
+                connection.execute(
+                    f"create view {quote_identifier(node)} as select * from read_parquet({quote_literal(data)})"
+                )
             for node, pointer in nodes.items():
                 if pointer.sql:
                     connection.execute(f"create view {quote_identifier(node)} as {pointer.sql}")

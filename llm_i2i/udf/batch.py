@@ -101,10 +101,16 @@ def run_batch_call(
             found=f"--max-calls {max_calls:,}",
             fix="raise --max-calls, or select fewer rows",
         )
-    result_type = engine.table(f"select cast(null as {call.signature.returns}) as r where false").schema.field(0).type
+    result_type = (
+        engine.table(f"select cast(null as {call.signature.returns}) as r where false")
+        .schema.field(0)
+        .type
+    )
     done, errors = 0, []
     for batch in engine.batches(f"select * from {missing}", call.signature.batch_size):
-        rows = [list(row) for row in zip(*[column.to_pylist() for column in batch.columns], strict=True)]
+        rows = [
+            list(row) for row in zip(*[column.to_pylist() for column in batch.columns], strict=True)
+        ]
         values = _invoke(call, rows, context)
         errors += [v.message for v in values if isinstance(v, RowError)]
         _commit(call, cache, batch, rows, values, result_type)
@@ -123,7 +129,9 @@ def _prepare(call: BatchCall, engine: Engine, cache: Cache) -> tuple[str, list[P
     """A table of the distinct arguments without NULLs, and the segments that may hold their results."""
     todo = f"{call.relation}_todo"
     not_null = " and ".join(f"{name} is not null" for name in _names(call))
-    engine.run(f"create or replace table {todo} as select * from ({call.arguments}) where {not_null}")
+    engine.run(
+        f"create or replace table {todo} as select * from ({call.arguments}) where {not_null}"
+    )
     return todo, cache.segments(call.signature.name, call.group)
 
 
@@ -164,7 +172,12 @@ def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list
 
 
 def _commit(
-    call: BatchCall, cache: Cache, batch: pa.RecordBatch, rows: list[list[Any]], values: list[Any], result_type: pa.DataType
+    call: BatchCall,
+    cache: Cache,
+    batch: pa.RecordBatch,
+    rows: list[list[Any]],
+    values: list[Any],
+    result_type: pa.DataType,
 ) -> None:
     """Write the batch's good rows as one segment; failed rows are not cached, so the next build tries them again."""
     import pyarrow as pa
@@ -183,7 +196,11 @@ def _commit(
     table = kept.rename_columns([f"arg_{i}" for i in range(kept.num_columns)])
     keys = pa.array([call_key(call.group, rows[i]) for i in good], type=pa.string())
     if good:
-        cache.commit(call.signature.name, call.group, table.append_column("result", results).append_column("call_key", keys))
+        cache.commit(
+            call.signature.name,
+            call.group,
+            table.append_column("result", results).append_column("call_key", keys),
+        )
 
 
 def _check_errors(call: BatchCall, errors: list[str], total: int) -> None:
@@ -199,13 +216,26 @@ def _check_errors(call: BatchCall, errors: list[str], total: int) -> None:
 def _declare_result(call: BatchCall, engine: Engine, cache: Cache, todo: str) -> None:
     segments = cache.segments(call.signature.name, call.group)
     arguments = [f"arg_{i} as {name}" for i, name in enumerate(_names(call))]
-    outputs = [f"result as {result_column(call.relation)}", f"call_key as {key_column(call.relation)}"]
+    outputs = [
+        f"result as {result_column(call.relation)}",
+        f"call_key as {key_column(call.relation)}",
+    ]
     if segments:
         # Two builds at once may have made the same call: any of its results will do, but only one.
         match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
         scan = f"select distinct on (call_key) * from {_scan(segments)} as c semi join {todo} as t on {match}"
-        engine.run(f"create or replace table {call.relation} as select {', '.join([*arguments, *outputs])} from ({scan})")
+        engine.run(
+            f"create or replace table {call.relation} as select {', '.join([*arguments, *outputs])} from ({scan})"
+        )
         return
-    types = [f"cast(null as {p.sql_type}) as {n}" for p, n in zip(call.signature.columns, _names(call), strict=True)]
-    empty = [f"cast(null as {call.signature.returns}) as {result_column(call.relation)}", f"'' as {key_column(call.relation)}"]
-    engine.run(f"create or replace table {call.relation} as select {', '.join([*types, *empty])} where false")
+    types = [
+        f"cast(null as {p.sql_type}) as {n}"
+        for p, n in zip(call.signature.columns, _names(call), strict=True)
+    ]
+    empty = [
+        f"cast(null as {call.signature.returns}) as {result_column(call.relation)}",
+        f"'' as {key_column(call.relation)}",
+    ]
+    engine.run(
+        f"create or replace table {call.relation} as select {', '.join([*types, *empty])} where false"
+    )

@@ -16,7 +16,20 @@ from llm_i2i.udf.decorators import signature_mark
 from llm_i2i.udf.signature import Signature
 
 # Functions of DuckDB that sqlglot turns into nodes of their own: a UDF of that name would never be seen.
-RESERVED = {"call_key", "sum", "avg", "min", "max", "count", "list", "unnest", "coalesce", "lower", "upper", "round"}
+RESERVED = {
+    "call_key",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "count",
+    "list",
+    "unnest",
+    "coalesce",
+    "lower",
+    "upper",
+    "round",
+}
 
 
 class UdfRegistry:
@@ -48,11 +61,16 @@ class UdfRegistry:
         name = signature.name.lower()
         if name in self.signatures:
             raise ProjectError(
-                f"UDF {name!r} is defined twice", where=str(path), found=f"also in {self._files[name]}", fix="rename one"
+                f"UDF {name!r} is defined twice",
+                where=str(path),
+                found=f"also in {self._files[name]}",
+                fix="rename one",
             )
         if name in RESERVED:
             raise ProjectError(
-                f"UDF name {name!r} is taken by a built-in SQL function", where=str(path), fix="rename the function"
+                f"UDF name {name!r} is taken by a built-in SQL function",
+                where=str(path),
+                fix="rename the function",
             )
         self.signatures[name] = signature
         self._functions[name] = function
@@ -83,7 +101,8 @@ def source_version(path: Path) -> str:
 def _import_file(path: Path) -> Any:
     name = f"llm_i2i_project_udfs.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -92,12 +111,16 @@ def _import_file(path: Path) -> Any:
         raise
     except SyntaxError as error:
         raise ProjectError(
-            f"UDF file has a syntax error: {error.msg}", where=f"{path}:{error.lineno}", found=(error.text or "").strip()
+            f"UDF file has a syntax error: {error.msg}",
+            where=f"{path}:{error.lineno}",
+            found=(error.text or "").strip(),
         ) from error
     except Exception as error:
         line = _line_in(error, path)
         raise ProjectError(
-            "UDF file cannot be imported", where=f"{path}:{line}", found=f"{type(error).__name__}: {error}"
+            "UDF file cannot be imported",
+            where=f"{path}:{line}",
+            found=f"{type(error).__name__}: {error}",
         ) from error
     return module
 
@@ -115,5 +138,3 @@ def _line_in(error: BaseException, path: Path) -> int:
 def where_raised(error: BaseException, path: Path) -> str:
     """`file:line` inside a UDF file at which an exception passed."""
     return f"{path}:{_line_in(error, path)}"
-
-

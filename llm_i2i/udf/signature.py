@@ -74,9 +74,7 @@ def signature_of(
         required = parameter.default is inspect.Parameter.empty
         parameters.append(Parameter(parameter.name, role, sql_type, required))
     result = tuple(returns.items()) if isinstance(returns, dict) else returns
-    return Signature(
-        function.__name__, kind, tuple(parameters), result, batch_size, wants_context
-    )
+    return Signature(function.__name__, kind, tuple(parameters), result, batch_size, wants_context)
 
 
 def _role_and_type(
@@ -90,10 +88,16 @@ def _role_and_type(
         inner = get_args(hint)
         if getattr(hint, "__origin__", None) is list and inner and (sql := _sql_type(inner[0])):
             return "column", sql
-        raise _bad_annotation(function, parameter, "list[str], list[int], list[float], list[bool] or a list of these")
+        raise _bad_annotation(
+            function, parameter, "list[str], list[int], list[float], list[bool] or a list of these"
+        )
     sql = _sql_type(hint)
     if sql is None:
-        raise _bad_annotation(function, parameter, "str, int, float, bool, a list of these, or pa.Table in a table UDF")
+        raise _bad_annotation(
+            function,
+            parameter,
+            "str, int, float, bool, a list of these, or pa.Table in a table UDF",
+        )
     return ("column" if kind == "scalar" else "constant"), sql
 
 
@@ -107,7 +111,9 @@ def _sql_type(hint: Any) -> str | None:
     return _sql_type(inner[0]) if len(inner) == 1 else None  # X | None
 
 
-def _bad_annotation(function: Callable[..., Any], parameter: inspect.Parameter, wanted: str) -> ProjectError:
+def _bad_annotation(
+    function: Callable[..., Any], parameter: inspect.Parameter, wanted: str
+) -> ProjectError:
     code = function.__code__
     return ProjectError(
         f"parameter {parameter.name!r} of UDF {function.__name__!r} has no usable type",

@@ -322,18 +322,13 @@ def build_shop(rng: np.random.Generator) -> Shop:
 VARIANT_EXPONENT = 3.0
 LINE_EXPONENT = 1.6
 # Where people begin: with a product, a first volume, now and then straight with a Pro model.
-START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0015, ACCESSORY: 0.05, CONSUMABLE: 0.05}
-# What follows within a line, (role before, role after) -> weight; the step is looked at below.
-WITHIN_FAMILY = {
-    (MAIN, ACCESSORY): 6.0, (PRO, ACCESSORY): 6.0, (ACCESSORY, ACCESSORY): 10.0,
-    (CONSUMABLE, ACCESSORY): 1.0,
-    (MAIN, CONSUMABLE): 0.4, (PRO, CONSUMABLE): 0.4, (ACCESSORY, CONSUMABLE): 0.8,
-    (CONSUMABLE, CONSUMABLE): 2.0,
-    (MAIN, PRO): 0.5, (ACCESSORY, PRO): 1.0, (CONSUMABLE, PRO): 2.0,
-}
-# Moving on to the product of the next family: the further through the line, the likelier.
-MOVE_ON = {MAIN: 2.0, ACCESSORY: 2.0, CONSUMABLE: 3.0, PRO: 2.5, VOLUME: 0.8}
-TO_SERIES = 0.0015
+START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0015, ACCESSORY: 0.1, CONSUMABLE: 0.1}
+# The way through a family: main product or Pro, three accessories, two consumables, next family.
+STAGES = {MAIN: 0, PRO: 0, ACCESSORY: 1, CONSUMABLE: 4}
+WAY = 6
+SKIP = 0.35  # each stage left out makes a step this much less likely
+TO_PRO = 0.3  # of those who have come to the end of a family
+TO_SERIES, FROM_SERIES = 0.01, 0.1
 LOYAL = 0.45
 
 
@@ -354,24 +349,23 @@ def _line_weights(rng: np.random.Generator, items: Sequence[Item]) -> Floats:
     return np.asarray(weight[[item.line for item in items]])
 
 
-def _step_factor(before: Item, after: Item) -> float:
-    """Accessories and consumables come in order: the next one first, the others hardly."""
-    if after.role not in (ACCESSORY, CONSUMABLE):
-        return 1.0
-    expected = before.step + 1 if before.role == after.role else 0
-    return 1.0 if after.step == expected else 0.08
-
-
 def _rule(before: Item, after: Item) -> float:
-    """Weight of going from one item to another, whatever their lines: onward, never to the same again."""
+    """Weight of going from one item to another, whatever their lines: onward, never back."""
     if VOLUME in (before.role, after.role):
         if before.line == after.line:
-            return {1: 6.0, 2: 1.5}.get(after.step - before.step, 0.0)
-        return TO_SERIES if after.role == VOLUME else MOVE_ON[VOLUME] * (after.role == MAIN)
+            return _jump(after.step - before.step)
+        return TO_SERIES if after.role == VOLUME else FROM_SERIES * (after.role == MAIN)
+    ahead = STAGES[after.role] + after.step - STAGES[before.role] - before.step
     if before.family == after.family:
-        return WITHIN_FAMILY.get((before.role, after.role), 0.0) * _step_factor(before, after)
-    is_next = after.role == MAIN and after.family == (before.family + 1) % len(DEPARTMENTS[before.department].families)
-    return MOVE_ON[before.role] if is_next else 0.0
+        return TO_PRO * _jump(ahead + WAY) * (before.role != PRO) if after.role == PRO else _jump(ahead)
+    families = len(DEPARTMENTS[before.department].families)
+    is_next = after.role == MAIN and after.family == (before.family + 1) % families
+    return _jump(ahead + WAY) * is_next
+
+
+def _jump(ahead: int) -> float:
+    """Weight of going ``ahead`` stages on."""
+    return SKIP ** (ahead - 1) if ahead > 0 else 0.0
 
 
 def _follow_matrix(items: Sequence[Item], share: Floats, line_weight: Floats) -> Floats:
@@ -409,7 +403,7 @@ FIRST_DAY = datetime(2023, 1, 1)
 DAYS = 730
 SHOPPERS = 3_900
 # Where a purchase comes from: the rules, taste alone, or nothing that one could know.
-FOLLOW, BROWSE, NOISE = 0.56, 0.20, 0.24
+FOLLOW, BROWSE, NOISE = 0.60, 0.20, 0.20
 # Followed from the last item seen in the department, or from one of the two before it.
 ANCHORS = (0.75, 0.17, 0.08)
 

@@ -144,7 +144,15 @@ class ShopProject:
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """`llmi2i ...` in a process of its own."""
-        command = [sys.executable, "-m", "llm_i2i", arguments[0], "--project-dir", str(self.dir), *arguments[1:]]
+        command = [
+            sys.executable,
+            "-m",
+            "llm_i2i",
+            arguments[0],
+            "--project-dir",
+            str(self.dir),
+            *arguments[1:],
+        ]
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
 
 

@@ -45,7 +45,9 @@ def test_threshold_rebuilds_only_what_follows_scoring(shop: ShopProject, build: 
     assert set(build().values()) == {"REUSED"}  # the first result is still in the store
 
 
-def test_prompt_edit_rebuilds_prompts_and_pays_for_new_calls_only(shop: ShopProject, build: Build) -> None:
+def test_prompt_edit_rebuilds_prompts_and_pays_for_new_calls_only(
+    shop: ShopProject, build: Build
+) -> None:
     build()
     shop.calls()
     shop.replace("project/prompts/hello.jinja", "Hello", "Dear")
@@ -54,7 +56,9 @@ def test_prompt_edit_rebuilds_prompts_and_pays_for_new_calls_only(shop: ShopProj
     assert len(shop.calls()) == 20
 
 
-def test_one_more_row_pays_for_the_new_user_only_when_the_model_is_the_same(shop: ShopProject, build: Build) -> None:
+def test_one_more_row_pays_for_the_new_user_only_when_the_model_is_the_same(
+    shop: ShopProject, build: Build
+) -> None:
     shop.replace("udfs/functions.py", "repr(rows.to_pylist())", "'constant'")
     build()
     shop.calls()
@@ -65,7 +69,9 @@ def test_one_more_row_pays_for_the_new_user_only_when_the_model_is_the_same(shop
     assert len(shop.calls()) == 21
 
 
-def test_new_prompts_of_an_unchanged_model_cost_only_themselves(shop: ShopProject, build: Build) -> None:
+def test_new_prompts_of_an_unchanged_model_cost_only_themselves(
+    shop: ShopProject, build: Build
+) -> None:
     shop.replace("models/prompts.sql", "group by user_id", "where user_id < 'u15' group by user_id")
     build()
     first = shop.calls()
@@ -76,14 +82,18 @@ def test_new_prompts_of_an_unchanged_model_cost_only_themselves(shop: ShopProjec
     assert not set(first) & set(second)
 
 
-def test_full_refresh_builds_the_selected_node_again_and_what_follows(shop: ShopProject, build: Build) -> None:
+def test_full_refresh_builds_the_selected_node_again_and_what_follows(
+    shop: ShopProject, build: Build
+) -> None:
     build()
     outcome = build(select="kept", full_refresh=True)
     assert outcome == {"kept": "OK"}
     assert build()["kept"] == "REUSED"
 
 
-def test_failing_data_test_publishes_nothing_and_skips_what_follows(shop: ShopProject, build: Build) -> None:
+def test_failing_data_test_publishes_nothing_and_skips_what_follows(
+    shop: ShopProject, build: Build
+) -> None:
     build()
     before = (shop.dir / "target/envs/dev.json").read_text()
     shop.write("data/log.csv", "user_id,item_id,position\nu1,i1,0\n,i2,1\n")
@@ -98,7 +108,11 @@ def test_failing_data_test_publishes_nothing_and_skips_what_follows(shop: ShopPr
 
 def test_warning_does_not_stop_the_build(shop: ShopProject) -> None:
     shop.write("data/log.csv", "user_id,item_id,position\nu1,i1,0\n,i2,1\n")
-    shop.replace("models/models.yml", "data_tests: [not_null]", "data_tests: [{not_null: {config: {severity: warn}}}]")
+    shop.replace(
+        "models/models.yml",
+        "data_tests: [not_null]",
+        "data_tests: [{not_null: {config: {severity: warn}}}]",
+    )
     shop.replace("models/models.yml", "grain: [user_id, item_id]", "grain: [item_id]")
     shop.replace("models/models.yml", "          - not_null\n", "")
     result = Project.load(shop.dir).build(select="events")
@@ -106,7 +120,9 @@ def test_warning_does_not_stop_the_build(shop: ShopProject) -> None:
     assert result.exit_code == 0
 
 
-def test_selected_model_without_its_parents_says_what_to_select(shop: ShopProject, build: Build) -> None:
+def test_selected_model_without_its_parents_says_what_to_select(
+    shop: ShopProject, build: Build
+) -> None:
     result = shop.run("build", "--select", "kept")
     assert result.returncode == 2
     assert "--select +kept" in result.stderr
@@ -174,9 +190,16 @@ def test_query_only_reads_the_environment(shop: ShopProject, build: Build, state
 
 def test_query_and_show_give_rows_as_json(shop: ShopProject, build: Build) -> None:
     build()
-    result = shop.run("query", "select user_id, 1.5 as x, null as n from kept order by 1 limit 1", "--output", "json")
+    result = shop.run(
+        "query",
+        "select user_id, 1.5 as x, null as n from kept order by 1 limit 1",
+        "--output",
+        "json",
+    )
     assert json.loads(result.stdout)[0].keys() == {"user_id", "x", "n"}
     shown = shop.run("show", "kept", "--limit", "2", "--output", "json")
     assert len(json.loads(shown.stdout)) == 2
-    inline = shop.run("show", "--inline", "select count(*) as c from {{ ref('events') }}", "--output", "json")
+    inline = shop.run(
+        "show", "--inline", "select count(*) as c from {{ ref('events') }}", "--output", "json"
+    )
     assert json.loads(inline.stdout) == [{"c": 60}]

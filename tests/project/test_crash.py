@@ -31,8 +31,16 @@ def slow_down(shop: ShopProject, seconds: float) -> None:
 
 def tables(shop: ShopProject) -> dict[str, list[tuple[object, ...]]]:
     with duckdb.connect(str(shop.dir / "target/dev.duckdb"), read_only=True) as client:
-        names = [row[0] for row in client.sql("select view_name from duckdb_views() where not internal").fetchall()]
-        return {name: sorted(client.sql(f'from "{name}"').fetchall(), key=repr) for name in sorted(names)}
+        names = [
+            row[0]
+            for row in client.sql(
+                "select view_name from duckdb_views() where not internal"
+            ).fetchall()
+        ]
+        return {
+            name: sorted(client.sql(f'from "{name}"').fetchall(), key=repr)
+            for name in sorted(names)
+        }
 
 
 @pytest.fixture
@@ -68,7 +76,9 @@ def test_killed_builds_resume_and_pay_at_most_one_batch_each(
     assert not list((shop.dir / "target/store/.tmp").glob("*"))
 
 
-def test_readers_keep_the_last_published_state_while_a_build_runs_and_dies(shop: ShopProject) -> None:
+def test_readers_keep_the_last_published_state_while_a_build_runs_and_dies(
+    shop: ShopProject,
+) -> None:
     assert shop.run("build").returncode == 0
     before = tables(shop)
     shop.replace("project/prompts/hello.jinja", "Hello", "Dear")

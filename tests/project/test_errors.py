@@ -69,7 +69,9 @@ def test_sql_syntax_error(shop: ShopProject) -> None:
 
 
 def test_sql_syntax_error_in_a_model_with_a_udf(shop: ShopProject) -> None:
-    shop.replace("models/scored.sql", "from {{ ref('prompts') }}", "from {{ ref('prompts') }} where (")
+    shop.replace(
+        "models/scored.sql", "from {{ ref('prompts') }}", "from {{ ref('prompts') }} where ("
+    )
     message = failed(shop, 2)
     assert "models/scored.sql" in message
 
@@ -129,14 +131,18 @@ def test_null_ids(shop: ShopProject) -> None:
 
 
 def test_udf_that_raises(shop: ShopProject) -> None:
-    shop.replace("udfs/functions.py", "return [int(", "raise ValueError('no model')\n    return [int(")
+    shop.replace(
+        "udfs/functions.py", "return [int(", "raise ValueError('no model')\n    return [int("
+    )
     message = failed(shop, 1)
     assert "UDF 'score' raised ValueError: no model" in message
     assert "functions.py:" in message
 
 
 def test_table_udf_that_raises(shop: ShopProject) -> None:
-    shop.replace("udfs/functions.py", "context.progress(", "raise KeyError('gone')\n    context.progress(")
+    shop.replace(
+        "udfs/functions.py", "context.progress(", "raise KeyError('gone')\n    context.progress("
+    )
     message = failed(shop, 1)
     assert "UDF 'train' raised KeyError" in message
     assert "'trained'" in message
@@ -149,7 +155,9 @@ def test_udf_with_the_wrong_number_of_rows(shop: ShopProject) -> None:
 
 
 def test_udf_with_the_wrong_type(shop: ShopProject) -> None:
-    shop.replace("udfs/functions.py", "return [int(", "return ['x' for p in prompt]\n    return [int(")
+    shop.replace(
+        "udfs/functions.py", "return [int(", "return ['x' for p in prompt]\n    return [int("
+    )
     message = failed(shop, 1)
     assert "DOUBLE" in message
 

@@ -81,15 +81,31 @@ class SummedEmbedding(nn.Module):
         """Embeddings of some token ids, shape (n,) -> (n, d); cheapest when the ids are distinct."""
         if self.bag_rows.shape[1] == 1:
             return functional.embedding(tokens, self.table)
-        return functional.embedding_bag(
-            self.bag_rows[tokens], self.table, per_sample_weights=self.bag_weights[tokens], mode="sum"
-        )
+        summed: Tensor = _WeightedSum.apply(self.table, self.bag_rows[tokens], self.bag_weights[tokens])
+        return summed
 
     @torch.no_grad()
     def folded(self) -> Tensor:
         """The embedding of every token as a plain table, shape (vocabulary, d)."""
         chunks = torch.arange(self.n_words).split(8192)
         return torch.cat([self.forward(chunk) for chunk in chunks])
+
+
+class _WeightedSum(torch.autograd.Function):
+    """Weighted sums of table rows; the gradient is one `index_add`, four times faster than that of `embedding_bag` here."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(rows, weights)
+        ctx.shape = table.shape
+        return functional.embedding_bag(rows, table, per_sample_weights=weights, mode="sum")
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        rows, weights = ctx.saved_tensors
+        (gradient,) = gradients
+        spread = (gradient[:, None, :] * weights[:, :, None]).flatten(0, 1)
+        return gradient.new_zeros(ctx.shape).index_add_(0, rows.flatten(), spread), None, None
 
 
 def _bags(n_words: int, features: ItemFeatures | None) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers import LlamaForCausalLM
 
 from llm_i2i.lm.checkpoint import Metadata, check_complete, load_vocabulary, save_metadata
@@ -32,7 +31,7 @@ from llm_i2i.lm.training.examples import (
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
 from llm_i2i.lm.training.initialisation import svd_embeddings
 from llm_i2i.lm.training.loss import sampled_softmax_nll, softmax_nll, weighted_mean_loss
-from llm_i2i.lm.training.model import add_dropout, build_model, save_model, start_from
+from llm_i2i.lm.training.model import add_dropout, build_model, dropout, save_model, start_from
 
 LOG_ROWS_PER_EPOCH = 10
 
@@ -67,16 +66,22 @@ def train(
 
 @contextmanager
 def private_torch_state(seed: int, threads: int) -> Iterator[None]:
-    """Seed torch and set its threads inside the block; outside, nothing has changed."""
-    threads_before = torch.get_num_threads()
+    """Seed torch, set its threads, and multiply matrices with oneDNN inside the block; outside, nothing has changed.
+
+    Allowing bfloat16 inside makes torch call oneDNN, which is twice as fast as MKL on AMD processors. Only processors with
+    matrix units for it round to bfloat16 (mixed precision), the others still compute in float32.
+    """
+    matmul = torch.backends.mkldnn.matmul
+    before = torch.get_num_threads(), matmul.fp32_precision
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            if threads:
-                torch.set_num_threads(threads)
+            torch.set_num_threads(threads or before[0])
+            matmul.fp32_precision = "bf16"
             yield
         finally:
-            torch.set_num_threads(threads_before)
+            torch.set_num_threads(before[0])
+            matmul.fp32_precision = before[1]
 
 
 def answers_of(raw: RawExamples, vocabulary: Vocabulary) -> Tensor | None:
@@ -149,13 +154,15 @@ class Trainer:
         distinct, where = torch.cat([inputs.flatten(), targets, drawn]).unique(return_inverse=True)
         input_rows, target_rows, drawn_rows = where.split([inputs.numel(), len(targets), len(drawn)])
         rows = self.embedding(distinct)  # (distinct tokens, d)
-        embedded = functional.dropout(rows[input_rows].view(*inputs.shape, -1), self.settings.dropout, self.model.training)
+        embedded = rows[input_rows].view(*inputs.shape, -1)
+        if self.model.training:
+            embedded = dropout(embedded, self.settings.dropout)
         # Right padding comes after every real token, so the causal mask alone keeps it out of sight.
         states = self.model.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
         hidden = states.flatten(0, 1)[torch.from_numpy(batch.places)]  # (targets, d)
         if self.answers is None:
-            is_hit = targets[:, None] == drawn[None, :]
-            nll = sampled_softmax_nll(hidden, rows[target_rows], rows[drawn_rows], is_hit, self.n_items)
+            hits = (target_rows[:, None] == drawn_rows[None, :]).nonzero(as_tuple=True)
+            nll = sampled_softmax_nll(hidden, rows[target_rows], rows[drawn_rows], hits, self.n_items)
         else:
             nll = softmax_nll(hidden, rows[drawn_rows], torch.searchsorted(drawn, targets))
         return weighted_mean_loss(nll, torch.from_numpy(batch.weights), batch.n_targets)

@@ -34,7 +34,11 @@ create macro double(x) as x || x;
 create macro size(x, plus := 0) as cast(length(x) + plus as bigint);
 create macro letters(x) as string_split(x || '-' || x, '-');
 """
-BODY = {"double": "{0} || {0}", "size": "cast(length({0}) + coalesce(({1}), 0) as bigint)", "letters": "string_split({0} || '-' || {0}, '-')"}
+BODY = {
+    "double": "{0} || {0}",
+    "size": "cast(length({0}) + coalesce(({1}), 0) as bigint)",
+    "letters": "string_split({0} || '-' || {0}, '-')",
+}
 
 
 def run_hoisted(sql: str) -> tuple[list[tuple], list[str]]:
@@ -112,12 +116,16 @@ def test_hoisted_query_returns_what_the_inline_query_returns(sql: str) -> None:
 
 
 def test_identical_calls_become_one_step() -> None:
-    _, steps = run_hoisted("select double(word) as d, double(word) || '?' as e from t where double(word) is not null")
+    _, steps = run_hoisted(
+        "select double(word) as d, double(word) || '?' as e from t where double(word) is not null"
+    )
     assert steps == ["double"]
 
 
 def test_call_key_names_the_call() -> None:
-    rows, steps = run_hoisted("select id, double(word) as d, call_key(double(word)) as k from t order by id")
+    rows, steps = run_hoisted(
+        "select id, double(word) as d, call_key(double(word)) as k from t order by id"
+    )
     assert rows[0] == (1, "aa", "key of a")
     assert steps == ["double"]
 

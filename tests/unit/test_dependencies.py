@@ -1,0 +1,105 @@
+"""Who may know whom: the table of the architecture, held by reading the imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "llm_i2i"
+GROUND = {"errors", "names", "fingerprint", "udf.signature"}
+COMPILER = ["config", "render", "sql", "graph", "plan"]  # each sees those to its left
+MACHINERY = {"store", "engine", "udf", "lm", "i2i"}  # siblings may see each other's protocols
+PROTOCOLS = {"engine.base", "udf.context", "udf.decorators", "udf"}
+HEAVY = {"torch", "transformers", "deepspeed", "vllm", "pyspark", "implicit", "scipy"}
+OWNERS_OF_HEAVY = ("lm/training/", "lm/inference/", "i2i/")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Names a file imports, and whether at module level (outside functions)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) not in inside) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, id(node) not in inside
+
+
+def own_modules(path: Path) -> set[str]:
+    return {
+        name.removeprefix("llm_i2i").lstrip(".")
+        for name, _ in imports(path)
+        if name.split(".")[0] == "llm_i2i"
+    }
+
+
+def part(module: str) -> str:
+    return module.split(".")[0]
+
+
+def allowed(importer: str, module: str) -> bool:
+    home = part(importer)
+    if module in GROUND or part(module) == home or module == "":
+        return True
+    if home in COMPILER:
+        return part(module) in COMPILER[: COMPILER.index(home)]
+    if home in MACHINERY:
+        return part(module) in MACHINERY and module in PROTOCOLS
+    if home == "runner":
+        return part(module) in {*COMPILER, *MACHINERY}
+    return home in {"cli", "__init__", "__main__"}
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_downwards(path: Path) -> None:
+    importer = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    wrong = {module for module in own_modules(path) if not allowed(importer, module)}
+    assert not wrong, f"{importer} may not import {wrong}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_heavy_libraries_stay_with_their_owners(path: Path) -> None:
+    if str(path.relative_to(PACKAGE)).startswith(OWNERS_OF_HEAVY):
+        return
+    assert not {name for name, _ in imports(path) if name.split(".")[0] in HEAVY}
+
+
+def test_training_and_inference_do_not_know_each_other() -> None:
+    for one, other in (("training", "inference"), ("inference", "training")):
+        for path in (PACKAGE / "lm" / one).rglob("*.py"):
+            assert not {m for m in own_modules(path) if m.startswith(f"lm.{other}")}, path
+
+
+def test_the_package_never_imports_the_project() -> None:
+    for path in FILES:
+        assert not {
+            name
+            for name, _ in imports(path)
+            if name.split(".")[0] in {"udfs", "models", "project", "tests"}
+        }
+
+
+@pytest.mark.parametrize(
+    ("command", "absent"),
+    [
+        (
+            "import llm_i2i.cli.main",
+            {"duckdb", "pyarrow", "numpy", "sqlglot", "pydantic", "jinja2", "torch"},
+        ),
+        ("import llm_i2i.runner.project", {"torch", "transformers", "scipy", "sqlglot"}),
+    ],
+)
+def test_start_up_loads_nothing_heavy(command: str, absent: set[str]) -> None:
+    code = f"{command}; import sys; print(sorted({absent!r} & set(sys.modules)))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert found.strip() == "[]"
