@@ -184,7 +184,7 @@ class _Builder:
         return self.built[id(node)]
 
     def is_reasonable(self, node: yaml.Node) -> bool:
-        """Whether a container stays small; a few nested aliases can stand for billions of values."""
+        """Whether a container stays small: nested aliases can stand for billions of values."""
         pairs = isinstance(node, yaml.MappingNode)
         children = (item[1] for item in node.value) if pairs else node.value
         size = 1 + sum(self.sizes.get(id(child), 1) for child in children)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -70,11 +71,21 @@ def _open_backend(folder: Path, backend_name: str, _stamp: int) -> TextBackend:
         from llm_i2i.lm.inference.fake import FakeBackend
 
         return FakeBackend(folder)
+    wait_without_spinning()
     try:
         from llm_i2i.lm.inference.transformers import TransformersBackend
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
     return TransformersBackend(folder)
+
+
+def wait_without_spinning() -> None:
+    """Let idle OpenMP threads sleep, unless the user chose otherwise; it counts where torch is not loaded yet.
+
+    By default they spin between operations. Where other processes compete for the cores that makes a small model five to fifty
+    times slower (scoring 78,000 prompts at load 5 on two cores: 20 s spinning, 3.4 s sleeping), on idle cores it gains nothing.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def missing_extra(error: ModuleNotFoundError) -> LlmI2iError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_i2i.lm.backend import missing_extra
+from llm_i2i.lm.backend import missing_extra, wait_without_spinning
 from llm_i2i.lm.settings import LanguageModelSettings
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def train_checkpoint(
         from llm_i2i.lm.training.fake import train_fake
 
         return train_fake(examples, folder, settings, items, initial, random_seed)
+    wait_without_spinning()
     try:
         from llm_i2i.lm.training.sft import train
     except ModuleNotFoundError as error:

@@ -326,10 +326,10 @@ START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0015, ACCESSORY: 0.1, CONSUMABLE: 0.1}
 # The way through a family: main product or Pro, three accessories, two consumables, next family.
 STAGES = {MAIN: 0, PRO: 0, ACCESSORY: 1, CONSUMABLE: 4}
 WAY = 6
-SKIP = 0.35  # each stage left out makes a step this much less likely
+SKIP = 0.2  # each stage left out makes a step this much less likely
 TO_PRO = 0.3  # of those who have come to the end of a family
 TO_SERIES, FROM_SERIES = 0.01, 0.1
-LOYAL = 0.45
+LOYAL = 0.3
 
 
 def pareto(rng: np.random.Generator, count: int, exponent: float) -> Floats:
@@ -401,7 +401,7 @@ def _launch_days(rng: np.random.Generator, items: Sequence[Item]) -> Ints:
 
 FIRST_DAY = datetime(2023, 1, 1)
 DAYS = 730
-SHOPPERS = 3_900
+SHOPPERS = 3_600
 # Where a purchase comes from: the rules, taste alone, or nothing that one could know.
 FOLLOW, BROWSE, NOISE = 0.60, 0.20, 0.20
 # Followed from the last item seen in the department, or from one of the two before it.
@@ -430,8 +430,8 @@ def draw_shopper(rng: np.random.Generator, shop: Shop) -> Shopper:
     colour_taste[liked] = 0.5 ** np.arange(len(COLOURS))
     brand_taste = np.where(rng.random(shop.brand.max() + 1) < 0.3, 3.0, 1.0)
     taste = (
-        np.where((shop.size == NONE) | (shop.size == own_size), 1.0, 0.03)
-        * np.where(shop.colour == NONE, 1.0, colour_taste[shop.colour])
+        np.where(shop.size == NONE, 0.35, np.where(shop.size == own_size, 1.0, 0.03))
+        * np.where(shop.colour == NONE, 0.25, colour_taste[shop.colour])
         * brand_taste[shop.brand]
     )
     n_items = min(5 + int(4.5 * (pareto(rng, 1, 1.4)[0] - 1.0)), 56)

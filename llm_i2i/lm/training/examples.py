@@ -20,6 +20,7 @@ SEQUENCE_COLUMNS = ("prompt", "completions", "weights")
 EXAMPLE_COLUMNS = ("prompt", "completion", "weight")
 MAX_LABELS = 10  # up to so many different one-word answers are labels: softmax over them alone
 POOL = 50  # batches shuffled together before sorting by length: enough to waste little padding, few enough to stay random
+TARGETS_ROUNDED_TO = 64  # oneDNN compiles its kernels for each new shape: blank targets of weight 0 keep the shapes few
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -70,7 +71,8 @@ class Batch:
 
     Attributes:
         inputs: Token ids, int64, padded with `<pad>`.
-        places: Indices into the flattened (rows x length) inputs whose next token is a target, shape (targets,).
+        places: Indices into the flattened (rows x length) inputs whose next token is a target, shape (targets,); blanks of weight
+            0 at the end fill up to a multiple of 64.
         targets: Token ids to predict there.
         weights: Their loss weights, float32.
         n_targets: Number of targets the loss is averaged over (rows, for example rows).
@@ -187,12 +189,13 @@ def make_batch(examples: Examples, rows: Ints) -> Batch:
     weights = np.where(inside, examples.weights[at + 1], 0.0).ravel()
     places = np.flatnonzero(weights)
     target_at = at.ravel()[places] + 1
+    n_targets = float(examples.shares[target_at].sum())
+    blanks = -len(places) % TARGETS_ROUNDED_TO
+    places, target_at = np.pad(places, (0, blanks)), np.pad(target_at, (0, blanks))
+    target_weights = examples.weights[target_at]
+    target_weights[len(places) - blanks :] = 0.0
     return Batch(
-        np.where(inside, examples.tokens[at], PAD),
-        places,
-        examples.tokens[target_at],
-        examples.weights[target_at],
-        float(examples.shares[target_at].sum()),
+        np.where(inside, examples.tokens[at], PAD), places, examples.tokens[target_at], target_weights, n_targets
     )
 
 

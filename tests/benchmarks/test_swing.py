@@ -1,0 +1,82 @@
+"""Swing in SQL against compiled and plain references, in one run: ratios of CPU time (`make bench`)."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llm_i2i.engine.duckdb import DuckDBEngine
+from llm_i2i.runner.project import Project
+from tests.benchmarks.references import numba_swing, python_swing, scipy_swing
+from tests.benchmarks.report import write_report
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data" / "ard"
+SETS = {"Toys": "toys_and_games", "Beauty": "beauty", "Sports": "sports_and_outdoors"}
+REPEATS = 3
+pytestmark = [pytest.mark.bench, pytest.mark.skipif(not DATA.exists(), reason=f"needs {DATA}")]
+
+
+def cpu_seconds(run: Callable[[], Any]) -> tuple[float, Any]:
+    """Median CPU seconds of all threads over a few runs, and the last result."""
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.process_time()
+        result = run()
+        seconds.append(time.process_time() - started)
+    return statistics.median(seconds), result
+
+
+def swing_sql(path: Path) -> str:
+    project = Project.load(
+        ROOT,
+        vars={
+            "interactions": str(path),
+            "items": str(path).replace(".interactions.", ".items."),
+            "order_column": "position",
+            "max_users_per_item": None,
+            "max_items_per_user": None,
+        },
+    )
+    return project.compile(["swing_pairs"])["swing_pairs"].sql
+
+
+def test_swing_cpu_time() -> None:
+    rows = []
+    for name, stem in SETS.items():
+        path = DATA / f"{stem}.interactions.parquet"
+        engine = DuckDBEngine(threads=1)
+        engine.run(
+            "create table interactions_train as select user_id - 1 as user_number, item_id - 1 as item_number, position"
+            f" from read_parquet('{path}') qualify position < count(*) over (partition by user_id) - 1"
+        )  # trainval: all but the last event, as the figures of the design notes
+        events = engine.table("select user_number, item_number from interactions_train")
+        users = events["user_number"].to_numpy().astype(np.int64)
+        items = events["item_number"].to_numpy().astype(np.int64)
+        query = swing_sql(path)
+        sql_time, _ = cpu_seconds(lambda q=query, e=engine: e.run(f"create or replace table swing_pairs as {q}"))
+        numba_swing(users, items)  # compile outside the clock
+        numba_time, (keys, sums, selves) = cpu_seconds(lambda u=users, i=items: numba_swing(u, i))
+        scipy_time, (scipy_keys, scipy_sums, _) = cpu_seconds(lambda u=users, i=items: scipy_swing(u, i))
+        python_time, reference = cpu_seconds(lambda u=users, i=items: python_swing(u, i))
+        found = engine.rows("select item_number, related_item_number, user_pairs, self_terms from swing_pairs")
+        assert len(found) == len(reference) == len(keys) == len(scipy_keys)
+        assert max(abs(s - reference[i, j][0]) + abs(t - reference[i, j][1]) for i, j, s, t in found) < 1e-9
+        total = sum(s for s, _ in reference.values())
+        np.testing.assert_allclose([sums.sum(), scipy_sums.sum()], total)
+        np.testing.assert_allclose(selves.sum(), sum(t for _, t in reference.values()))
+        compiled = min(numba_time, scipy_time)
+        rows.append((name, sql_time, numba_time, scipy_time, python_time, sql_time / compiled, python_time / sql_time))
+    write_report(
+        "swing",
+        "Swing on all but the last event of each user, CPU seconds, one thread, median of 3",
+        ("set", "SQL", "numba", "scipy.sparse", "Python sets", "SQL / best compiled", "Python / SQL"),
+        rows,
+        "make bench",
+    )

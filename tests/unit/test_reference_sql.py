@@ -1,0 +1,455 @@
+"""The reference project's SQL against a few lines of plain Python: Swing, ranks, splits, draws, the distilled index."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from llm_i2i.config.loader import load_project
+from llm_i2i.config.project import merge_vars
+from llm_i2i.graph.load import load_manifest, make_renderer
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = load_project(ROOT)
+AWKWARD = ["o'neil", 'say "hi"', "naïve café", "日本語", " leading space", "semi;colon", "per%cent", "<i_0>", "back\\slash", ""]
+
+Log = list[tuple[str, str, int]]
+
+
+class Warehouse:
+    """Models of the reference project run as DuckDB tables on a small log, without the runner."""
+
+    def __init__(self, log: Log, items: str = "select null as item_id where false", **vars: Any) -> None:
+        merged = merge_vars(PROJECT.config, {"order_column": "ts"} | vars)
+        self.renderer = make_renderer(PROJECT, merged, "dev")
+        self.manifest = load_manifest(PROJECT, self.renderer)
+        self.connection = duckdb.connect(config={"threads": 2})
+        self.connection.execute("create table log__interactions (user_id varchar, item_id varchar, ts integer)")
+        self.connection.executemany("insert into log__interactions values (?, ?, ?)", log)
+        self.connection.execute(f"create table log__items as {items}")
+        self.built = {"log__interactions", "log__items"}
+
+    def build(self, *names: str) -> Warehouse:
+        for name in names:
+            if name not in self.built:
+                self.build(*self.manifest.nodes[name].reads)
+                self.connection.execute(f"create table {name} as {self.manifest.nodes[name].sql}")
+                self.built.add(name)
+        return self
+
+    def table(self, name: str, sql: str) -> Warehouse:
+        """A stand-in for a model that calls a language model."""
+        self.connection.execute(f"create table {name} as {sql}")
+        self.built.add(name)
+        return self
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(sql).fetchall()
+
+    def render(self, template: str) -> str:
+        return self.renderer.render_model("test.sql", template, name="test").sql
+
+    def swing(self, pairs: str = "", scores: str = "") -> dict[tuple[str, str], float]:
+        """Scores by pair of items, with the given arguments of the two macros."""
+        self.build("interactions")
+        template = "{{ swing_scores('(' ~ swing_pairs(ref('interactions')%s) ~ ')'%s) }}"
+        sql = self.render(template % (pairs and ", " + pairs, scores and ", " + scores))
+        return {(i, j): score for i, j, score in self.rows(f"select item_id, related_item_id, score from ({sql})")}
+
+    def failures(self, model: str) -> dict[str, list[tuple[Any, ...]]]:
+        """Data tests of a model that find rows."""
+        found = {check.name: self.rows(check.sql) for check in self.manifest.checks_of(model)}
+        return {name: rows for name, rows in found.items() if rows}
+
+
+def random_log(seed: int, users: int = 25, items: int = 14) -> Log:
+    """Users with 1 to 9 events, some of them repeated, awkward ids, ties in time."""
+    draw = random.Random(seed)
+    item_ids = AWKWARD + [f"item {n}" for n in range(items - len(AWKWARD))]
+    user_ids = AWKWARD[:5] + [f"user {n}" for n in range(users - 5)]
+    log = []
+    for user in user_ids:
+        weights = [1 / (n + 1) for n in range(items)]
+        for when in range(draw.choice([1, 2, 3, 5, 9])):
+            log.append((user, draw.choices(item_ids, weights)[0], when // 2))
+    draw.shuffle(log)
+    return log
+
+
+def baskets(log: Log) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for user, item, _ in log:
+        found[user].add(item)
+    return found
+
+
+def plain_swing(
+    items_of: dict[str, set[str]],
+    *,
+    user_alpha: float = 0.0,
+    user_beta: float = 0.5,
+    alpha: float = 1.0,
+    user_pair_weight: float = 1.0,
+    self_pair_weight: float = 0.0,
+    degree_exponent: float = 0.0,
+    min_common_users: int = 1,
+    event_weight: Any = lambda user, item: 1.0,
+) -> dict[tuple[str, str], float]:
+    """The sum as written in method.md 6.1."""
+    weight = {u: (len(items) + user_alpha) ** -user_beta for u, items in items_of.items()}
+    degree = Counter(item for items in items_of.values() for item in items)
+    scores = {}
+    for i, j in itertools.permutations(degree, 2):
+        both = [u for u, items in items_of.items() if i in items and j in items]
+        if len(both) < min_common_users:
+            continue
+        w = {u: weight[u] * event_weight(u, i) * event_weight(u, j) for u in both}
+        pairs = sum(w[u] * w[v] / (alpha + len(items_of[u] & items_of[v])) for u, v in itertools.combinations(both, 2))
+        selves = sum(w[u] ** 2 / (alpha + len(items_of[u])) for u in both)
+        score = (user_pair_weight * pairs + self_pair_weight * selves) / (degree[i] * degree[j]) ** degree_exponent
+        if score > 0:
+            scores[i, j] = score
+    return scores
+
+
+# -- Swing -------------------------------------------------------------------------------------------------------------
+
+WORKED_LOG = [(u, i, n) for u, items in {"u1": "ABC", "u2": "ABD", "u3": "ABCD"}.items() for n, i in enumerate(items)]
+ONCE, LITERAL = "self_pairs=false", "self_pairs=true, self_pair_weight=1, user_pair_weight=2"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "scores", "expected"),
+    [
+        ("user_beta=0, swing_alpha=1", ONCE, (0.833333, 0.250000, 0)),
+        ("user_beta=0, swing_alpha=1", LITERAL, (2.366667, 0.950000, 0.200000)),
+        ("user_beta=0.5, swing_alpha=1", ONCE, (0.255449, 0.072169, 0)),
+        ("user_beta=0.5, swing_alpha=1", LITERAL, (0.727564, 0.277671, 0.050000)),
+        ("user_alpha=5, user_beta=0.3, swing_alpha=1", ONCE, (0.234327, 0.069301, 0)),
+        ("user_alpha=15, user_beta=0.3, swing_alpha=0", ONCE, (0.204067, 0.057899, 0)),
+        ("user_alpha=5, user_beta=-0.35, swing_alpha=1", ONCE, (3.662791, 1.116880, 0)),
+    ],
+)
+def test_swing_gives_the_worked_table(pairs: str, scores: str, expected: tuple[float, ...]) -> None:
+    found = Warehouse(WORKED_LOG).swing(pairs, scores + ", degree_exponent=0")
+    for pair, value in zip([("A", "B"), ("A", "C"), ("C", "D")], expected, strict=True):
+        assert found.get(pair, 0) == pytest.approx(value, abs=5e-7)
+        assert found.get(pair[::-1], 0) == found.get(pair, 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("pairs", "scores", "options"),
+    [
+        ("", "self_pairs=false, degree_exponent=0", {}),
+        ("", "self_pairs=true, self_pair_weight=0.3, degree_exponent=0.5", {"self_pair_weight": 0.3, "degree_exponent": 0.5}),
+        ("user_alpha=5, user_beta=0.3, swing_alpha=2", f"{LITERAL}, degree_exponent=0.25",
+         {"user_alpha": 5, "user_beta": 0.3, "alpha": 2, "self_pair_weight": 1, "user_pair_weight": 2, "degree_exponent": 0.25}),
+        ("", "self_pairs=true, self_pair_weight=1, min_common_users=2, degree_exponent=0", {"self_pair_weight": 1, "min_common_users": 2}),
+        ("max_users_per_item=none, max_items_per_user=none", "self_pairs=false, degree_exponent=0", {}),
+    ],
+)  # fmt: skip
+def test_swing_equals_brute_force(seed: int, pairs: str, scores: str, options: dict[str, float]) -> None:
+    log = random_log(seed)
+    assert Warehouse(log).swing(pairs, scores) == pytest.approx(plain_swing(baskets(log), **options), abs=1e-9)
+
+
+def test_swing_weighs_events() -> None:
+    log = random_log(7)
+    house = Warehouse(log).build("interactions")
+    weight = "case when item_number % 3 = 0 then 0.25::double else 1 end"
+    house.table("weighted", f"select *, {weight} as weight from interactions")
+    house.connection.execute("drop table interactions; alter table weighted rename to interactions")
+    numbers = dict(house.rows("select item_id, item_number from item_numbers"))
+    expected = plain_swing(
+        baskets(log), self_pair_weight=1, event_weight=lambda user, item: 0.25 if numbers[item] % 3 == 0 else 1
+    )
+    found = house.swing("weight='weight'", "self_pairs=true, self_pair_weight=1, degree_exponent=0")
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_swing_cap_keeps_the_most_recent_items() -> None:
+    log = random_log(3)
+    house = Warehouse(log).build("interactions")
+    recent: dict[str, set[str]] = defaultdict(set)
+    for user, item in house.rows(
+        "select user_id, item_id from interactions qualify row_number() over (partition by user_id order by position desc) <= 3"
+    ):
+        recent[user].add(item)
+    found = house.swing("max_items_per_user=3, recency='position'", "self_pairs=false, degree_exponent=0")
+    assert found == pytest.approx(plain_swing(recent), abs=1e-9)
+
+
+def test_swing_cap_samples_users_of_an_item() -> None:
+    log = [(f"u{n}", item, 0) for n in range(40) for item in ("popular", f"rare {n % 10}", f"other {n % 7}")]
+    house = Warehouse(log).build("interactions")
+    sql = house.render("{{ swing_pairs(ref('interactions'), max_users_per_item=6) }}")
+    degrees = {degree for pair in house.rows(f"select degree, related_degree from ({sql})") for degree in pair}
+    assert max(degrees) == 6
+    assert sorted(house.rows(sql)) == sorted(house.rows(sql)), "the sample is the same each time"
+
+
+def test_cosine_and_cooccurrence() -> None:
+    log = random_log(5)
+    house = Warehouse(log, protocol="standard_val", held_out_events=0).build("cosine", "cooccurrence")
+    items_of = baskets(log)
+    degree = Counter(item for items in items_of.values() for item in items)
+    for model, exponent in (("cosine", 0.5), ("cooccurrence", 0.25)):
+        expected = {}
+        for i, j in itertools.permutations(degree, 2):
+            if common := sum(i in items and j in items for items in items_of.values()):
+                expected[i, j] = common / (degree[i] * degree[j]) ** exponent
+        found = {(i, j): s for i, j, s in house.rows(f"select item_id, related_item_id, score from {model}")}
+        assert found == pytest.approx(expected, abs=1e-9)
+
+
+# -- staging, split, long tail -----------------------------------------------------------------------------------------
+
+
+def test_a_repeated_pair_counts_at_its_first_time() -> None:
+    log = [("u", "a", 5), ("u", "b", 1), ("u", "a", 0), ("u", "c", 9), ("u", "b", 8)]
+    house = Warehouse(log).build("interactions")
+    assert house.rows("select item_id, position, timestamp from interactions order by position") == [("a", 0, 0), ("b", 1, 1), ("c", 2, 9)]
+
+
+def test_an_event_without_an_item_fails_loudly() -> None:
+    house = Warehouse([("u", "a", 0), ("u", None, 1)]).build("interactions", "items")  # type: ignore[list-item]
+    assert "not_null_interactions_item_number" in house.failures("interactions")
+
+
+SPLIT_LOG = [("long", item, n) for n, item in enumerate("abcde")] + [("short", "a", 0), ("short", "b", 1), ("three", "c", 0), ("three", "a", 1), ("three", "b", 2)]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "train", "targets"),
+    [
+        ("standard", {"long": "abc", "short": "ab", "three": "c"},
+         {("long", "test"): "e", ("long", "validation"): "d", ("three", "test"): "b", ("three", "validation"): "a"}),
+        ("standard_val", {"long": "abcd", "short": "ab", "three": "ca"}, {("long", "test"): "e", ("three", "test"): "b"}),
+    ],
+)  # fmt: skip
+def test_split(protocol: str, train: dict[str, str], targets: dict[tuple[str, str], str]) -> None:
+    house = Warehouse(SPLIT_LOG, protocol=protocol).build("interactions_train", "targets", "evaluation_triggers", "items")
+    assert dict(house.rows("select user_id, string_agg(item_id, '' order by position) from interactions_train group by all")) == train
+    assert {(u, s): i for u, s, i in house.rows("select user_id, split, item_id from targets")} == targets
+    for model in ("interactions_train", "targets", "evaluation_triggers"):
+        assert house.failures(model) == {}
+
+
+def test_triggers_follow_the_protocol() -> None:
+    found = {}
+    for protocol in ("paper", "standard"):
+        house = Warehouse(SPLIT_LOG, protocol=protocol).build("evaluation_triggers")
+        found[protocol] = house.rows(
+            "select trigger_item, weight from evaluation_triggers where user_id = 'long' and split = 'test' order by weight desc"
+        )
+    assert found == {"paper": [("d", 1.0)], "standard": [("d", 1.0), ("c", 0.5), ("b", 0.25), ("a", 0.125)]}
+
+
+def test_a_var_that_is_set_overrides_the_protocol() -> None:
+    house = Warehouse(SPLIT_LOG, protocol="paper", triggers=2, trigger_decay=0.1).build("evaluation_triggers")
+    rows = house.rows("select trigger_item, weight from evaluation_triggers where user_id = 'long' and split = 'test' order by 2")
+    assert rows == [("c", pytest.approx(0.1)), ("d", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("vars", "expected"),
+    [
+        ({"long_tail_fraction": 0.5}, "de"),  # counts a 4, b 3, c 2, d 2, e 1: up to count 1 is 1 of 5, up to 2 is 3 of 5
+        ({"long_tail_fraction": 0.6}, "cde"),
+        ({"long_tail_fraction": 0.1}, ""),
+        ({"long_tail_rule": "exact_fraction", "long_tail_fraction": 0.4}, "ce"),
+        ({"long_tail_rule": "max_count", "long_tail_max_count": 3}, "bcde"),
+    ],
+)
+def test_long_tail_rules(vars: dict[str, Any], expected: str) -> None:
+    log = [(f"u{n}", item, 0) for item, count in {"a": 4, "b": 3, "c": 2, "d": 2, "e": 1}.items() for n in range(count)]
+    if vars == {"long_tail_fraction": 0.5}:
+        expected = "e"
+    house = Warehouse(log, **vars).build("item_long_tail")
+    assert "".join(i for (i,) in house.rows("select item_id from item_long_tail where is_long_tail order by 1")) == expected
+
+
+def test_items_take_what_text_there_is() -> None:
+    items = "select 'a' as item_id, 'Kite' as title, ['Toys', 'Outdoor'] as category, 7 as brand union all select 'z', null, null, null"
+    house = Warehouse([("u", "a", 0), ("u", "b", 1)], items).build("items")
+    rows = house.rows("select item_id, title, brand, text, n_interactions, is_long_tail from items order by 1")
+    assert rows[0][:3] == ("a", "Kite", "7")
+    assert [row[0] for row in rows] == ["a", "b", "z"]
+    assert rows[1][3:] == ("b", 1, False)
+    assert rows[2][3:] == ("z", 0, True)
+
+
+# -- examples ----------------------------------------------------------------------------------------------------------
+
+
+def test_each_target_is_learnt_once() -> None:
+    log = [("u", f"i{n:02}", n) for n in range(23)] + [("v", "i00", 0), ("v", "i01", 1), ("w", "i00", 0)]
+    house = Warehouse(log, held_out_events=0, generator_window=5, long_tail_rule="max_count", long_tail_max_count=1)
+    house.build("generator_examples", "interactions_train")
+    rows = house.rows("select user_id, position, prompt, completions, weights from generator_examples order by all")
+    targets = Counter()
+    for user, position, prompt, completions, weights in rows:
+        assert prompt == ""
+        assert weights[0] == 0
+        assert len(completions) <= 6
+        for offset, (token, weight) in enumerate(zip(completions, weights, strict=True)):
+            if weight:
+                targets[user, position - len(weights) + 1 + offset] += 1
+                number = int(token[3:-1])
+                assert weight == (1.0 if number < 2 else 4.0), "alpha for the long tail, beta for the others"
+    assert targets == Counter({("u", n): 1 for n in range(1, 23)} | {("v", 1): 1})
+
+
+def test_by_position_gives_the_same_targets() -> None:
+    log = random_log(11)
+    whole = Warehouse(log).build("generator_examples")
+    single = Warehouse(log, generator_examples="by_position").build("generator_examples")
+    one = single.rows("select user_id, completions[1], weights[1], prompt from generator_examples")
+    many = whole.rows("select user_id, unnest(completions), unnest(weights) from generator_examples")
+    assert sorted(row[:3] for row in one) == sorted(row for row in many if row[2] > 0)
+    assert all(1 <= len(row[3].split()) <= 10 for row in one)
+
+
+@pytest.mark.parametrize("ratio", [1, 3])
+def test_negatives_are_new_to_the_user_and_uniform(ratio: int) -> None:
+    log = [(f"u{n}", f"i{(n * 7 + k * k) % 20:02}", k) for n in range(300) for k in range(5)]
+    house = Warehouse(log, negative_ratio=ratio).build("discriminator_examples", "items")
+    assert house.failures("discriminator_examples") == {}
+    counts = dict(house.rows("select completion, count(*) from discriminator_examples group by all"))
+    assert counts["No"] == ratio * counts["Yes"]
+    drawn = [n for (n,) in house.rows("select count(*) from discriminator_examples where completion = 'No' group by item_id")]
+    mean = sum(drawn) / 20
+    assert len(drawn) == 20
+    assert sum((n - mean) ** 2 for n in drawn) / mean < 60, "chi square with 19 degrees of freedom, much above chance"
+
+
+def test_draws_follow_the_seed() -> None:
+    log = random_log(2)
+    one, same, other = (
+        Warehouse(log, random_seed=seed).build("discriminator_examples").rows("select * from discriminator_examples order by user_id, position, draw")
+        for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one != other
+
+
+# -- index and evaluation ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["paper", "standard", "standard_val"])
+@pytest.mark.parametrize("seed", range(3))
+def test_ranks_equal_a_full_sort(protocol: str, seed: int) -> None:
+    log = random_log(seed, users=60, items=16)
+    house = Warehouse(log, protocol=protocol, index_size=6).build("target_ranks_baseline", "evaluation_triggers")
+    index: dict[str, dict[str, float]] = defaultdict(dict)
+    for trigger, related, score, rank in house.rows("select trigger_item_id, related_item_id, score, rank from i2i_index_baseline"):
+        index[trigger][related] = score
+        assert rank <= 6
+    order = dict(house.rows("select item_id, item_number from item_numbers"))
+    history = {(u, i): p for u, i, p in house.rows("select user_id, item_id, position from interactions")}
+    triggers: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
+    for user, split, item, weight in house.rows("select user_id, split, trigger_item, weight from evaluation_triggers"):
+        triggers[user, split].append((item, weight))
+    n_hits = 0
+    for user, split, target, rank in house.rows("select user_id, split, item_id, rank from target_ranks_baseline"):
+        scores: dict[str, float] = defaultdict(float)
+        for trigger, weight in triggers[user, split]:
+            for item, score in index[trigger].items():
+                scores[item] += weight * score
+        if protocol != "paper":
+            scores = {i: s for i, s in scores.items() if history.get((user, i), math.inf) >= history[user, target]}
+        listed = sorted(scores, key=lambda item: (-round(scores[item], 7), order[item]))
+        assert rank == (listed.index(target) + 1 if target in listed else None)
+        n_hits += rank is not None
+    assert n_hits > 10
+
+
+def test_metrics_are_means_over_all_users() -> None:
+    log = random_log(9, users=60)
+    house = Warehouse(log)
+    house.table("synthetic_interactions", "select '' as user_id, '' as item_id, 1 as place, 0.5::double as vote, 0 as user_number, 0 as item_number where false")
+    house.build("metrics_summary")
+    ranks = [rank for (rank,) in house.rows("select rank from target_ranks_baseline where split = 'test'")]
+    hits = [rank for rank in ranks if rank is not None and rank <= 5]
+    arm = "recommender = 'swing' and augmentation = 'none' and segment = 'all' and split = 'test' and k = 5"
+    found = dict(house.rows(f"select metric, value from ranking_metrics where {arm}"))
+    assert found == pytest.approx({"recall": len(hits) / len(ranks), "ndcg": sum(1 / math.log2(rank + 1) for rank in hits) / len(ranks)})
+    assert house.failures("ranking_metrics") == {}
+    assert house.rows("select count(*) from metrics_summary where augmentation = 'llm_i2i' and recall_uplift <> 0") == [(0,)]
+
+
+def synthetic(house: Warehouse) -> Warehouse:
+    """Each user gets the three smallest items outside the train part, with made-up probabilities."""
+    house.build("users", "item_numbers", "interactions_train")
+    return house.table(
+        "scored_interactions",
+        """
+        select users.user_id, item_id, rank, -0.5 * rank as log_probability, 0.9::double as confidence, 2.0::double as margin,
+               'Yes' as label, 'g' as generator_call, 'd' as discriminator_call, user_number, item_number
+        from (
+            select user_id, user_number, item_id, item_number, row_number() over (partition by user_number order by item_number) as rank
+            from users cross join item_numbers
+            where not exists (
+                select 1 from interactions_train as seen
+                where seen.user_number = users.user_number and seen.item_number = item_numbers.item_number
+            )
+        ) as users
+        where rank <= 3
+        """,
+    ).table("generator", "select 'g@1' as checkpoint").table("discriminator", "select 'd@1' as checkpoint")
+
+
+def test_distilled_index_equals_its_formula() -> None:
+    house = synthetic(Warehouse(random_log(4), fusion="distil", distil_mu=1.5, distil_triggers=2, distil_decay=0.5))
+    house.build("i2i_index", "fused_interactions", "swing_baseline", "items")
+    train: dict[str, list[str]] = defaultdict(list)
+    for user, item in house.rows("select user_id, item_id from interactions_train order by position desc"):
+        train[user].append(item)
+    expected: dict[tuple[str, str], float] = defaultdict(float)
+    for user, item, rank in house.rows("select user_id, item_id, rank from scored_interactions"):
+        for age, trigger in enumerate(train[user][:2]):
+            expected[trigger, item] += 0.5**age * math.exp(-0.5 * rank * 0.35)
+    base = {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing_baseline")}
+
+    def row_maximum(scores: dict[tuple[str, str], float], trigger: str) -> float:
+        return max(score for (first, _), score in scores.items() if first == trigger)
+
+    blend: dict[tuple[str, str], float] = defaultdict(float)
+    for factor, scores in ((1.0, base), (1.5, dict(expected))):
+        for pair, score in scores.items():
+            blend[pair] += factor * score / row_maximum(scores, pair[0])
+    found = {(i, j): s for i, j, s in house.rows("select trigger_item_id, related_item_id, score from i2i_index")}
+    assert found == pytest.approx(dict(blend), rel=1e-6)
+    for model in ("synthetic_interactions", "fused_interactions", "i2i_index"):
+        assert house.failures(model) == {}
+
+
+@pytest.mark.parametrize("weight", [1, 0.3])
+def test_appended_pairs_become_events(weight: float) -> None:
+    house = synthetic(Warehouse(random_log(6), fusion="append", synthetic_per_user=2, synthetic_weight=weight, protocol="paper"))
+    house.build("i2i_index", "items")
+    events = {(u, i): w for u, i, w in house.rows("select user_id, item_id, weight from fused_interactions")}
+    items_of: dict[str, set[str]] = defaultdict(set)
+    for user, item in events:
+        items_of[user].add(item)
+    found = {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing")}
+    assert found == pytest.approx(plain_swing(items_of, event_weight=lambda user, item: events[user, item]), abs=1e-9)
+    assert max(Counter(u for (u,) in house.rows("select user_id from synthetic_interactions")).values()) == 2
+    assert house.failures("fused_interactions") == {}
+
+
+def test_ids_keep_their_type() -> None:
+    house = Warehouse([], order_column="ts")
+    house.connection.execute("create or replace table log__interactions as select n // 4 as user_id, n % 11 as item_id, n as ts from range(80) r(n)")
+    house.connection.execute("create or replace table log__items as select 3::bigint as item_id, 'Kite' as title")
+    house.build("target_ranks_baseline", "items")
+    for model, column in (("i2i_index_baseline", "trigger_item_id"), ("items", "item_id"), ("targets", "user_id")):
+        assert house.rows(f"select distinct typeof({column}) from {model}") == [("BIGINT",)]
