@@ -8,7 +8,12 @@ from llm_i2i.udf import UdfContext, batch_udf
 
 @batch_udf(returns="STRUCT(item_token VARCHAR, log_probability DOUBLE)[]", batch_size=2048)
 def generate_items(
-    prompt: list[str], *, n: int = 20, model: str, backend: str = "transformers", context: UdfContext
+    prompt: list[str],
+    *,
+    n: int = 20,
+    model: str,
+    backend: str = "transformers",
+    context: UdfContext,
 ) -> list[list[dict[str, str | float]]]:
     """The `n` most probable next items of each prompt, best first; items of the prompt are left out, only valid ids come.
 

@@ -26,4 +26,7 @@ def score_interaction(
     logits = backend_for(context.resolve(model), backend).label_logits(prompt, [yes, no])
     margin = logits[:, 0] - logits[:, 1]
     confidence = 0.5 * (1.0 + np.tanh(0.5 * margin))  # a sigmoid that cannot overflow
-    return [{"confidence": c, "margin": m} for c, m in zip(confidence.tolist(), margin.tolist(), strict=True)]
+    return [
+        {"confidence": c, "margin": m}
+        for c, m in zip(confidence.tolist(), margin.tolist(), strict=True)
+    ]

@@ -16,7 +16,9 @@ METADATA = "llmi2i.json"
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
 FORMAT = 1
-DIGEST_LENGTH = 12  # hex characters: enough to tell the few thousand checkpoints of one project apart
+DIGEST_LENGTH = (
+    12  # hex characters: enough to tell the few thousand checkpoints of one project apart
+)
 REBUILD = "rebuild it: llmi2i build --full-refresh -s <the model that trains it>"
 
 # sequence: every item of a sequence is a target; labels: the answer is one of a few words; completion: any other answer.
@@ -57,7 +59,9 @@ def save_metadata(folder: Path, metadata: Metadata) -> None:
     }
     if metadata.words:
         values["words"] = list(metadata.words)
-    (folder / METADATA).write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / METADATA).write_text(
+        json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def load_metadata(folder: Path) -> Metadata:
@@ -69,7 +73,10 @@ def load_metadata(folder: Path) -> Metadata:
     values = _load_json(folder, METADATA)
     if values.get("format") != FORMAT:
         raise LlmI2iError(
-            "the checkpoint has another format", where=str(folder / METADATA), found=str(values.get("format")), fix=REBUILD
+            "the checkpoint has another format",
+            where=str(folder / METADATA),
+            found=str(values.get("format")),
+            fix=REBUILD,
         )
     return Metadata(
         settings=settings_from(values["settings"]),
@@ -121,12 +128,18 @@ def _check_weights(path: Path) -> None:
         if size >= expected > 8:
             try:
                 header = json.loads(handle.read(header_length))
-                expected += max(t["data_offsets"][1] for k, t in header.items() if k != "__metadata__")
+                expected += max(
+                    t["data_offsets"][1] for k, t in header.items() if k != "__metadata__"
+                )
             except (ValueError, KeyError, TypeError) as error:
-                raise LlmI2iError("the checkpoint's weights are damaged", where=str(path), fix=REBUILD) from error
+                raise LlmI2iError(
+                    "the checkpoint's weights are damaged", where=str(path), fix=REBUILD
+                ) from error
     if size != expected:
         raise LlmI2iError(
-            "the checkpoint's weights are cut short" if size < expected else "the checkpoint's weights are damaged",
+            "the checkpoint's weights are cut short"
+            if size < expected
+            else "the checkpoint's weights are damaged",
             where=str(path),
             found=f"{size:,} bytes instead of {expected:,}",
             fix=REBUILD,
@@ -140,9 +153,16 @@ def _load_json(folder: Path, name: str) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise LlmI2iError("a file of the checkpoint is damaged", where=str(path), found=str(error), fix=REBUILD) from error
+        raise LlmI2iError(
+            "a file of the checkpoint is damaged", where=str(path), found=str(error), fix=REBUILD
+        ) from error
     if not isinstance(values, dict):
-        raise LlmI2iError("a file of the checkpoint is damaged", where=str(path), found="no JSON object", fix=REBUILD)
+        raise LlmI2iError(
+            "a file of the checkpoint is damaged",
+            where=str(path),
+            found="no JSON object",
+            fix=REBUILD,
+        )
     return values
 
 

@@ -67,7 +67,9 @@ def build_vocabulary(item_tokens: Sequence[str], words: Iterable[str]) -> Vocabu
     items = dict.fromkeys(item_tokens)
     for token in items:
         if not token or token.split() != [token] or token in SPECIAL_WORDS:
-            raise _bad_item_token(token, "is not one word", "give each item one word such as '<i_123>'")
+            raise _bad_item_token(
+                token, "is not one word", "give each item one word such as '<i_123>'"
+            )
     if len(items) < len(item_tokens):
         seen: set[str] = set()
         twice = next(t for t in item_tokens if t in seen or seen.add(t))  # type: ignore[func-returns-value]

@@ -23,7 +23,7 @@ from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter, Silent
 from llm_i2i.runner.run import run_build
 from llm_i2i.runner.sources import JsonCache, SourceFiles
-from llm_i2i.runner.steps import Workshop, plan_calls, run_check
+from llm_i2i.runner.steps import Workshop, plan_calls, run_checks
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.files import file_lock, replace_text
@@ -234,9 +234,8 @@ class Project:
                 found="no data test on the selected models",
                 fix="see `llmi2i ls --resource-type test`",
             )
-        outcomes = []
         for check in checks:
-            missing = [n for n in check.depends_on if not shop.has_result(n)]
+            missing = [name for name in check.depends_on if not shop.has_result(name)]
             if missing:
                 raise ProjectError(
                     f"data test {check.name} needs {', '.join(missing)}",
@@ -244,8 +243,10 @@ class Project:
                     found="not built in its present state",
                     fix="run `llmi2i build` first",
                 )
-            outcomes.append(run_check(check, shop, force=True))
-            shop.reporter.check_finished(outcomes[-1])
+        outcomes = []
+        for outcome in run_checks(checks, shop, force=True):
+            shop.reporter.check_finished(outcome)
+            outcomes.append(outcome)
         shutil.rmtree(self._scratch(), ignore_errors=True)
         return outcomes
 

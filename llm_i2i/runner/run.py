@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.graph.node import DataCheck
 from llm_i2i.plan.step import PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome
-from llm_i2i.runner.steps import Workshop, build_node, run_check
+from llm_i2i.runner.steps import Workshop, build_node, run_checks
 from llm_i2i.store.environment import Environment, Pointer
 
 
@@ -77,9 +78,9 @@ def _run_step(index: int, step: PlanStep, shop: Workshop, broken: set[str]) -> N
 
 def _run_ready_checks(
     step: PlanStep, shop: Workshop, pending: dict[DataCheck, set[str]], unavailable: set[str]
-) -> list[CheckOutcome]:
+) -> Iterator[CheckOutcome]:
     """Run the data tests whose last missing input this step was."""
-    outcomes = []
+    ready = []
     for check in [c for c, reads in pending.items() if not reads & unavailable]:
         del pending[check]
         missing = [name for name in check.depends_on if not shop.has_result(name)]
@@ -87,9 +88,9 @@ def _run_ready_checks(
             shop.reporter.note(
                 f"data test {check.name} not run: {', '.join(missing)} is not built; select it too"
             )
-            continue
-        outcomes.append(run_check(check, shop))
-    return outcomes
+        else:
+            ready.append(check)
+    return run_checks(ready, shop)
 
 
 def _pointer(step: PlanStep) -> Pointer:

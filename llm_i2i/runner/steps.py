@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,6 @@ from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import CheckOutcome, Reporter
 from llm_i2i.runner.sources import SourceFiles
 from llm_i2i.sql.steps import CallStep
-from llm_i2i.sql.tokens import canonical_digest
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.files import file_lock, replace_text
 from llm_i2i.store.store import DATA, ResultMeta, Store
@@ -287,28 +286,47 @@ def _constants(call: CallStep, node: Node, engine: Engine) -> dict[str, Any]:
 # -- data tests --------------------------------------------------------------------------------------------------------
 
 
-def run_check(check: DataCheck, shop: Workshop, *, force: bool = False) -> CheckOutcome:
-    """Count the rows that break a data test; a test that passed on the same results is not run again."""
-    inputs: Mapping[str, str] = {name: shop.plan.fingerprints[name] for name in check.depends_on}
+def run_checks(
+    checks: Sequence[DataCheck], shop: Workshop, *, force: bool = False
+) -> Iterator[CheckOutcome]:
+    """Count the rows that break each data test; one that passed on the same results is not run again."""
+    engine: Engine | None = None
+    declared: set[str] = set()
     try:
-        digest = fingerprint([canonical_digest(check.sql), inputs])
-        record = shop.target_dir / "tests" / f"{digest}.json"
-        if not force and record.exists():
-            return CheckOutcome(check, 0, reused=True)
-        engine = shop.new_engine()
-        try:
-            shop.declare(engine, check.depends_on)
-            failures = int(engine.rows(f"select count(*) from ({check.sql}\n) as failing")[0][0])
-        finally:
+        for check in checks:
+            inputs = {name: shop.plan.fingerprints[name] for name in check.depends_on}
+            record = shop.target_dir / "tests" / f"{_check_digest(check, inputs)}.json"
+            if not force and record.exists():
+                yield CheckOutcome(check, 0, reused=True)
+                continue
+            engine = engine or shop.new_engine()
+            outcome = _run_check(check, engine, declared, shop)
+            if outcome.status == "PASS":
+                replace_text(record, json.dumps({"test": check.name, "inputs": inputs}))
+            yield outcome
+    finally:
+        if engine is not None:
             engine.close()
+
+
+def _check_digest(check: DataCheck, inputs: dict[str, str]) -> str:
+    return fingerprint([check.sql.split(), inputs])
+
+
+def _run_check(
+    check: DataCheck, engine: Engine, declared: set[str], shop: Workshop
+) -> CheckOutcome:
+    try:
+        shop.declare(engine, tuple(name for name in check.depends_on if name not in declared))
+        declared |= set(check.depends_on)
+        failures = int(engine.rows(f"select count(*) from ({check.sql}\n) as failing")[0][0])
     except LlmI2iError as error:
         problem = NodeError(
             f"data test {check.name} cannot run: {error.what}", where=check.where, found=error.found
         )
         return CheckOutcome(check, 0, error=problem)
-    if failures:
-        path = shop.target_dir / "failures" / f"{check.name}.sql"
-        replace_text(path, check.sql + "\n")
-        return CheckOutcome(check, failures, failures_sql=str(path))
-    replace_text(record, json.dumps({"test": check.name, "inputs": inputs}))
-    return CheckOutcome(check, 0)
+    if not failures:
+        return CheckOutcome(check, 0)
+    path = shop.target_dir / "failures" / f"{check.name}.sql"
+    replace_text(path, check.sql + "\n")
+    return CheckOutcome(check, failures, failures_sql=str(path))

@@ -322,11 +322,11 @@ def build_shop(rng: np.random.Generator) -> Shop:
 VARIANT_EXPONENT = 3.0
 LINE_EXPONENT = 1.6
 # Where people begin: with a product, a first volume, now and then straight with a Pro model.
-START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0015, ACCESSORY: 0.1, CONSUMABLE: 0.1}
+START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0015, ACCESSORY: 0.4, CONSUMABLE: 0.2}
 # The way through a family: main product or Pro, three accessories, two consumables, next family.
 STAGES = {MAIN: 0, PRO: 0, ACCESSORY: 1, CONSUMABLE: 4}
 WAY = 6
-SKIP = 0.2  # each stage left out makes a step this much less likely
+SKIP = 0.25  # each stage left out makes a step this much less likely
 TO_PRO = 0.3  # of those who have come to the end of a family
 TO_SERIES, FROM_SERIES = 0.01, 0.1
 LOYAL = 0.3
@@ -422,8 +422,8 @@ def draw_shopper(rng: np.random.Generator, shop: Shop) -> Shopper:
     """Interests (one to three departments), own size, favourite colours and brands, length."""
     popularity = 1.0 / np.arange(1, len(DEPARTMENTS) + 1) ** 0.4
     keys = rng.random(len(DEPARTMENTS)) ** (1.0 / popularity)  # weighted draw without replacement
-    departments = np.argsort(-keys)[: 1 + int(rng.random() < 0.5) + int(rng.random() < 0.2)]
-    interest = 0.4 ** np.arange(len(departments))
+    departments = np.argsort(-keys)[: 2 + int(rng.random() < 0.4)]
+    interest = 0.5 ** np.arange(len(departments))
     own_size = int(rng.integers(3))
     liked = rng.permutation(len(COLOURS))
     colour_taste = np.empty(len(COLOURS))

@@ -10,8 +10,7 @@ import numpy as np
 
 from llm_i2i.lm.backend import Logits, probabilities
 from llm_i2i.lm.checkpoint import load_metadata, load_vocabulary
-from llm_i2i.lm.inference.ranking import label_ids
-from llm_i2i.lm.items import FIRST_ITEM
+from llm_i2i.lm.inference.ranking import label_ids, seen_items
 
 
 class FakeBackend:
@@ -44,8 +43,7 @@ class FakeBackend:
         logits = 2.0 * _normals(prompt, len(items))
         logits -= np.logaddexp.reduce(logits)
         if exclude:
-            seen = [self.vocabulary.ids.get(word, 0) - FIRST_ITEM for word in prompt.split()]
-            logits[[item for item in seen if 0 <= item < len(items)]] = -np.inf
+            logits[seen_items(self.vocabulary, [prompt])[1]] = -np.inf
         best = np.argsort(-logits, kind="stable")[:n]
         return [(items[i], float(logits[i])) for i in best if logits[i] > -np.inf]
 

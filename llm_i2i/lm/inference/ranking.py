@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llm_i2i.errors import LlmI2iError, closest
-from llm_i2i.lm.items import PAD, Vocabulary
+from llm_i2i.lm.items import FIRST_ITEM, PAD, Vocabulary
 
 Ints = npt.NDArray[np.int64]
 
@@ -26,13 +26,29 @@ def label_ids(vocabulary: Vocabulary, labels: Sequence[str]) -> list[int]:
             raise LlmI2iError(
                 f"the language model has no word {label!r}",
                 where="labels",
-                found=f"{len(words)} words beside the items" + (f", closest {near}" if near else ""),
+                found=f"{len(words)} words beside the items"
+                + (f", closest {near}" if near else ""),
                 fix="ask for labels that were completions of its training examples",
             )
     return [vocabulary.ids[label] for label in labels]
 
 
-def padded_batches(rows: Sequence[Sequence[int]], max_tokens: int, max_rows: int) -> Iterator[tuple[Ints, Ints, Ints]]:
+def seen_items(vocabulary: Vocabulary, prompts: Sequence[str]) -> tuple[list[int], list[int]]:
+    """(prompt, 0-based item) indices of all items in the prompts, those cut for length included."""
+    get, n_items = vocabulary.ids.get, vocabulary.n_items
+    rows, columns = [], []
+    for row, prompt in enumerate(prompts):
+        for word in prompt.split():
+            item = get(word, PAD) - FIRST_ITEM
+            if 0 <= item < n_items:
+                rows.append(row)
+                columns.append(item)
+    return rows, columns
+
+
+def padded_batches(
+    rows: Sequence[Sequence[int]], max_tokens: int, max_rows: int
+) -> Iterator[tuple[Ints, Ints, Ints]]:
     """Rows in batches of similar length: (index of each row, right-padded token ids, length of each row)."""
     lengths = np.fromiter((len(row) for row in rows), np.int64, len(rows))
     order = np.argsort(lengths, kind="stable")
@@ -40,7 +56,11 @@ def padded_batches(rows: Sequence[Sequence[int]], max_tokens: int, max_rows: int
     while start < len(order):
         stop = start + max_rows
         # Sorted ascending, so the last row of a batch is its longest.
-        while stop > start + 1 and (min(stop, len(order)) - start) * lengths[order[min(stop, len(order)) - 1]] > max_tokens:
+        while (
+            stop > start + 1
+            and (min(stop, len(order)) - start) * lengths[order[min(stop, len(order)) - 1]]
+            > max_tokens
+        ):
             stop = start + (stop - start) // 2
         index = order[start : min(stop, len(order))]
         yield index, _pad([rows[i] for i in index], lengths[index]), lengths[index]
@@ -50,5 +70,7 @@ def padded_batches(rows: Sequence[Sequence[int]], max_tokens: int, max_rows: int
 def _pad(rows: Sequence[Sequence[int]], lengths: Ints) -> Ints:
     tokens = np.full((len(rows), lengths.max()), PAD, dtype=np.int64)
     inside = np.arange(tokens.shape[1]) < lengths[:, None]
-    tokens[inside] = np.fromiter((token for row in rows for token in row), np.int64, int(lengths.sum()))
+    tokens[inside] = np.fromiter(
+        (token for row in rows for token in row), np.int64, int(lengths.sum())
+    )
     return tokens

@@ -104,15 +104,23 @@ def read_examples(table: pa.Table) -> RawExamples:
             fix=f"select {', '.join(SEQUENCE_COLUMNS)} (one row a sequence) or {', '.join(EXAMPLE_COLUMNS)} (one row an example)",
         )
     if not np.isfinite(raw.weights).all() or (raw.weights < 0).any():
-        raise LlmI2iError("a weight is negative or not finite", where=WHERE, fix="weights are 0 (context only) or positive")
+        raise LlmI2iError(
+            "a weight is negative or not finite",
+            where=WHERE,
+            fix="weights are 0 (context only) or positive",
+        )
     if not (raw.weights > 0).any():
         raise LlmI2iError(
-            "there is nothing to learn: no completion has a positive weight", where=WHERE, found=f"{table.num_rows} rows"
+            "there is nothing to learn: no completion has a positive weight",
+            where=WHERE,
+            found=f"{table.num_rows} rows",
         )
     return raw
 
 
-def vocabulary_for(raw: RawExamples, items: pa.Table | None, initial: Vocabulary | None) -> Vocabulary:
+def vocabulary_for(
+    raw: RawExamples, items: pa.Table | None, initial: Vocabulary | None
+) -> Vocabulary:
     """Items of `items`, then those of `initial` (or else the completions of sequences), and all words of the examples.
 
     Raises:
@@ -142,7 +150,9 @@ def encode_examples(raw: RawExamples, vocabulary: Vocabulary, max_length: int) -
     weights: list[Any] = []
     shares: list[Any] = []
     lengths = np.zeros(len(raw.prompts), dtype=np.int64)
-    for row, (prompt, end, count) in enumerate(zip(raw.prompts, ends.tolist(), raw.answer_lengths.tolist(), strict=True)):
+    for row, (prompt, end, count) in enumerate(
+        zip(raw.prompts, ends.tolist(), raw.answer_lengths.tolist(), strict=True)
+    ):
         # The last answer token is never an input, so the prompt may fill what the others leave.
         room = max_length if raw.kind == "sequence" else max(max_length + 1 - count, 2)
         head = prompt_cache.get(prompt)
@@ -195,7 +205,11 @@ def make_batch(examples: Examples, rows: Ints) -> Batch:
     target_weights = examples.weights[target_at]
     target_weights[len(places) - blanks :] = 0.0
     return Batch(
-        np.where(inside, examples.tokens[at], PAD), places, examples.tokens[target_at], target_weights, n_targets
+        np.where(inside, examples.tokens[at], PAD),
+        places,
+        examples.tokens[target_at],
+        target_weights,
+        n_targets,
     )
 
 
@@ -210,10 +224,18 @@ def column_values(table: pa.Table, name: str, where: str) -> list[Any]:
 
 def _column(table: pa.Table, name: str, where: str) -> pa.Array:
     if name not in table.column_names:
-        raise LlmI2iError(f"column {name!r} is missing", where=where, found=f"columns {', '.join(table.column_names)}")
+        raise LlmI2iError(
+            f"column {name!r} is missing",
+            where=where,
+            found=f"columns {', '.join(table.column_names)}",
+        )
     column = table.column(name)
     if column.null_count:
-        raise LlmI2iError(f"column {name!r} has nulls", where=where, found=f"{column.null_count} of {len(column)} rows")
+        raise LlmI2iError(
+            f"column {name!r} has nulls",
+            where=where,
+            found=f"{column.null_count} of {len(column)} rows",
+        )
     combined = column.combine_chunks()
     return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
 
@@ -222,10 +244,18 @@ def _read_sequences(table: pa.Table) -> RawExamples:
     answers, weights = _column(table, "completions", WHERE), _column(table, "weights", WHERE)
     lengths = pc.list_value_length(answers)
     if not lengths.equals(pc.list_value_length(weights)):
-        raise LlmI2iError("completions and weights differ in length", where=WHERE, fix="give each completion one weight")
+        raise LlmI2iError(
+            "completions and weights differ in length",
+            where=WHERE,
+            fix="give each completion one weight",
+        )
     words, values = answers.flatten(), weights.flatten()
     if words.null_count or values.null_count:
-        raise LlmI2iError("a list of completions or weights has a null in it", where=WHERE, fix="filter it out in the SQL model")
+        raise LlmI2iError(
+            "a list of completions or weights has a null in it",
+            where=WHERE,
+            fix="filter it out in the SQL model",
+        )
     flat = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return RawExamples(
         "sequence",
@@ -241,7 +271,9 @@ def _read_pairs(table: pa.Table) -> RawExamples:
     answers = [answer.split() for answer in column_values(table, "completion", WHERE)]
     lengths = np.array([len(answer) for answer in answers], dtype=np.int64)
     if not lengths.all():
-        raise LlmI2iError("a completion is empty", where=WHERE, found=f"row {int(np.argmin(lengths)) + 1}")
+        raise LlmI2iError(
+            "a completion is empty", where=WHERE, found=f"row {int(np.argmin(lengths)) + 1}"
+        )
     words = [word for answer in answers for word in answer]
     labels = set(words) if (lengths == 1).all() else set()
     is_choice = 2 <= len(labels) <= MAX_LABELS
@@ -267,5 +299,3 @@ def _check_items(raw: RawExamples, vocabulary: Vocabulary) -> None:
                 found=f"{vocabulary.n_items} item tokens",
                 fix="add it to the items relation, or filter it out of the sequences",
             )
-
-

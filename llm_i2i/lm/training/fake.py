@@ -25,6 +25,9 @@ def train_fake(
     known = None if initial is None else load_vocabulary(initial, check_complete(initial))
     vocabulary = vocabulary_for(raw, items, known)
     save_metadata(
-        folder, Metadata(settings, raw.kind, vocabulary.n_items, raw.labels, random_seed, words=vocabulary.words)
+        folder,
+        Metadata(
+            settings, raw.kind, vocabulary.n_items, raw.labels, random_seed, words=vocabulary.words
+        ),
     )
     return [LogRow(step=1, epoch=1.0, loss=0.0, learning_rate=0.0, seconds=0.0)]

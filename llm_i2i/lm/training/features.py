@@ -1,4 +1,5 @@
 """Side features of items, summed into their embeddings while training and folded away when the checkpoint is saved."""
+# ruff: noqa: TID253  -- this folder owns these packages; it is imported only when a model runs.
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ class ItemFeatures:
     weights: npt.NDArray[np.float32]
 
 
-def item_features(items: pa.Table | None, vocabulary: Vocabulary, settings: LanguageModelSettings) -> ItemFeatures | None:
+def item_features(
+    items: pa.Table | None, vocabulary: Vocabulary, settings: LanguageModelSettings
+) -> ItemFeatures | None:
     """Features of the items: the heaviest `max_features_per_item` each, L2-normalised; None where there are none.
 
     Args:
@@ -81,7 +84,9 @@ class SummedEmbedding(nn.Module):
         """Embeddings of some token ids, shape (n,) -> (n, d); cheapest when the ids are distinct."""
         if self.bag_rows.shape[1] == 1:
             return functional.embedding(tokens, self.table)
-        summed: Tensor = _WeightedSum.apply(self.table, self.bag_rows[tokens], self.bag_weights[tokens])
+        summed: Tensor = _WeightedSum.apply(
+            self.table, self.bag_rows[tokens], self.bag_weights[tokens]
+        )
         return summed
 
     @torch.no_grad()
@@ -110,7 +115,9 @@ class _WeightedSum(torch.autograd.Function):
 
 def _bags(n_words: int, features: ItemFeatures | None) -> tuple[Tensor, Tensor]:
     width = 0 if features is None else features.columns.shape[1]
-    rows = torch.arange(n_words)[:, None].repeat(1, 1 + width)  # padding points to the own row, with weight 0
+    rows = torch.arange(n_words)[:, None].repeat(
+        1, 1 + width
+    )  # padding points to the own row, with weight 0
     weights = torch.zeros(n_words, 1 + width)
     weights[:, 0] = 1.0
     if features is not None:
@@ -124,8 +131,16 @@ def _bags(n_words: int, features: ItemFeatures | None) -> tuple[Tensor, Tensor]:
 
 def _feature_lists(items: pa.Table) -> list[list[tuple[str, float]]]:
     column = items.column("features")
-    element = column.type.value_type if pa.types.is_list(column.type) or pa.types.is_large_list(column.type) else None
-    if element is None or not pa.types.is_struct(element) or {"name", "weight"} - {f.name for f in element}:
+    element = (
+        column.type.value_type
+        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+        else None
+    )
+    if (
+        element is None
+        or not pa.types.is_struct(element)
+        or {"name", "weight"} - {f.name for f in element}
+    ):
         raise LlmI2iError(
             "features is not a list of structs (name, weight)",
             where=WHERE,
@@ -135,13 +150,21 @@ def _feature_lists(items: pa.Table) -> list[list[tuple[str, float]]]:
     return [[(f["name"], f["weight"]) for f in features or ()] for features in column.to_pylist()]
 
 
-def _keep(lists: list[list[tuple[str, Any]]], settings: LanguageModelSettings) -> list[list[tuple[str, float]]]:
+def _keep(
+    lists: list[list[tuple[str, Any]]], settings: LanguageModelSettings
+) -> list[list[tuple[str, float]]]:
     """Features carried by enough items; of these the heaviest of each item, the name breaks ties so that a rerun agrees."""
     counts = Counter(name for features in lists for name, _ in features)
     kept = []
     for features in lists:
-        if any(name is None or weight is None or not np.isfinite(weight) for name, weight in features):
-            raise LlmI2iError("a feature has no name or no finite weight", where=WHERE, found=str(features)[:80])
+        if any(
+            name is None or weight is None or not np.isfinite(weight) for name, weight in features
+        ):
+            raise LlmI2iError(
+                "a feature has no name or no finite weight", where=WHERE, found=str(features)[:80]
+            )
         frequent = [f for f in features if counts[f[0]] >= settings.min_feature_items and f[1] != 0]
-        kept.append(sorted(frequent, key=lambda f: (-abs(f[1]), f[0]))[: settings.max_features_per_item])
+        kept.append(
+            sorted(frequent, key=lambda f: (-abs(f[1]), f[0]))[: settings.max_features_per_item]
+        )
     return kept

@@ -1,4 +1,5 @@
 """Start of the item embeddings: PPMI-SVD of the co-occurrence in the training sequences."""
+# ruff: noqa: TID253  -- this folder owns these packages; it is imported only when a model runs.
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def svd_embeddings(
     return result
 
 
-def _ppmi(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], n_items: int) -> sparse.csr_matrix:
+def _ppmi(
+    rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], n_items: int
+) -> sparse.csr_matrix:
     """max(0, ln(n_ij n / (n_i n_j))) of the number n_ij of sequences that hold both items; its diagonal is empty."""
     n_rows = int(rows.max(initial=-1)) + 1
     events = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(n_rows, n_items))

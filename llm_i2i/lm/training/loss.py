@@ -1,4 +1,5 @@
 """Losses of LLM-I2I, eq. 1-3: weighted negative log-likelihoods of next tokens."""
+# ruff: noqa: TID253  -- this folder owns these packages; it is imported only when a model runs.
 
 from __future__ import annotations
 
@@ -37,7 +38,11 @@ def softmax_nll(hidden: Tensor, candidates: Tensor, target_rows: Tensor) -> Tens
 
 
 def sampled_softmax_nll(
-    hidden: Tensor, target_rows: Tensor, negatives: Tensor, hits: tuple[Tensor, Tensor], n_items: int
+    hidden: Tensor,
+    target_rows: Tensor,
+    negatives: Tensor,
+    hits: tuple[Tensor, Tensor],
+    n_items: int,
 ) -> Tensor:
     """Negative log-likelihood with the softmax's denominator estimated from uniform negatives.
 
@@ -60,7 +65,13 @@ class _SampledSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any, hidden: Tensor, target_rows: Tensor, negatives: Tensor, hit_target: Tensor, hit_negative: Tensor, correction: float
+        ctx: Any,
+        hidden: Tensor,
+        target_rows: Tensor,
+        negatives: Tensor,
+        hit_target: Tensor,
+        hit_negative: Tensor,
+        correction: float,
     ) -> Tensor:
         positive = (hidden * target_rows).sum(dim=1)
         logits = hidden @ negatives.T
@@ -69,7 +80,9 @@ class _SampledSoftmax(torch.autograd.Function):
         top = torch.maximum(logits.amax(dim=1), positive - correction)
         scaled = logits.sub_(top[:, None]).exp_()
         log_z = torch.logaddexp(positive, scaled.sum(dim=1).log() + top + correction)
-        ctx.save_for_backward(hidden, target_rows, negatives, scaled, positive - log_z, top + correction - log_z)
+        ctx.save_for_backward(
+            hidden, target_rows, negatives, scaled, positive - log_z, top + correction - log_z
+        )
         return log_z - positive
 
     @staticmethod

@@ -1,4 +1,5 @@
 """The Llama that is trained: built from settings, dropped out by hooks, saved as a plain checkpoint."""
+# ruff: noqa: TID253  -- this folder owns these packages; it is imported only when a model runs.
 
 from __future__ import annotations
 
@@ -67,7 +68,9 @@ def dropout(values: Tensor, probability: float) -> Tensor:
     return values * (draws >= dropped - 32768) * (65536 / (65536 - dropped))
 
 
-def start_from(model: LlamaForCausalLM, folder: Path, known: Vocabulary, vocabulary: Vocabulary) -> Tensor:
+def start_from(
+    model: LlamaForCausalLM, folder: Path, known: Vocabulary, vocabulary: Vocabulary
+) -> Tensor:
     """Copy the weights of a checkpoint, and give the start of the new embedding table: known words keep their rows.
 
     Raises:
@@ -76,7 +79,11 @@ def start_from(model: LlamaForCausalLM, folder: Path, known: Vocabulary, vocabul
     weights = load_file(folder / WEIGHTS)
     old_rows = weights.pop(EMBEDDING)
     own = model.state_dict()
-    wrong = [name for name, tensor in weights.items() if name not in own or own[name].shape != tensor.shape]
+    wrong = [
+        name
+        for name, tensor in weights.items()
+        if name not in own or own[name].shape != tensor.shape
+    ]
     if wrong or old_rows.shape[1] != model.config.hidden_size:
         raise LlmI2iError(
             "the initial checkpoint has another shape",
@@ -86,19 +93,25 @@ def start_from(model: LlamaForCausalLM, folder: Path, known: Vocabulary, vocabul
         )
     model.load_state_dict(weights, strict=False)
     rows = model.model.embed_tokens.weight.detach().clone()
-    shared = [(new, known.ids[word]) for new, word in enumerate(vocabulary.words) if word in known.ids]
+    shared = [
+        (new, known.ids[word]) for new, word in enumerate(vocabulary.words) if word in known.ids
+    ]
     new_ids, old_ids = (torch.tensor(ids) for ids in zip(*shared, strict=True))
     rows[new_ids] = old_rows[old_ids]
     return rows
 
 
-def save_model(model: LlamaForCausalLM, embeddings: Tensor, vocabulary: Vocabulary, folder: Path) -> None:
+def save_model(
+    model: LlamaForCausalLM, embeddings: Tensor, vocabulary: Vocabulary, folder: Path
+) -> None:
     """Write config, weights with these embeddings, and tokenizer files; equal weights give equal bytes."""
     with torch.no_grad():
         model.model.embed_tokens.weight.copy_(embeddings)
         model.model.embed_tokens.weight[PAD] = 0.0
     # Not `save_pretrained`: it draws a progress bar on stderr. The output layer is tied, so it has no tensor of its own.
-    weights = {name: tensor for name, tensor in model.state_dict().items() if name != "lm_head.weight"}
+    weights = {
+        name: tensor for name, tensor in model.state_dict().items() if name != "lm_head.weight"
+    }
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / WEIGHTS).chmod(0o644)
     model.config.architectures = [type(model).__name__]
@@ -110,7 +123,9 @@ def build_tokenizer(vocabulary: Vocabulary, max_length: int) -> PreTrainedTokeni
     """The tokenizer that other programs (vLLM) read prompts with: it agrees with `Vocabulary.encode`."""
     tokenizer = Tokenizer(models.WordLevel(dict(vocabulary.ids), unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", BOS)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", BOS)]
+    )
     pad, bos, eos, unknown = SPECIAL_WORDS
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

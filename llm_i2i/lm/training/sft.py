@@ -1,4 +1,5 @@
 """Supervised fine-tuning of a small Llama on weighted examples (LLM-I2I, eq. 1-3)."""
+# ruff: noqa: TID253  -- this folder owns these packages; it is imported only when a model runs.
 
 from __future__ import annotations
 
@@ -57,7 +58,9 @@ def train(
         else:
             base = _initial_embeddings(model, encoded, vocabulary, settings, random_seed)
         embedding = SummedEmbedding(base, item_features(items, vocabulary, settings))
-        trainer = Trainer(model, embedding, settings, answers_of(raw, vocabulary), vocabulary.n_items)
+        trainer = Trainer(
+            model, embedding, settings, answers_of(raw, vocabulary), vocabulary.n_items
+        )
         log = trainer.run(encoded, np.random.default_rng(random_seed), progress)
         save_model(model, embedding.folded(), vocabulary, folder)
     save_metadata(folder, Metadata(settings, raw.kind, vocabulary.n_items, raw.labels, random_seed))
@@ -110,17 +113,25 @@ class Trainer:
     log: list[LogRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.answers is None and self.n_items <= max(self.settings.full_softmax_items, self.settings.sampled_negatives):
+        if self.answers is None and self.n_items <= max(
+            self.settings.full_softmax_items, self.settings.sampled_negatives
+        ):
             self.answers = torch.arange(FIRST_ITEM, FIRST_ITEM + self.n_items)
         add_dropout(self.model, self.settings.dropout)
 
-    def run(self, examples: Examples, random: np.random.Generator, progress: Progress) -> list[LogRow]:
+    def run(
+        self, examples: Examples, random: np.random.Generator, progress: Progress
+    ) -> list[LogRow]:
         """All epochs; a log row ten times an epoch, with the mean loss since the row before."""
         settings = self.settings
         steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
         total = steps_per_epoch * settings.epochs
         every = max(1, steps_per_epoch // LOG_ROWS_PER_EPOCH)
-        parameters = [*self.model.model.layers.parameters(), *self.model.model.norm.parameters(), self.embedding.table]
+        parameters = [
+            *self.model.model.layers.parameters(),
+            *self.model.model.norm.parameters(),
+            self.embedding.table,
+        ]
         optimizer = torch.optim.AdamW(
             parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
@@ -140,7 +151,9 @@ class Trainer:
                 if step % every == 0 or step == total:
                     mean = float(np.mean(losses))
                     losses.clear()
-                    self.log.append(LogRow(step, step / steps_per_epoch, mean, rate, time.monotonic() - started))
+                    self.log.append(
+                        LogRow(step, step / steps_per_epoch, mean, rate, time.monotonic() - started)
+                    )
                     progress(step, total, f"loss {mean:.2f}")
         self.model.eval()
         return self.log
@@ -150,9 +163,13 @@ class Trainer:
         inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
         drawn = self.answers
         if drawn is None:
-            drawn = torch.randint(FIRST_ITEM, FIRST_ITEM + self.n_items, (self.settings.sampled_negatives,))
+            drawn = torch.randint(
+                FIRST_ITEM, FIRST_ITEM + self.n_items, (self.settings.sampled_negatives,)
+            )
         distinct, where = torch.cat([inputs.flatten(), targets, drawn]).unique(return_inverse=True)
-        input_rows, target_rows, drawn_rows = where.split([inputs.numel(), len(targets), len(drawn)])
+        input_rows, target_rows, drawn_rows = where.split(
+            [inputs.numel(), len(targets), len(drawn)]
+        )
         rows = self.embedding(distinct)  # (distinct tokens, d)
         embedded = rows[input_rows].view(*inputs.shape, -1)
         if self.model.training:
@@ -162,7 +179,9 @@ class Trainer:
         hidden = states.flatten(0, 1)[torch.from_numpy(batch.places)]  # (targets, d)
         if self.answers is None:
             hits = (target_rows[:, None] == drawn_rows[None, :]).nonzero(as_tuple=True)
-            nll = sampled_softmax_nll(hidden, rows[target_rows], rows[drawn_rows], hits, self.n_items)
+            nll = sampled_softmax_nll(
+                hidden, rows[target_rows], rows[drawn_rows], hits, self.n_items
+            )
         else:
             nll = softmax_nll(hidden, rows[drawn_rows], torch.searchsorted(drawn, targets))
         return weighted_mean_loss(nll, torch.from_numpy(batch.weights), batch.n_targets)
@@ -182,7 +201,11 @@ def learning_rate_schedule(settings: LanguageModelSettings, total: int) -> Calla
 
 
 def _initial_embeddings(
-    model: LlamaForCausalLM, examples: Examples, vocabulary: Vocabulary, settings: LanguageModelSettings, seed: int
+    model: LlamaForCausalLM,
+    examples: Examples,
+    vocabulary: Vocabulary,
+    settings: LanguageModelSettings,
+    seed: int,
 ) -> Tensor:
     """Random rows for words; for items the PPMI-SVD of the sequences (prompt items included), if so set."""
     base = model.model.embed_tokens.weight.detach().clone()
@@ -190,6 +213,8 @@ def _initial_embeddings(
         rows = np.repeat(np.arange(len(examples)), examples.lengths)
         columns = examples.tokens - FIRST_ITEM
         is_item = (columns >= 0) & (columns < vocabulary.n_items)
-        start = svd_embeddings(rows[is_item], columns[is_item], vocabulary.n_items, settings.hidden_size, seed)
+        start = svd_embeddings(
+            rows[is_item], columns[is_item], vocabulary.n_items, settings.hidden_size, seed
+        )
         base[FIRST_ITEM : FIRST_ITEM + vocabulary.n_items] = torch.from_numpy(start)
     return base

@@ -1,0 +1,96 @@
+"""The three user-side UDFs, loaded by path as the registry does."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from llm_i2i.lm.checkpoint import checkpoint_digest
+from llm_i2i.udf import UdfContext
+from llm_i2i.udf.decorators import signature_mark
+
+UDFS = Path(__file__).parents[3] / "udfs"
+
+
+def load(name: str) -> Callable[..., Any]:
+    spec = importlib.util.spec_from_file_location(f"udfs_{name}", UDFS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, name)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Callable[[str], UdfContext]:
+    return lambda name: UdfContext(tmp_path, tmp_path, tmp_path / name, name)
+
+
+@pytest.mark.parametrize("architecture", ["fake", "llama"])
+def test_from_log_to_confidence(
+    architecture: str,
+    context: Callable[[str], UdfContext],
+    sequences: pa.Table,
+    items: pa.Table,
+    questions: pa.Table,
+):
+    settings = json.dumps(
+        {"architecture": architecture, "hidden_size": 16, "epochs": 1, "threads": 1}
+    )
+    log = load("fine_tune")(
+        sequences, language_model=settings, items=items, context=context("generator/abc")
+    )
+    declared = signature_mark(load("fine_tune"))
+    assert declared is not None
+    assert log.column_names == [name for name, _ in declared.returns]
+    (generator,) = set(log["checkpoint"].to_pylist())
+    folder = context("generator/abc").artifact_dir
+    assert generator == f"generator/abc@{checkpoint_digest(folder)}"
+
+    rows = load("generate_items")(["Recent <i_1>", ""], n=3, model=generator, context=context("x"))
+    assert [len(row) for row in rows] == [3, 3]
+    assert all(
+        r["item_token"] in items["item_token"].to_pylist() and r["log_probability"] < 0
+        for r in rows[0]
+    )
+
+    log = load("fine_tune")(
+        questions, language_model=settings, initial=generator, context=context("judge/def")
+    )
+    judge = log["checkpoint"][0].as_py()
+    scores = load("score_interaction")(
+        questions["prompt"].to_pylist(), model=judge, context=context("x")
+    )
+    margins = np.array([s["margin"] for s in scores])
+    np.testing.assert_allclose(
+        [s["confidence"] for s in scores], 1 / (1 + np.exp(-margins)), atol=1e-6
+    )
+    # What the runner does with them: the declared types must hold.
+    pa.array(scores, pa.struct({"confidence": pa.float64(), "margin": pa.float64()}))
+    pa.array(
+        rows, pa.list_(pa.struct({"item_token": pa.string(), "log_probability": pa.float64()}))
+    )
+
+
+def test_signatures():
+    generate, score, tune = (
+        signature_mark(load(n)) for n in ("generate_items", "score_interaction", "fine_tune")
+    )
+    assert generate is not None
+    assert [p.name for p in generate.columns] == ["prompt"]
+    assert {p.name: p.required for p in generate.constants} == {
+        "n": False,
+        "model": True,
+        "backend": False,
+    }
+    assert score is not None
+    assert score.batch_size == 16384
+    assert tune is not None
+    assert [p.name for p in tune.relations] == ["examples", "items"]
