@@ -2,19 +2,17 @@
 
     python project/seeds/make_shop.py --seed 42 --out project/seeds
 
-writes ``interactions.csv.gz`` and ``items.csv.gz``. The same seed gives the same bytes on the same
-Python and numpy. README.md beside this file says what the shop can and cannot show.
+writes ``interactions.csv.gz`` and ``items.csv.gz``, the same bytes for the same seed (and the same
+Python, numpy and zlib). README.md beside this file says what the shop can and cannot show.
 
-The shop in four rules, all of them the same for a best seller and for an item sold three times:
+The rules are the same for a best seller and for an item sold three times:
 
-1. A *line* is one brand's product in several sizes and colours, with its accessories in a natural
-   order, its consumables and sometimes a Pro version. Buyers walk from the product to what belongs to
-   it; nobody buys the same tent again in another colour.
-2. Having finished with one kind of product they go on to the next kind of the same department.
-3. Handbooks and maps are read in order of volume.
-4. People keep their size, their colour and, by and large, their brand.
+1. Each kind of product has a way through it: the product itself, its accessories in a natural order,
+   its consumables, then its Pro version or the next kind of product of the department.
+2. Handbooks are read in order of volume.
+3. People keep their size and their colours, often the line they are in, and mostly their brands.
 
-So what comes next can be told from titles and order alone. Counts tell it only where there are many.
+So titles and order alone tell what comes next. Counts tell it only where there are many of them.
 """
 
 from __future__ import annotations
@@ -49,9 +47,10 @@ class Family:
 
 @dataclass(frozen=True)
 class Department:
-    """Families in the order in which a beginner needs them, and series of numbered volumes.
+    """Families in the order in which people take them up, and one series of handbooks per brand.
 
-    ``peak`` is the month of most sales, 1 to 12.
+    ``peak`` is the month of most sales, 1 to 12. Sizes are shared by all families: who rides in
+    Large buys a Large jacket too, and a railway keeps to its gauge.
     """
 
     path: str
@@ -64,118 +63,280 @@ class Department:
 
 _SIZES = ("Small", "Medium", "Large")
 
+# fmt: off  (as a table: one line more per family is enough)
 DEPARTMENTS = (
     Department(
-        "Outdoor > Camping & Hiking", 7, ("Nordhaug", "Tarnway", "Alderpeak"),
+        "Outdoor > Camping & Hiking",
+        7,
+        ("Nordhaug", "Tarnway", "Alderpeak"),
         ("1-Person", "2-Person", "4-Person"),
         (
-            Family("Tents", "Tent", ("Footprint", "Vestibule", "Gear Loft"),
-                   ("Seam Sealer", "Tent Pegs")),
-            Family("Sleeping Bags", "Sleeping Bag", ("Silk Liner", "Travel Pillow", "Stuff Sack"),
-                   ("Down Wash", "Zip Wax")),
-            Family("Mats", "Sleeping Mat", ("Mat Pump", "Mat Cover", "Seat Pad"),
-                   ("Repair Patches", "Valve Kit")),
-            Family("Camp Kitchen", "Camp Stove", ("Windshield", "Pot Set", "Griddle"),
-                   ("Gas Canister", "Fire Lighters")),
-            Family("Water", "Water Filter", ("Dirty Water Bag", "Bottle", "Hose Adapter"),
-                   ("Filter Cartridge", "Purification Tablets")),
-            Family("Backpacks", "Backpack", ("Rain Cover", "Hip Belt Pocket", "Packing Cube"),
-                   ("Buckle Kit", "Fabric Proofer")),
+            Family(
+                "Tents",
+                "Tent",
+                ("Footprint", "Vestibule", "Gear Loft"),
+                ("Seam Sealer", "Tent Pegs"),
+            ),
+            Family(
+                "Sleeping Bags",
+                "Sleeping Bag",
+                ("Silk Liner", "Travel Pillow", "Stuff Sack"),
+                ("Down Wash", "Zip Wax"),
+            ),
+            Family(
+                "Mats",
+                "Sleeping Mat",
+                ("Mat Pump", "Mat Cover", "Seat Pad"),
+                ("Repair Patches", "Valve Kit"),
+            ),
+            Family(
+                "Camp Kitchen",
+                "Camp Stove",
+                ("Windshield", "Pot Set", "Griddle"),
+                ("Gas Canister", "Fire Lighters"),
+            ),
+            Family(
+                "Water",
+                "Water Filter",
+                ("Dirty Water Bag", "Bottle", "Hose Adapter"),
+                ("Filter Cartridge", "Purification Tablets"),
+            ),
+            Family(
+                "Backpacks",
+                "Backpack",
+                ("Rain Cover", "Hip Belt Pocket", "Packing Cube"),
+                ("Buckle Kit", "Fabric Proofer"),
+            ),
         ),
         ("Wild Camps of the North", "Campfire Cookbook", "Lakeland Map"),
     ),
     Department(
-        "Outdoor > Climbing", 5, ("Verticor", "Grithold", "Kletterhorn"), _SIZES,
+        "Outdoor > Climbing",
+        5,
+        ("Verticor", "Grithold", "Kletterhorn"),
+        _SIZES,
         (
-            Family("Climbing Shoes", "Climbing Shoes", ("Shoe Sack", "Toe Protectors", "Crag Socks"),
-                   ("Rubber Cleaner", "Loose Chalk")),
-            Family("Harnesses", "Harness", ("Chalk Bag", "Gear Sling", "Belay Glasses"),
-                   ("Chalk Ball", "Finger Tape")),
-            Family("Helmets", "Climbing Helmet", ("Helmet Bag", "Head Torch", "Winter Cap"),
-                   ("Padding Refill", "Torch Battery")),
-            Family("Ropes", "Rope", ("Rope Bag", "Rope Protector", "Rope Ladder"),
-                   ("Rope Wash", "Rope Marker")),
-            Family("Protection", "Cam Set", ("Nut Tool", "Quickdraws", "Sewn Slings"),
-                   ("Cam Lubricant", "Accessory Cord")),
-            Family("Bouldering", "Crash Pad", ("Pad Organiser", "Chalk Bucket", "Boulder Brush"),
-                   ("Brush Heads", "Skin Balm")),
+            Family(
+                "Climbing Shoes",
+                "Climbing Shoes",
+                ("Shoe Sack", "Toe Protectors", "Crag Socks"),
+                ("Rubber Cleaner", "Loose Chalk"),
+            ),
+            Family(
+                "Harnesses",
+                "Harness",
+                ("Chalk Bag", "Gear Sling", "Belay Glasses"),
+                ("Chalk Ball", "Finger Tape"),
+            ),
+            Family(
+                "Helmets",
+                "Climbing Helmet",
+                ("Helmet Bag", "Head Torch", "Winter Cap"),
+                ("Padding Refill", "Torch Battery"),
+            ),
+            Family(
+                "Ropes",
+                "Rope",
+                ("Rope Bag", "Rope Protector", "Rope Ladder"),
+                ("Rope Wash", "Rope Marker"),
+            ),
+            Family(
+                "Protection",
+                "Cam Set",
+                ("Nut Tool", "Quickdraws", "Sewn Slings"),
+                ("Cam Lubricant", "Accessory Cord"),
+            ),
+            Family(
+                "Bouldering",
+                "Crash Pad",
+                ("Pad Organiser", "Chalk Bucket", "Boulder Brush"),
+                ("Brush Heads", "Skin Balm"),
+            ),
         ),
         ("Gritstone Topo", "Training for Climbers", "Alpine Routes"),
     ),
     Department(
-        "Outdoor > Cycling", 4, ("Velmont", "Spokehaven", "Tourcraft"), _SIZES,
+        "Outdoor > Cycling",
+        4,
+        ("Velmont", "Spokehaven", "Tourcraft"),
+        _SIZES,
         (
-            Family("Bike Helmets", "Bike Helmet", ("Visor", "Helmet Cover", "Ear Warmers"),
-                   ("Helmet Pads", "Pad Wash")),
-            Family("Jackets", "Cycling Jacket", ("Cycling Gloves", "Overshoes", "Arm Warmers"),
-                   ("Proofing Spray", "Tech Wash")),
-            Family("Bike Lights", "Light Set", ("Handlebar Mount", "Helmet Mount", "Light Pouch"),
-                   ("Light Battery", "Rubber Straps")),
-            Family("Pannier Bags", "Pannier", ("Luggage Rack", "Pannier Organiser", "Shoulder Strap"),
-                   ("Mounting Hooks", "Reflective Patches")),
-            Family("Wheels & Tyres", "Touring Tyre", ("Inner Tube", "Tyre Levers", "Mudguard"),
-                   ("Puncture Patches", "Tyre Sealant")),
-            Family("Workshop", "Repair Stand", ("Tool Roll", "Torque Wrench", "Chain Tool"),
-                   ("Chain Oil", "Degreaser")),
+            Family(
+                "Bike Helmets",
+                "Bike Helmet",
+                ("Visor", "Helmet Cover", "Ear Warmers"),
+                ("Helmet Pads", "Pad Wash"),
+            ),
+            Family(
+                "Jackets",
+                "Cycling Jacket",
+                ("Cycling Gloves", "Overshoes", "Arm Warmers"),
+                ("Proofing Spray", "Tech Wash"),
+            ),
+            Family(
+                "Bike Lights",
+                "Light Set",
+                ("Handlebar Mount", "Helmet Mount", "Light Pouch"),
+                ("Light Battery", "Rubber Straps"),
+            ),
+            Family(
+                "Pannier Bags",
+                "Pannier",
+                ("Luggage Rack", "Pannier Organiser", "Shoulder Strap"),
+                ("Mounting Hooks", "Reflective Patches"),
+            ),
+            Family(
+                "Wheels & Tyres",
+                "Touring Tyre",
+                ("Inner Tube", "Tyre Levers", "Mudguard"),
+                ("Puncture Patches", "Tyre Sealant"),
+            ),
+            Family(
+                "Workshop",
+                "Repair Stand",
+                ("Tool Roll", "Torque Wrench", "Chain Tool"),
+                ("Chain Oil", "Degreaser"),
+            ),
         ),
         ("Cycle Touring Atlas", "Home Mechanic", "River Routes Map"),
     ),
     Department(
-        "Hobby > Art & Craft", 1, ("Pigmentor", "Aquarella", "Umberhouse"), _SIZES,
+        "Hobby > Art & Craft",
+        1,
+        ("Pigmentor", "Aquarella", "Umberhouse"),
+        _SIZES,
         (
-            Family("Watercolours", "Watercolour Set", ("Travel Brush", "Mixing Palette", "Water Brush"),
-                   ("Masking Fluid", "Pan Refill")),
-            Family("Sketching", "Sketchbook", ("Pencil Roll", "Drawing Board", "Pencil Sharpener"),
-                   ("Fixative", "Putty Rubber")),
-            Family("Easels", "Field Easel", ("Easel Bag", "Umbrella Clamp", "Side Tray"),
-                   ("Brush Soap", "Picture Varnish")),
-            Family("Printmaking", "Lino Kit", ("Cutter Set", "Bench Hook", "Ink Roller"),
-                   ("Printing Ink", "Lino Blocks")),
-            Family("Knitting", "Needle Set", ("Needle Case", "Stitch Markers", "Project Bag"),
-                   ("Contrast Yarn", "Wool Wash")),
-            Family("Weaving", "Table Loom", ("Shuttle Set", "Weaving Reed", "Warping Frame"),
-                   ("Warp Cotton", "Weft Wool")),
+            Family(
+                "Watercolours",
+                "Watercolour Set",
+                ("Travel Brush", "Mixing Palette", "Water Brush"),
+                ("Masking Fluid", "Pan Refill"),
+            ),
+            Family(
+                "Sketching",
+                "Sketchbook",
+                ("Pencil Roll", "Drawing Board", "Pencil Sharpener"),
+                ("Fixative", "Putty Rubber"),
+            ),
+            Family(
+                "Easels",
+                "Field Easel",
+                ("Easel Bag", "Umbrella Clamp", "Side Tray"),
+                ("Brush Soap", "Picture Varnish"),
+            ),
+            Family(
+                "Printmaking",
+                "Lino Kit",
+                ("Cutter Set", "Bench Hook", "Ink Roller"),
+                ("Printing Ink", "Lino Blocks"),
+            ),
+            Family(
+                "Knitting",
+                "Needle Set",
+                ("Needle Case", "Stitch Markers", "Project Bag"),
+                ("Contrast Yarn", "Wool Wash"),
+            ),
+            Family(
+                "Weaving",
+                "Table Loom",
+                ("Shuttle Set", "Weaving Reed", "Warping Frame"),
+                ("Warp Cotton", "Weft Wool"),
+            ),
         ),
         ("Painting Light", "Sketchbook Lessons", "Weaving Drafts"),
     ),
     Department(
-        "Hobby > Model Railway", 12, ("Modellwerk", "Branchline", "Kleinspur"),
+        "Hobby > Model Railway",
+        12,
+        ("Modellwerk", "Branchline", "Kleinspur"),
         ("N Gauge", "TT Gauge", "HO Gauge"),
         (
-            Family("Track", "Track Set", ("Turnout", "Curve Pack", "Buffer Stop"),
-                   ("Rail Joiners", "Ballast")),
-            Family("Locomotives", "Locomotive", ("Tender", "Crew Figures", "Display Case"),
-                   ("Smoke Oil", "Track Cleaner")),
-            Family("Rolling Stock", "Coach Set", ("Goods Wagon", "Brake Van", "Wagon Loads"),
-                   ("Couplings", "Axle Grease")),
-            Family("Control", "Digital Controller", ("Handset", "Booster", "Decoder"),
-                   ("Cable Reel", "Plug Connectors")),
-            Family("Buildings", "Station Building", ("Platform", "Footbridge", "Lamp Posts"),
-                   ("Plastic Cement", "Weathering Powder")),
-            Family("Scenery", "Landscape Kit", ("Tree Pack", "Rock Moulds", "Backdrop"),
-                   ("Static Grass", "Scenery Glue")),
+            Family(
+                "Track",
+                "Track Set",
+                ("Turnout", "Curve Pack", "Buffer Stop"),
+                ("Rail Joiners", "Ballast"),
+            ),
+            Family(
+                "Locomotives",
+                "Locomotive",
+                ("Tender", "Crew Figures", "Display Case"),
+                ("Smoke Oil", "Track Cleaner"),
+            ),
+            Family(
+                "Rolling Stock",
+                "Coach Set",
+                ("Goods Wagon", "Brake Van", "Wagon Loads"),
+                ("Couplings", "Axle Grease"),
+            ),
+            Family(
+                "Control",
+                "Digital Controller",
+                ("Handset", "Booster", "Decoder"),
+                ("Cable Reel", "Plug Connectors"),
+            ),
+            Family(
+                "Buildings",
+                "Station Building",
+                ("Platform", "Footbridge", "Lamp Posts"),
+                ("Plastic Cement", "Weathering Powder"),
+            ),
+            Family(
+                "Scenery",
+                "Landscape Kit",
+                ("Tree Pack", "Rock Moulds", "Backdrop"),
+                ("Static Grass", "Scenery Glue"),
+            ),
         ),
         ("Branch Lines Remembered", "Layout Planning", "Rolling Stock Register"),
     ),
     Department(
-        "Hobby > Gardening", 4, ("Greenacre", "Rootwell", "Bloemhof"), _SIZES,
+        "Hobby > Gardening",
+        4,
+        ("Greenacre", "Rootwell", "Bloemhof"),
+        _SIZES,
         (
-            Family("Propagation", "Propagator", ("Seed Trays", "Heat Mat", "Grow Light"),
-                   ("Seed Compost", "Plant Labels")),
-            Family("Raised Beds", "Raised Bed", ("Bed Liner", "Trellis", "Cold Frame Lid"),
-                   ("Bed Compost", "Slow Feed")),
-            Family("Watering", "Irrigation Kit", ("Water Timer", "Hose Splitter", "Rain Sensor"),
-                   ("Drippers", "Filter Mesh")),
-            Family("Hand Tools", "Tool Set", ("Tool Belt", "Kneeling Pad", "Garden Gloves"),
-                   ("Blade Oil", "Garden Twine")),
-            Family("Greenhouses", "Mini Greenhouse", ("Greenhouse Shelf", "Shade Net", "Frost Heater"),
-                   ("Glazing Clips", "Greenhouse Cleaner")),
-            Family("Composting", "Compost Bin", ("Bin Base", "Compost Aerator", "Kitchen Caddy"),
-                   ("Compost Starter", "Caddy Liners")),
+            Family(
+                "Propagation",
+                "Propagator",
+                ("Seed Trays", "Heat Mat", "Grow Light"),
+                ("Seed Compost", "Plant Labels"),
+            ),
+            Family(
+                "Raised Beds",
+                "Raised Bed",
+                ("Bed Liner", "Trellis", "Cold Frame Lid"),
+                ("Bed Compost", "Slow Feed"),
+            ),
+            Family(
+                "Watering",
+                "Irrigation Kit",
+                ("Water Timer", "Hose Splitter", "Rain Sensor"),
+                ("Drippers", "Filter Mesh"),
+            ),
+            Family(
+                "Hand Tools",
+                "Tool Set",
+                ("Tool Belt", "Kneeling Pad", "Garden Gloves"),
+                ("Blade Oil", "Garden Twine"),
+            ),
+            Family(
+                "Greenhouses",
+                "Mini Greenhouse",
+                ("Greenhouse Shelf", "Shade Net", "Frost Heater"),
+                ("Glazing Clips", "Greenhouse Cleaner"),
+            ),
+            Family(
+                "Composting",
+                "Compost Bin",
+                ("Bin Base", "Compost Aerator", "Kitchen Caddy"),
+                ("Compost Starter", "Caddy Liners"),
+            ),
         ),
         ("The Kitchen Garden", "Heritage Seeds", "Garden Birds"),
     ),
 )
+# fmt: on
 
 LINE_NAMES = tuple(
     "Ridge Hollow Ember Summit Drift Harbour Larch Falcon Granite Meadow Aurora Thicket Beacon Cove"
@@ -185,16 +346,58 @@ LINE_NAMES = tuple(
 )
 PACKS = ("Single", "Twin Pack", "Family Pack")
 COLOURS = ("Olive", "Slate", "Rust", "Navy", "Sand", "Teal", "Plum", "Black")
-VOLUME_TOPICS = tuple(
-    "First Steps,Coast and Moor,The Western Edge,High Ground,Quiet Places,Winter Edition,"
-    "The Long Way Round,Hidden Corners,Masters of the Craft,The Last Mile,Notes and Corrections,Readers' Favourites".split(",")
+VOLUME_TOPICS = (
+    "First Steps",
+    "Coast and Moor",
+    "The Western Edge",
+    "High Ground",
+    "Quiet Places",
+    "Winter Edition",
+    "The Long Way Round",
+    "Hidden Corners",
+    "Masters of the Craft",
+    "The Last Mile",
+    "Notes and Corrections",
+    "Readers' Favourites",
 )
+
+# --------------------------------------------------------------------------- how it is run
+
+# Tuned once, over generator seeds 42 and 1 to 5, so that item-to-item counts find 14 to 15% of the
+# last purchases in their first ten and the bottom fifth of the items gets 5 to 6% of them.
+SHOPPERS = 3_600
+FIRST_DAY = datetime(2023, 1, 1)
+DAYS = 730
+
+STOCKED = 0.55  # share of the thinkable sizes of a variant that the shop stocks
+COLOURS_PER_LINE, COLOURS_PER_ACCESSORY = 3, 2
+WITH_PRO = 0.67  # share of lines with a Pro version, in one colour
+NEW_ITEMS = 0.4  # share of items that come on sale during the two years ...
+NEW_UNTIL = 0.9  # ... spread over this part of them
+
+# Power laws: P(weight > x) = x ** -exponent from 1 upwards. Size and colour skew sales further.
+VARIANT_EXPONENT, LINE_EXPONENT, LENGTH_EXPONENT = 4.0, 1.8, 1.4
+LARGEST_LINE = 8.0  # no line is the whole shop
+
+# Where a purchase comes from: the rules, taste alone, or nothing that one could know.
+FOLLOW, BROWSE, NOISE = 0.60, 0.20, 0.20
+# The rules go on from the department's last item, or from one of the two before it.
+ANCHORS = (0.75, 0.17, 0.08)
+SKIP = 0.25  # each stage left out makes a step this much less likely
+LOYAL = 0.3  # stay with the line in any case; the others look at all lines
+TO_PRO = 0.3  # Pro version against the next family, at the end of a family
+TO_SERIES, FROM_SERIES = 0.01, 0.1
+REORDER = 0.08  # chance of buying a consumable again on the way
 
 # --------------------------------------------------------------------------- the catalogue
 
 MAIN, ACCESSORY, CONSUMABLE, PRO, VOLUME = "main", "accessory", "consumable", "pro", "volume"
-KEEP = 0.55
 NONE = -1  # an item without a size, or without a colour
+# The way through a family: product or Pro, three accessories, two consumables, then the next family.
+STAGES = {MAIN: 0, PRO: 0, ACCESSORY: 1, CONSUMABLE: 4}
+WAY = 6
+# Where people begin. Many own the product already and come for what belongs to it.
+START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0015, ACCESSORY: 0.4, CONSUMABLE: 0.2}
 
 
 @dataclass(frozen=True)
@@ -231,46 +434,44 @@ def _line_items(
     rng: np.random.Generator, department: int, family: int, brand: str, name: str, line: int
 ) -> list[Item]:
     """One brand's product of a family with everything that belongs to it."""
-    kind = DEPARTMENTS[department].families[family]
-    path, sizes = DEPARTMENTS[department].path, DEPARTMENTS[department].sizes
-    shelf, extras, care = (f"{path} > {kind.shelf}{part}" for part in ("", " Accessories", " Care"))
-    place = {"brand": brand, "department": department, "family": family, "line": line}
+    shop_part = DEPARTMENTS[department]
+    kind = shop_part.families[family]
+    shelf = f"{shop_part.path} > {kind.shelf}"
+    palette = rng.permutation(len(COLOURS))[:COLOURS_PER_LINE].tolist()
+    with_pro = rng.random() < WITH_PRO
     items: list[Item] = []
-    palette = rng.permutation(len(COLOURS))[:3].tolist()
-    # Pro comes in fewer colours, and one line in three has none.
-    for role, word, colours in ((MAIN, "", 3), (PRO, " Pro", int(rng.random() < 0.67))):
-        for colour in palette[:colours]:
-            for size in _kept(rng, 3, KEEP):
-                title = f"{brand} {name}{word} {kind.main} {sizes[size]}, {COLOURS[colour]}"
-                items.append(Item(title, category=shelf, role=role, size=size, colour=colour, **place))
-    for step, word in enumerate(kind.accessories):
-        for colour in palette[:2]:
-            for size in _kept(rng, 3, KEEP):
-                title = f"{brand} {name} {word} {sizes[size]}, {COLOURS[colour]}"
-                items.append(Item(title, category=extras, role=ACCESSORY, step=step, size=size, colour=colour, **place))
-    for step, word in enumerate(kind.consumables):
-        for size in _kept(rng, 3, KEEP):
-            title = f"{brand} {name} {word}, {PACKS[size]}"
-            items.append(Item(title, category=care, role=CONSUMABLE, step=step, size=size, **place))
+
+    def add(words: str, category: str, role: str, step: int, colours: Sequence[int]) -> None:
+        """Variants of one product, in the sizes that the shop happens to stock."""
+        sizes = PACKS if role == CONSUMABLE else shop_part.sizes
+        for colour in colours:
+            for size in [size for size in range(len(sizes)) if rng.random() < STOCKED]:
+                gap, suffix = (", ", "") if colour == NONE else (" ", f", {COLOURS[colour]}")
+                title = f"{brand} {name} {words}{gap}{sizes[size]}{suffix}"
+                place = (brand, category, department, family, line)
+                items.append(Item(title, *place, role, step, size, colour))
+
+    add(kind.main, shelf, MAIN, 0, palette)
+    if with_pro:
+        add(f"Pro {kind.main}", shelf, PRO, 0, palette[:1])
+    for step, words in enumerate(kind.accessories):
+        add(words, f"{shelf} Accessories", ACCESSORY, step, palette[:COLOURS_PER_ACCESSORY])
+    for step, words in enumerate(kind.consumables):
+        add(words, f"{shelf} Care", CONSUMABLE, step, [NONE])
     return items
 
 
 def _series_items(
     rng: np.random.Generator, department: int, title: str, brand: str, line: int
 ) -> list[Item]:
-    """The volumes of a series, 8 to 12 of them."""
+    """The volumes of a series, 6 to 10 of them."""
     topics = rng.permutation(VOLUME_TOPICS)[: int(rng.integers(6, 11))]
     category = f"{DEPARTMENTS[department].path} > Books & Maps"
+    place = (f"{brand} Press", category, department, NONE, line)
     return [
-        Item(f"{title} Vol. {step + 1}: {topic}", f"{brand} Press", category, department, NONE, line,
-             VOLUME, step)
-        for step, topic in enumerate(topics)
+        Item(f"{title} Vol. {step + 1}: {topic}", *place, VOLUME, step)
+        for step, topic in enumerate(topics.tolist())
     ]
-
-
-def _kept(rng: np.random.Generator, count: int, share: float) -> list[int]:
-    """Each of ``count`` sizes with probability ``share``: no shop stocks every variant."""
-    return [size for size in range(count) if rng.random() < share]
 
 
 # --------------------------------------------------------------------------- the rules
@@ -318,20 +519,6 @@ def build_shop(rng: np.random.Generator) -> Shop:
     )
 
 
-# Power laws: P(weight > x) = x ** -exponent from 1 upwards.
-VARIANT_EXPONENT = 3.0
-LINE_EXPONENT = 1.6
-# Where people begin: with a product, a first volume, now and then straight with a Pro model.
-START = {MAIN: 1.0, PRO: 0.15, VOLUME: 0.0015, ACCESSORY: 0.4, CONSUMABLE: 0.2}
-# The way through a family: main product or Pro, three accessories, two consumables, next family.
-STAGES = {MAIN: 0, PRO: 0, ACCESSORY: 1, CONSUMABLE: 4}
-WAY = 6
-SKIP = 0.25  # each stage left out makes a step this much less likely
-TO_PRO = 0.3  # of those who have come to the end of a family
-TO_SERIES, FROM_SERIES = 0.01, 0.1
-LOYAL = 0.3
-
-
 def pareto(rng: np.random.Generator, count: int, exponent: float) -> Floats:
     """Power-law weights of at least 1, shape (count,)."""
     return (1.0 - rng.random(count)) ** (-1.0 / exponent)
@@ -345,7 +532,7 @@ def _share_within(weight: Floats, groups: Sequence[object]) -> Floats:
 
 def _line_weights(rng: np.random.Generator, items: Sequence[Item]) -> Floats:
     """Popularity of each item's line, capped so that no single line is the whole shop."""
-    weight = np.minimum(pareto(rng, items[-1].line + 1, LINE_EXPONENT), 8.0)
+    weight = np.minimum(pareto(rng, items[-1].line + 1, LINE_EXPONENT), LARGEST_LINE)
     return np.asarray(weight[[item.line for item in items]])
 
 
@@ -354,13 +541,17 @@ def _rule(before: Item, after: Item) -> float:
     if VOLUME in (before.role, after.role):
         if before.line == after.line:
             return _jump(after.step - before.step)
-        return TO_SERIES if after.role == VOLUME else FROM_SERIES * (after.role == MAIN)
+        if after.role == VOLUME:
+            return TO_SERIES
+        return FROM_SERIES if after.role == MAIN else 0.0
     ahead = STAGES[after.role] + after.step - STAGES[before.role] - before.step
     if before.family == after.family:
-        return TO_PRO * _jump(ahead + WAY) * (before.role != PRO) if after.role == PRO else _jump(ahead)
+        if after.role == PRO:
+            return 0.0 if before.role == PRO else TO_PRO * _jump(ahead + WAY)
+        return _jump(ahead)
     families = len(DEPARTMENTS[before.department].families)
     is_next = after.role == MAIN and after.family == (before.family + 1) % families
-    return _jump(ahead + WAY) * is_next
+    return _jump(ahead + WAY) if is_next else 0.0
 
 
 def _jump(ahead: int) -> float:
@@ -376,8 +567,10 @@ def _follow_matrix(items: Sequence[Item], share: Floats, line_weight: Floats) ->
     """
     kind = [(item.department, item.family, item.role, item.step) for item in items]
     among_all = _share_within(line_weight**0.5 * share, kind)
-    among_own = _share_within(share, [(*k, item.brand) for k, item in zip(kind, items, strict=True)])
-    brand = np.array([item.brand for item in items])
+    among_own = _share_within(
+        share, [(*k, item.brand) for k, item in zip(kind, items, strict=True)]
+    )
+    brand = np.array([item.brand for item in items])  # a brand has one line in each family
     matrix = np.zeros((len(items), len(items)))
     for department in range(len(DEPARTMENTS)):
         members = [number for number, item in enumerate(items) if item.department == department]
@@ -388,9 +581,9 @@ def _follow_matrix(items: Sequence[Item], share: Floats, line_weight: Floats) ->
 
 
 def _launch_days(rng: np.random.Generator, items: Sequence[Item]) -> Ints:
-    """Three items in ten are new in these two years; the volumes of a series come out in order."""
-    is_new = rng.random(len(items)) < 0.3
-    days = np.where(is_new, (rng.random(len(items)) * 0.8 * DAYS).astype(int), 0)
+    """Day 0 for what was there before the log began; the volumes of a series come out in order."""
+    is_new = rng.random(len(items)) < NEW_ITEMS
+    days = np.where(is_new, (rng.random(len(items)) * NEW_UNTIL * DAYS).astype(int), 0)
     for number, item in enumerate(items):
         if item.role == VOLUME and item.step:
             days[number] = max(days[number], days[number - 1])
@@ -399,42 +592,40 @@ def _launch_days(rng: np.random.Generator, items: Sequence[Item]) -> Ints:
 
 # --------------------------------------------------------------------------- the shoppers
 
-FIRST_DAY = datetime(2023, 1, 1)
-DAYS = 730
-SHOPPERS = 3_600
-# Where a purchase comes from: the rules, taste alone, or nothing that one could know.
-FOLLOW, BROWSE, NOISE = 0.60, 0.20, 0.20
-# Followed from the last item seen in the department, or from one of the two before it.
-ANCHORS = (0.75, 0.17, 0.08)
-
 
 @dataclass(frozen=True)
 class Shopper:
-    """What a shopper wants. ``taste`` multiplies an item's chance, shape (n,)."""
+    """What a shopper wants.
+
+    Attributes:
+        departments: Two or three of them, the dearest first.
+        interest: Share of visits to each of these departments, sums to 1.
+        taste: What multiplies an item's chance: size, colour, brand; shape (n,).
+        n_items: How many different items the shopper buys, 5 to 56.
+    """
 
     departments: Ints
-    interest: Floats  # of each of the departments, sums to 1
+    interest: Floats
     taste: Floats
     n_items: int
 
 
 def draw_shopper(rng: np.random.Generator, shop: Shop) -> Shopper:
-    """Interests (one to three departments), own size, favourite colours and brands, length."""
+    """Interests, own size, order of colours, favourite brands and a number of purchases."""
     popularity = 1.0 / np.arange(1, len(DEPARTMENTS) + 1) ** 0.4
-    keys = rng.random(len(DEPARTMENTS)) ** (1.0 / popularity)  # weighted draw without replacement
+    # Sorting u ** (1 / w) draws without replacement with weights w (Efraimidis and Spirakis, 2006).
+    keys = rng.random(len(DEPARTMENTS)) ** (1.0 / popularity)
     departments = np.argsort(-keys)[: 2 + int(rng.random() < 0.4)]
     interest = 0.5 ** np.arange(len(departments))
     own_size = int(rng.integers(3))
-    liked = rng.permutation(len(COLOURS))
     colour_taste = np.empty(len(COLOURS))
-    colour_taste[liked] = 0.5 ** np.arange(len(COLOURS))
+    colour_taste[rng.permutation(len(COLOURS))] = 0.5 ** np.arange(len(COLOURS))
     brand_taste = np.where(rng.random(shop.brand.max() + 1) < 0.3, 3.0, 1.0)
-    taste = (
-        np.where(shop.size == NONE, 0.35, np.where(shop.size == own_size, 1.0, 0.03))
-        * np.where(shop.colour == NONE, 0.25, colour_taste[shop.colour])
-        * brand_taste[shop.brand]
-    )
-    n_items = min(5 + int(4.5 * (pareto(rng, 1, 1.4)[0] - 1.0)), 56)
+    # Items without a size or colour get about the mean of the others, or they would win too often.
+    size_factor = np.where(shop.size == own_size, 1.0, np.where(shop.size == NONE, 0.35, 0.03))
+    colour_factor = np.where(shop.colour == NONE, 0.25, colour_taste[shop.colour])
+    taste = size_factor * colour_factor * brand_taste[shop.brand]
+    n_items = min(5 + int(4.5 * (pareto(rng, 1, LENGTH_EXPONENT)[0] - 1.0)), 56)
     return Shopper(departments, interest / interest.sum(), taste, n_items)
 
 
@@ -445,17 +636,14 @@ def next_item_chances(
     allowed = shop.launch <= day
     allowed[list(seen)] = False
     here = shop.department == department
-    parts = [
-        (BROWSE, shop.start * shopper.taste * here),
-        (NOISE, shop.noise),
-    ]
+    parts = [(BROWSE, shop.start * shopper.taste * here), (NOISE, shop.noise)]
     anchors = [item for item in seen if here[item]][::-1][: len(ANCHORS)]
     for chance, anchor in zip(ANCHORS, anchors, strict=False):
         parts.append((FOLLOW * chance, shop.follow[anchor] * shopper.taste))
     total = np.zeros(len(shop.items))
     for chance, weight in parts:
         weight = weight * allowed
-        if weight.sum() > 0:
+        if weight.sum() > 0:  # nothing may be left to follow, or none of it launched
             total += chance * weight / weight.sum()
     return np.asarray(total / total.sum())
 
@@ -481,23 +669,21 @@ def simulate_shopper(rng: np.random.Generator, shop: Shop, user: int) -> list[Ev
         department = _session_department(rng, shopper, day)
         time = FIRST_DAY + timedelta(days=day, seconds=_opening_second(rng))
         for _ in range(length):
-            if seen and rng.random() < REORDER and len(events) - len(seen) < 4:
-                again = _refill(rng, shop, seen)
-                if again is not None:
-                    events.append(Event(user, again, time))
-                    time += timedelta(seconds=_pause(rng))
-            item = draw(rng, next_item_chances(shop, shopper, department, seen, day))
-            seen.append(item)
-            events.append(Event(user, item, time))
+            again = _refill(rng, shop, seen)
+            # At most four, so that no shopper has more than 60 events.
+            if again is not None and len(events) - len(seen) < 4:
+                events.append(Event(user, again, time))
+                time += timedelta(seconds=_pause(rng))
+            seen.append(draw(rng, next_item_chances(shop, shopper, department, seen, day)))
+            events.append(Event(user, seen[-1], time))
             time += timedelta(seconds=_pause(rng))
     return events
 
 
-REORDER = 0.08
-
-
 def _refill(rng: np.random.Generator, shop: Shop, seen: Sequence[int]) -> int | None:
-    """A consumable bought before, or None where there is none."""
+    """Now and then a consumable bought before; mostly, or where there is none, None."""
+    if rng.random() >= REORDER:
+        return None
     used = [item for item in seen if shop.items[item].role == CONSUMABLE]
     return used[int(rng.random() * len(used))] if used else None
 
@@ -513,7 +699,7 @@ def _sessions(rng: np.random.Generator, shopper: Shopper) -> list[tuple[int, int
         share * season(np.arange(joined, DAYS), int(department))
         for department, share in zip(shopper.departments, shopper.interest, strict=True)
     )
-    keys = rng.random(DAYS - joined) ** (1.0 / weights)
+    keys = rng.random(DAYS - joined) ** (1.0 / weights)  # as in draw_shopper
     days = np.sort(np.argsort(-keys)[: len(lengths)]) + joined
     return list(zip(days.tolist(), lengths, strict=True))
 
@@ -593,8 +779,12 @@ def write_shop(seed: int, out: Path) -> None:
         out / "items.csv.gz",
         ("item_id", "title", "brand", "category"),
         sorted(
-            (item_id[number], shop.items[number].title, shop.items[number].brand,
-             shop.items[number].category)
+            (
+                item_id[number],
+                shop.items[number].title,
+                shop.items[number].brand,
+                shop.items[number].category,
+            )
             for number in sold
         ),
     )

@@ -61,7 +61,8 @@ class TextBackendContract:
     """Inherited by TestFakeBackend, TestTransformersBackend and those to come."""
 
     @pytest.fixture(scope="class")
-    def backend(self) -> TextBackend:
+    @classmethod
+    def backend(cls) -> TextBackend:
         raise NotImplementedError
 
     def test_only_valid_items_best_first(self, backend: TextBackend):
@@ -136,13 +137,15 @@ class TextBackendContract:
 
 class TestFakeBackend(TextBackendContract):
     @pytest.fixture(scope="class")
-    def backend(self, tmp_path_factory: pytest.TempPathFactory) -> TextBackend:
+    @classmethod
+    def backend(cls, tmp_path_factory: pytest.TempPathFactory) -> TextBackend:
         return backend_for(write_checkpoint(tmp_path_factory.mktemp("fake"), "fake"), "fake")
 
 
 class TestTransformersBackend(TextBackendContract):
     @pytest.fixture(scope="class")
-    def backend(self, tmp_path_factory: pytest.TempPathFactory) -> TextBackend:
+    @classmethod
+    def backend(cls, tmp_path_factory: pytest.TempPathFactory) -> TextBackend:
         return backend_for(
             write_checkpoint(tmp_path_factory.mktemp("llama"), "llama"), "transformers"
         )

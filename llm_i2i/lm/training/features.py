@@ -131,16 +131,15 @@ def _bags(n_words: int, features: ItemFeatures | None) -> tuple[Tensor, Tensor]:
 
 def _feature_lists(items: pa.Table) -> list[list[tuple[str, float]]]:
     column = items.column("features")
-    element = (
-        column.type.value_type
-        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
-        else None
+    is_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    element = column.type.value_type if is_list else None
+    is_empty = pa.types.is_null(column.type) or (element is not None and pa.types.is_null(element))
+    is_pair = (
+        element is not None
+        and pa.types.is_struct(element)
+        and {"name", "weight"} <= {f.name for f in element}
     )
-    if (
-        element is None
-        or not pa.types.is_struct(element)
-        or {"name", "weight"} - {f.name for f in element}
-    ):
+    if not is_pair and not is_empty:
         raise LlmI2iError(
             "features is not a list of structs (name, weight)",
             where=WHERE,

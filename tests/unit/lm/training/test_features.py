@@ -1,3 +1,4 @@
+# ruff: noqa: TID253  -- tests of the folder that owns torch.
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# ruff: noqa: TID253  -- tests of the folder that owns torch.
 from __future__ import annotations
 
 import math
@@ -41,10 +42,11 @@ def test_the_denominator_is_right_on_average():
         0.5 * torch.randn(500, 4, generator=generator),
     )
     ratios = []
-    for _ in range(300):
+    exact = softmax_nll(hidden, items, torch.tensor([0]))
+    for _ in range(3000):
         drawn = torch.randint(1, 500, (50,), generator=generator)
         nll = sampled_softmax_nll(hidden, items[:1], items[drawn], NO_HITS, 500)
-        ratios.append((nll - softmax_nll(hidden, items, torch.tensor([0]))).exp())
+        ratios.append((nll - exact).exp())
     assert abs(torch.stack(ratios).mean().item() - 1.0) < 0.02
 
 
