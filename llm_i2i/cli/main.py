@@ -15,6 +15,7 @@ from llm_i2i import __version__
 from llm_i2i.errors import LlmI2iError, ProjectError
 
 if TYPE_CHECKING:
+    from llm_i2i.graph.compile import CompiledModel
     from llm_i2i.runner.project import Project
 
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -257,12 +258,7 @@ def compile_command(
     texts = {}
     for name in chosen:
         model = compiled[name]
-        parts = [
-            f"-- {step.relation}: {step.udf} over\n{sql}"
-            for step in model.steps
-            for sql in step.inputs.values()
-        ]
-        texts[name] = ";\n\n".join([*parts, model.sql]) + "\n"
+        texts[name] = _compiled_text(model)
         path = project.target_dir / "compiled" / project.manifest.nodes[name].path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[name], encoding="utf-8")
@@ -276,6 +272,15 @@ def compile_command(
         for name in chosen:
             click.echo(f"-- {name}\n{texts[name]}")
     click.echo(f"Compiled {len(chosen)} models to {project.target_dir / 'compiled'}.", err=True)
+
+
+def _compiled_text(model: CompiledModel) -> str:
+    """The statements of a model in the order they run."""
+    parts = []
+    for step in model.steps:
+        queries = {**step.inputs, **step.constants}
+        parts += [f"-- {step.relation}: {step.udf}, {name}\n{sql}" for name, sql in queries.items()]
+    return ";\n\n".join([*parts, model.sql]) + "\n"
 
 
 @cli.command()

@@ -208,8 +208,8 @@ class Rendering:
         self.config_line = self.config_line or self._line()
         return ""
 
-    def language_model(self, name: str) -> str:
-        """Settings of a language model as an SQL string of JSON, for a UDF's `model`."""
+    def language_model(self, name: str, /, **overrides: Any) -> str:
+        """Settings of a language model as an SQL string of JSON, those given here on top."""
         _refuse_undefined(name)
         known = self.inputs.language_models
         if name not in known:
@@ -220,7 +220,7 @@ class Rendering:
                 fix="add it under language_models: in project.yml",
             )
         self.language_models[name] = None
-        return quote_literal(canonical_json(known[name]))
+        return quote_literal(canonical_json({**known[name], **overrides}))
 
     def prompt(self, name: str, /, **keys: Any) -> str:
         """A prompt template filled with SQL expressions, as one SQL expression of type varchar."""
