@@ -1,0 +1,173 @@
+"""The reference project end to end on a made-up log with awkward ids and the fake language model."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llm_i2i.runner.project import Project
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data"
+
+
+def write_log(folder: Path, *, users: int = 150, items: int = 70, seed: int = 1) -> dict[str, Any]:
+    """A log with quotes, spaces and umlauts in its ids, repeated pairs and users with one event; vars to read it."""
+    chance = random.Random(seed)
+    with (folder / "log.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["user_id", "item_id", "timestamp"])
+        for user in range(users):
+            start = chance.randrange(items)
+            for event in range(chance.choice([1, 2, 3, 5, 6, 8])):
+                item = (start + int(chance.expovariate(0.3))) % items
+                rows.writerow(
+                    [f"o'user {user} é", f'it "{item}" ü', f"2024-01-{event + 1:02d} 10:00:00"]
+                )
+    with (folder / "items.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["item_id", "title", "category"])
+        for item in range(items):
+            rows.writerow(
+                [
+                    f'it "{item}" ü',
+                    f"Kite {item % 9} of the {item % 4} winds",
+                    f"Toys > Kind {item % 5}",
+                ]
+            )
+    return {
+        "interactions": str(folder / "log.csv"),
+        "items": str(folder / "items.csv"),
+        "language_model": "fake",
+    }
+
+
+def build(folder: Path, vars: dict[str, Any], select: str = "") -> Project:
+    project = Project.load(ROOT, vars=vars, target_path=folder / "target")
+    result = project.build(select=select)
+    failed = [c.check.name for c in result.checks if c.status in ("FAIL", "ERROR")]
+    errors = [f"{n.step.node.name}: {n.error}" for n in result.nodes if n.status == "ERROR"]
+    assert not failed + errors
+    assert result.published
+    return project
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("reference")
+    vars = write_log(folder)
+    build(folder, vars)
+    return folder, vars
+
+
+def test_public_tables_have_their_columns(shop: tuple[Path, dict[str, Any]]) -> None:
+    project = Project.load(ROOT, vars=shop[1], target_path=shop[0] / "target")
+    public = {
+        "interactions": "user_id item_id position timestamp",
+        "interactions_train": "user_id item_id position",
+        "items": "item_id title n_interactions is_long_tail",
+        "targets": "user_id split item_id",
+        "generated_interactions": "user_id item_id rank log_probability",
+        "scored_interactions": "user_id item_id rank log_probability confidence margin label",
+        "synthetic_interactions": "user_id item_id confidence generator_call discriminator_call generator_checkpoint discriminator_checkpoint",
+        "fused_interactions": "user_id item_id origin weight",
+        "swing": "item_id related_item_id score",
+        "swing_baseline": "item_id related_item_id score",
+        "i2i_index": "trigger_item_id related_item_id score rank",
+        "i2i_index_baseline": "trigger_item_id related_item_id score rank",
+        "ranking_metrics": "recommender augmentation segment split metric k value n_users",
+    }
+    for table, columns in public.items():
+        found, rows = project.rows(f"from {table}", 1)
+        assert set(columns.split()) <= set(found), table
+        assert rows, table
+
+
+def test_a_second_build_makes_no_call(shop: tuple[Path, dict[str, Any]]) -> None:
+    result = Project.load(ROOT, vars=shop[1], target_path=shop[0] / "target").build()
+    assert {n.status for n in result.nodes} == {"REUSED"}
+
+
+def test_threshold_costs_no_call(shop: tuple[Path, dict[str, Any]]) -> None:
+    project = Project.load(
+        ROOT, vars={**shop[1], "min_confidence": 0.8}, target_path=shop[0] / "target", env="strict"
+    )
+    result = project.build()
+    built = {n.step.node.name for n in result.nodes if n.status == "OK"}
+    assert {"synthetic_interactions", "fused_interactions", "i2i_index", "ranking_metrics"} <= built
+    assert not {"scored_interactions", "generator", "swing_baseline", "i2i_index_baseline"} & built
+    assert not any(n.calls for n in result.nodes)
+
+
+def test_segments_add_up(shop: tuple[Path, dict[str, Any]]) -> None:
+    project = Project.load(ROOT, vars=shop[1], target_path=shop[0] / "target")
+    _, rows = project.rows(
+        """
+        select recommender, augmentation, split, metric, k,
+            sum(value * n_users) filter (segment <> 'all') / sum(n_users) filter (segment <> 'all') as parts,
+            max(value) filter (segment = 'all') as whole
+        from ranking_metrics group by all having abs(parts - whole) > 1e-9
+        """
+    )
+    assert rows == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"fusion": "append"}, {"protocol": "paper"}, {"protocol": "standard_val"}]
+)
+def test_other_settings_build_and_pass_their_data_tests(
+    shop: tuple[Path, dict[str, Any]], changes: dict[str, Any]
+) -> None:
+    build(shop[0], {**shop[1], **changes})
+
+
+def test_a_log_without_item_text_or_timestamps(tmp_path: Path) -> None:
+    vars = write_log(tmp_path, users=40)
+    text = (
+        (tmp_path / "log.csv")
+        .read_text()
+        .replace("timestamp", "position")
+        .replace(" 10:00:00", "")
+        .replace("2024-01-", "")
+    )
+    (tmp_path / "log.csv").write_text(text)
+    (tmp_path / "items.csv").write_text('item_id\n"it ""1"" ü"\n')
+    project = build(tmp_path, {**vars, "order_column": "position"}, select="+i2i_index")
+    assert project.rows("select count(*) from i2i_index")[1][0][0] > 0
+
+
+PAPER = {  # Swing without augmentation under the protocol `paper`: R@5 R@10 N@5 N@10 (method.md 5.2)
+    "toys_and_games": (0.0474, 0.0596, 0.0327, 0.0367, 2310),
+    "beauty": (0.0377, 0.0532, 0.0264, 0.0314, 2181),
+    "sports_and_outdoors": (0.0244, 0.0326, 0.0175, 0.0201, 3286),
+}
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not DATA.exists(), reason=f"needs the research data in {DATA}")
+@pytest.mark.parametrize("name", PAPER)
+def test_swing_reproduces_the_paper(tmp_path: Path, name: str) -> None:
+    vars = {
+        "interactions": str(DATA / "ard" / f"{name}.interactions.parquet"),
+        "items": str(DATA / "ard" / f"{name}.items.parquet"),
+        "order_column": "position",
+        "protocol": "paper",
+    }
+    project = build(tmp_path, vars, select="+target_ranks_baseline item_long_tail")
+    _, rows = project.rows(
+        """
+        select avg((rank <= 5)::int), avg((rank <= 10)::int),
+            avg(case when rank <= 5 then 1 / log2(rank + 1) else 0 end),
+            avg(case when rank <= 10 then 1 / log2(rank + 1) else 0 end)
+        from (select coalesce(rank, 1000000) as rank from target_ranks_baseline where split = 'test')
+        """
+    )
+    *expected, long_tail = PAPER[name]
+    assert rows[0] == pytest.approx(expected, abs=0.0015)
+    assert project.rows("select count(*) from item_long_tail where is_long_tail")[1] == [
+        (long_tail,)
+    ]
