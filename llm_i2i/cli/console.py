@@ -112,9 +112,11 @@ class Console:
             f"Data tests: PASS={self._passed['PASS']} WARN={self._passed['WARN']}"
             f" FAIL={self._passed['FAIL']} ERROR={self._passed['ERROR']}"
         )
+        self._line(f"UDF calls: {made:,} made, {cached:,} cached")
         self._line(
-            f"Done in {result.seconds:.2f}s. OK={nodes['OK'] + nodes['VIEW']} REUSED={nodes['REUSED']} ERROR={nodes['ERROR']}"
-            f" SKIP={nodes['SKIP']} TOTAL={len(result.nodes)}; UDF calls: {made:,} made, {cached:,} cached"
+            f"Done in {result.seconds:.2f}s. OK={nodes['OK'] + nodes['VIEW']}"
+            f" REUSED={nodes['REUSED']} ERROR={nodes['ERROR']} SKIP={nodes['SKIP']}"
+            f" TOTAL={len(result.nodes)}"
         )
         if result.published:
             self._line(f"Published environment {env!r}.")
@@ -124,8 +126,10 @@ class Console:
     # -- writing -------------------------------------------------------------------------------------------------------
 
     def _status(self, left: str, right: str) -> None:
-        room = WIDTH - len("00:00:00  ") - len(right) - 1
-        self._line(f"{left} {'.' * max(room - len(left) - 1, 3)} {right}")
+        room = WIDTH - len("00:00:00  ") - len(right) - 2
+        if len(left) > room - 2:
+            left = left.replace(" created ", " ")
+        self._line(f"{left} {'.' * max(room - len(left), 1)} {right}")
 
     def _error(self, error: LlmI2iError | None, word: str = "error") -> None:
         if error is not None:

@@ -1,20 +1,25 @@
 -- models/evaluation/ranking_metrics.sql: recall and NDCG at k of every arm, over all users and by segment of the target (method.md 4.1).
+{% set arms = [
+    'baseline',
+    'augmented',
+    'swing',
+    'swing_text',
+    'cooccurrence',
+    'cosine',
+    'cooccurrence_text',
+    'text_neighbours',
+    'swing_plain',
+    'swing_equal_triggers',
+    'swing_self_pairs',
+    'swing_degree_normalised',
+] %}
 with ranks as (
-    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_baseline') }}
+    {% for arm in arms if arm != var('recommender') %}
+    {% if not loop.first %}
     union all
-    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_augmented') }}
-    union all
-    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_swing_plain') }}
-    union all
-    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_swing_equal_triggers') }}
-    union all
-    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_swing_self_pairs') }}
-    union all
-    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_swing_degree_normalised') }}
-    union all
-    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_cooccurrence') }}
-    union all
-    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_cosine') }}
+    {% endif %}
+    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_' ~ arm) }}
+    {% endfor %}
 ),
 
 segments as (

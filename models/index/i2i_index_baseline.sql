@@ -1,2 +1,2 @@
--- models/index/i2i_index_baseline.sql: the index without augmentation.
-{{ top_related(ref('swing_baseline')) }}
+-- models/index/i2i_index_baseline.sql: the index of the var recommender without augmentation.
+{{ top_related(recommender_similarity(var('recommender'))) }}

@@ -1,0 +1,46 @@
+-- models/similarity/text_neighbours.sql: the items of most similar text: cosine of title, brand and category TF-IDF (findings.md 6). Nothing is learned.
+with terms as (
+    select
+        item_number,
+        name,
+        weight
+    from {{ ref('item_terms') }}
+    -- a term of very many items says little and costs its count squared.
+    where n_items_with_term <= {{ var('text_max_items_per_term') }}
+),
+
+item_pairs as (
+    select
+        (cast(first_term.item_number as bigint) << 32) | second_term.item_number as item_pair,
+        sum(first_term.weight * second_term.weight) as score
+    from terms as first_term
+    inner join terms as second_term
+        on second_term.name = first_term.name and first_term.item_number < second_term.item_number
+    group by item_pair
+),
+
+both_directions as (
+    select item_pair >> 32 as item_number, item_pair & 4294967295 as related_item_number, score from item_pairs
+    union all
+    select item_pair & 4294967295, item_pair >> 32, score from item_pairs
+),
+
+ranked as (
+    select
+        item_number,
+        related_item_number,
+        score,
+        row_number() over (partition by item_number order by {{ rounded('score') }} desc, related_item_number) as rank
+    from both_directions
+)
+
+select
+    items.item_id,
+    related_items.item_id as related_item_id,
+    ranked.score,
+    items.item_number,
+    related_items.item_number as related_item_number
+from ranked
+inner join {{ ref('item_numbers') }} as items on items.item_number = ranked.item_number
+inner join {{ ref('item_numbers') }} as related_items on related_items.item_number = ranked.related_item_number
+where ranked.rank <= {{ var('index_size') }}
