@@ -21,6 +21,7 @@ class LanguageModelSettings(BaseModel):
         backend: What runs the checkpoint afterwards; recorded in it, the inference UDFs may choose another.
         intermediate_size: Width of the feed-forward layers; 0 means twice `hidden_size`.
         dropout: On embeddings and on each attention and MLP output, while training only.
+        batch_size: Rows of a step on average; steps hold about equally many tokens, so more of the short rows, fewer long ones.
         sampled_negatives: Uniform negatives shared by a batch; the full softmax where items are few, see `full_softmax_items`.
         full_softmax_items: Catalogues up to this size take the full softmax: there it is as fast, and exact.
         warmup: Share of the steps in which the learning rate rises linearly; it falls as a cosine to 0 afterwards.

@@ -119,7 +119,8 @@ shared_incidences as (
     where item_pairs.n_common_users >= 2
 ),
 
-crossings as (
+-- read twice and worth recomputing: on a dense log (MovieLens: 214M rows) a stored copy would not fit in memory.
+crossings as not materialized (
     select
         first_user.item_pair,
         (cast(first_user.user_number as bigint) << 32) | second_user.user_number as user_pair{% if weight %},

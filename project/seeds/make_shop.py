@@ -78,8 +78,6 @@ DEPARTMENTS = (
                    ("Repair Patches", "Valve Kit")),
             Family("Camp Kitchen", "Camp Stove", ("Windshield", "Pot Set", "Griddle"),
                    ("Gas Canister", "Fire Lighters")),
-            Family("Water", "Water Filter", ("Dirty Water Bag", "Bottle", "Hose Adapter"),
-                   ("Filter Cartridge", "Purification Tablets")),
             Family("Backpacks", "Backpack", ("Rain Cover", "Hip Belt Pocket", "Packing Cube"),
                    ("Buckle Kit", "Fabric Proofer")),
         ),
@@ -98,8 +96,6 @@ DEPARTMENTS = (
                    ("Rope Wash", "Rope Marker")),
             Family("Protection", "Cam Set", ("Nut Tool", "Quickdraws", "Sewn Slings"),
                    ("Cam Lubricant", "Accessory Cord")),
-            Family("Bouldering", "Crash Pad", ("Pad Organiser", "Chalk Bucket", "Boulder Brush"),
-                   ("Brush Heads", "Skin Balm")),
         ),
         ("Gritstone Topo", "Training for Climbers", "Alpine Routes"),
     ),
@@ -116,8 +112,6 @@ DEPARTMENTS = (
                    ("Mounting Hooks", "Reflective Patches")),
             Family("Wheels & Tyres", "Touring Tyre", ("Inner Tube", "Tyre Levers", "Mudguard"),
                    ("Puncture Patches", "Tyre Sealant")),
-            Family("Workshop", "Repair Stand", ("Tool Roll", "Torque Wrench", "Chain Tool"),
-                   ("Chain Oil", "Degreaser")),
         ),
         ("Cycle Touring Atlas", "Home Mechanic", "River Routes Map"),
     ),
@@ -134,8 +128,6 @@ DEPARTMENTS = (
                    ("Printing Ink", "Lino Blocks")),
             Family("Knitting", "Needle Set", ("Needle Case", "Stitch Markers", "Project Bag"),
                    ("Contrast Yarn", "Wool Wash")),
-            Family("Weaving", "Table Loom", ("Shuttle Set", "Weaving Reed", "Warping Frame"),
-                   ("Warp Cotton", "Weft Wool")),
         ),
         ("Painting Light", "Sketchbook Lessons", "Weaving Drafts"),
     ),
@@ -149,8 +141,6 @@ DEPARTMENTS = (
                    ("Smoke Oil", "Track Cleaner")),
             Family("Rolling Stock", "Coach Set", ("Goods Wagon", "Brake Van", "Wagon Loads"),
                    ("Couplings", "Axle Grease")),
-            Family("Control", "Digital Controller", ("Handset", "Booster", "Decoder"),
-                   ("Cable Reel", "Plug Connectors")),
             Family("Buildings", "Station Building", ("Platform", "Footbridge", "Lamp Posts"),
                    ("Plastic Cement", "Weathering Powder")),
             Family("Scenery", "Landscape Kit", ("Tree Pack", "Rock Moulds", "Backdrop"),
@@ -171,8 +161,6 @@ DEPARTMENTS = (
                    ("Blade Oil", "Garden Twine")),
             Family("Greenhouses", "Mini Greenhouse", ("Greenhouse Shelf", "Shade Net", "Frost Heater"),
                    ("Glazing Clips", "Greenhouse Cleaner")),
-            Family("Composting", "Compost Bin", ("Bin Base", "Compost Aerator", "Kitchen Caddy"),
-                   ("Compost Starter", "Caddy Liners")),
         ),
         ("The Kitchen Garden", "Heritage Seeds", "Garden Birds"),
     ),
@@ -194,9 +182,10 @@ VOLUME_TOPICS = (
 
 # --------------------------------------------------------------------------- how it is run
 
-# Tuned once, over generator seeds 42 and 1 to 7, so that Swing finds about 15% of the last purchases
-# in its first ten, and the bottom fifth of the items receives about 5% of the last purchases.
-SHOPPERS = 3_600
+# Tuned by eye until order and titles clearly told more than counts do: Swing finds 16 to 19% of the
+# last purchases in its first ten (generator seeds 42 and 1 to 7), the true chances would find 50%.
+# Fewer than 2,000 items: up to there the small language model trains with the full softmax.
+SHOPPERS = 3_400
 FIRST_DAY = datetime(2023, 1, 1)
 DAYS = 730
 
@@ -211,11 +200,11 @@ VARIANT_EXPONENT, LINE_EXPONENT, LENGTH_EXPONENT = 4.0, 1.8, 1.4
 LARGEST_LINE = 8.0  # no line is the whole shop
 
 # Where a purchase comes from: the rules, taste alone, or nothing that one could know.
-FOLLOW, BROWSE, NOISE = 0.60, 0.20, 0.20
+FOLLOW, BROWSE, NOISE = 0.66, 0.18, 0.16
 # The rules go on from the department's last item, or from one of the two before it.
 ANCHORS = (0.75, 0.17, 0.08)
 SKIP = 0.25  # each stage left out makes a step this much less likely
-LOYAL = 0.3  # stay with the line in any case; the others look at all lines
+LOYAL = 0.2  # stay with the line in any case; the others look at all lines
 TO_PRO = 0.3  # Pro version against the next family, at the end of a family
 TO_SERIES, FROM_SERIES = 0.01, 0.1
 REORDER = 0.08  # chance of buying a consumable again on the way
@@ -456,7 +445,7 @@ def draw_shopper(rng: np.random.Generator, shop: Shop) -> Shopper:
     size_factor = np.where(shop.size == own_size, 1.0, np.where(shop.size == NONE, 0.35, 0.03))
     colour_factor = np.where(shop.colour == NONE, 0.25, colour_taste[shop.colour])
     taste = size_factor * colour_factor * brand_taste[shop.brand]
-    n_items = min(5 + int(4.5 * (pareto(rng, 1, LENGTH_EXPONENT)[0] - 1.0)), 56)
+    n_items = min(5 + int(3.5 * (pareto(rng, 1, LENGTH_EXPONENT)[0] - 1.0)), 56)
     return Shopper(departments, interest / interest.sum(), taste, n_items)
 
 

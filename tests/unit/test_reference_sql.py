@@ -413,22 +413,26 @@ def test_distilled_index_equals_its_formula() -> None:
     train: dict[str, list[str]] = defaultdict(list)
     for user, item in house.rows("select user_id, item_id from interactions_train order by position desc"):
         train[user].append(item)
-    expected: dict[tuple[str, str], float] = defaultdict(float)
+    carried: dict[str, float] = defaultdict(float)
+    for events in train.values():
+        for age, trigger in enumerate(events[:2]):
+            carried[trigger] += 0.5**age
+    distilled: dict[tuple[str, str], float] = defaultdict(float)
     for user, item, rank in house.rows("select user_id, item_id, rank from scored_interactions"):
         for age, trigger in enumerate(train[user][:2]):
-            expected[trigger, item] += 0.5**age * math.exp(-0.5 * rank * 0.35)
+            distilled[trigger, item] += 0.5**age * math.exp(-0.5 * rank * 0.35) / carried[trigger]
+    assert {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from distilled")} == pytest.approx(dict(distilled))
     base = {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing_baseline")}
-
-    def row_maximum(scores: dict[tuple[str, str], float], trigger: str) -> float:
-        return max(score for (first, _), score in scores.items() if first == trigger)
-
     blend: dict[tuple[str, str], float] = defaultdict(float)
-    for factor, scores in ((1.0, base), (1.5, dict(expected))):
+    for factor, scores in ((1.0, base), (1.5, distilled)):
+        best: dict[str, float] = defaultdict(float)
+        for (trigger, _), score in scores.items():
+            best[trigger] = max(best[trigger], score)
         for pair, score in scores.items():
-            blend[pair] += factor * score / row_maximum(scores, pair[0])
+            blend[pair] += factor * score / (sum(best.values()) / len(best))
     found = {(i, j): s for i, j, s in house.rows("select trigger_item_id, related_item_id, score from i2i_index")}
     assert found == pytest.approx(dict(blend), rel=1e-6)
-    for model in ("synthetic_interactions", "fused_interactions", "i2i_index"):
+    for model in ("synthetic_interactions", "fused_interactions", "distilled", "i2i_index"):
         assert house.failures(model) == {}
 
 
@@ -444,6 +448,36 @@ def test_appended_pairs_become_events(weight: float) -> None:
     assert found == pytest.approx(plain_swing(items_of, event_weight=lambda user, item: events[user, item]), abs=1e-9)
     assert max(Counter(u for (u,) in house.rows("select user_id from synthetic_interactions")).values()) == 2
     assert house.failures("fused_interactions") == {}
+
+
+def test_text_neighbours_are_cosines() -> None:
+    titles = {"a": "red kite", "b": "red kite tail", "c": "blue drum", "d": "blue drum", "e": "kite tail", "f": "nothing alike"}
+    items = " union all ".join(f"select '{i}' as item_id, '{t}' as title, 'Toys' as category" for i, t in titles.items())
+    house = Warehouse([("u", i, n) for n, i in enumerate(titles)], items, feature_limit=3).build("text_neighbours", "item_features")
+    terms: dict[str, dict[str, float]] = defaultdict(dict)
+    for item, name, weight in house.rows("select item_id, name, weight from item_terms join item_numbers using (item_number)"):
+        terms[item][name] = weight
+    assert "level:toys" not in terms["a"], "what every item has says nothing"
+    assert terms["f"] == {}
+    assert terms["a"].keys() == {"word:red", "word:kite", "pair:red kite", "brand:red", "brand:red kite"}
+    expected = {}
+    for i, j in itertools.permutations(titles, 2):
+        if score := sum(weight * terms[j].get(name, 0) for name, weight in terms[i].items()):
+            expected[i, j] = score
+    assert {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from text_neighbours")} == pytest.approx(expected)
+    assert all(len(f) <= 3 for (f,) in house.rows("select features from item_features"))
+
+
+@pytest.mark.parametrize("recommender", ["swing", "swing_text", "cooccurrence", "cosine", "cooccurrence_text"])
+@pytest.mark.parametrize("fusion", ["append", "distil"])
+def test_every_recommender_makes_both_indices(recommender: str, fusion: str) -> None:
+    items = "select distinct item_id, 'Kite ' || length(item_id) as title from log__interactions"
+    house = synthetic(Warehouse(random_log(8), items, fusion=fusion, recommender=recommender)).build("ranking_metrics")
+    arms = house.rows("select recommender, augmentation from ranking_metrics group by all order by all")
+    assert (recommender, "llm_i2i") in arms
+    assert len(arms) == 12 - 1, "each arm once"
+    for model in ("i2i_index", "i2i_index_baseline", "ranking_metrics"):
+        assert house.failures(model) == {}, model
 
 
 def test_ids_keep_their_type() -> None:

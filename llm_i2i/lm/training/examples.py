@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,17 +176,27 @@ def encode_examples(raw: RawExamples, vocabulary: Vocabulary, max_length: int) -
     )
 
 
-def batches_of(examples: Examples, batch_size: int, random: np.random.Generator) -> Iterator[Batch]:
-    """All examples once, in random batches of rows of similar length."""
-    order = random.permutation(len(examples))
-    pool = batch_size * POOL
-    chunks = []
-    for start in range(0, len(order), pool):
-        rows = order[start : start + pool]
-        rows = rows[np.argsort(examples.lengths[rows], kind="stable")]
-        chunks += [rows[at : at + batch_size] for at in range(0, len(rows), batch_size)]
-    for chunk in random.permutation(len(chunks)):
-        yield make_batch(examples, chunks[chunk])
+def plan_batches(examples: Examples, batch_size: int, random: np.random.Generator) -> list[Ints]:
+    """Row numbers of each batch of one epoch: every row with a target once, similar lengths together, in random order.
+
+    Batches hold about the same number of tokens, so many short rows or few long ones, `batch_size` on average: in batches of
+    equally many rows a target of a short row would weigh several times that of a long one, as each step counts alike.
+    """
+    lengths = examples.lengths - 1  # the last token is only ever a target
+    with_targets = np.flatnonzero(np.add.reduceat(examples.shares, examples.starts) > 0)
+    budget = batch_size * float(lengths[with_targets].mean())
+    order = random.permutation(with_targets)
+    batches = []
+    for start in range(0, len(order), batch_size * POOL):
+        pool = order[start : start + batch_size * POOL]
+        pool = pool[np.argsort(-lengths[pool], kind="stable")]
+        while len(pool):
+            size = budget / lengths[pool[0]]
+            # Multiples of eight: few different shapes, see TARGETS_ROUNDED_TO.
+            size = max(1, round(size) if size < 8 else 8 * round(size / 8))
+            batches.append(pool[:size])
+            pool = pool[size:]
+    return [batches[number] for number in random.permutation(len(batches))]
 
 
 def make_batch(examples: Examples, rows: Ints) -> Batch:

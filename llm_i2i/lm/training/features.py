@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -146,22 +147,25 @@ def _feature_lists(items: pa.Table) -> list[list[tuple[str, float]]]:
             found=str(column.type),
             fix="write list({'name': word, 'weight': tf_idf}) as features",
         )
-    return [[(f["name"], f["weight"]) for f in features or ()] for features in column.to_pylist()]
+    return [[_pair(feature) for feature in features or ()] for features in column.to_pylist()]
+
+
+def _pair(feature: dict[str, Any]) -> tuple[str, float]:
+    name, weight = feature["name"], feature["weight"]
+    if name is None or weight is None or not math.isfinite(weight):
+        raise LlmI2iError(
+            "a feature has no name or no finite weight", where=WHERE, found=str(feature)
+        )
+    return name, float(weight)  # DuckDB writes 1.5 as a decimal
 
 
 def _keep(
-    lists: list[list[tuple[str, Any]]], settings: LanguageModelSettings
+    lists: list[list[tuple[str, float]]], settings: LanguageModelSettings
 ) -> list[list[tuple[str, float]]]:
     """Features carried by enough items; of these the heaviest of each item, the name breaks ties so that a rerun agrees."""
     counts = Counter(name for features in lists for name, _ in features)
     kept = []
     for features in lists:
-        if any(
-            name is None or weight is None or not np.isfinite(weight) for name, weight in features
-        ):
-            raise LlmI2iError(
-                "a feature has no name or no finite weight", where=WHERE, found=str(features)[:80]
-            )
         frequent = [f for f in features if counts[f[0]] >= settings.min_feature_items and f[1] != 0]
         kept.append(
             sorted(frequent, key=lambda f: (-abs(f[1]), f[0]))[: settings.max_features_per_item]

@@ -24,8 +24,9 @@ from llm_i2i.lm.training.examples import (
     Batch,
     Examples,
     RawExamples,
-    batches_of,
     encode_examples,
+    make_batch,
+    plan_batches,
     read_examples,
     vocabulary_for,
 )
@@ -88,9 +89,9 @@ def private_torch_state(seed: int, threads: int) -> Iterator[None]:
 
 
 def answers_of(raw: RawExamples, vocabulary: Vocabulary) -> Tensor | None:
-    """Token ids the softmax runs over, where they are not the items: the labels, or all words; None for the items."""
+    """Ascending token ids the softmax runs over: the labels, or all words; None for the items."""
     if raw.labels:
-        return torch.tensor([vocabulary.ids[label] for label in raw.labels])
+        return torch.tensor(sorted(vocabulary.ids[label] for label in raw.labels))
     items = vocabulary.item_ids
     if raw.kind == "sequence" or all(vocabulary.ids[word] in items for word in set(raw.answers)):
         return None
@@ -124,9 +125,10 @@ class Trainer:
     ) -> list[LogRow]:
         """All epochs; a log row ten times an epoch, with the mean loss since the row before."""
         settings = self.settings
-        steps_per_epoch = math.ceil(len(examples) / settings.batch_size)
-        total = steps_per_epoch * settings.epochs
-        every = max(1, steps_per_epoch // LOG_ROWS_PER_EPOCH)
+        epochs = [
+            plan_batches(examples, settings.batch_size, random) for _ in range(settings.epochs)
+        ]
+        total = sum(len(batches) for batches in epochs)
         parameters = [
             *self.model.model.layers.parameters(),
             *self.model.model.norm.parameters(),
@@ -138,10 +140,11 @@ class Trainer:
         schedule = learning_rate_schedule(settings, total)
         self.model.train()
         started, losses, step = time.monotonic(), [], 0
-        for _ in range(settings.epochs):
-            for batch in batches_of(examples, settings.batch_size, random):
+        for epoch, batches in enumerate(epochs):
+            every = max(1, len(batches) // LOG_ROWS_PER_EPOCH)
+            for number, rows in enumerate(batches, start=1):
                 rate = optimizer.param_groups[0]["lr"] = schedule(step)
-                loss = self.loss(batch)
+                loss = self.loss(make_batch(examples, rows))
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
@@ -149,12 +152,10 @@ class Trainer:
                 losses.append(loss.item())
                 step += 1
                 if step % every == 0 or step == total:
-                    mean = float(np.mean(losses))
-                    losses.clear()
-                    self.log.append(
-                        LogRow(step, step / steps_per_epoch, mean, rate, time.monotonic() - started)
-                    )
+                    mean, done = float(np.mean(losses)), epoch + number / len(batches)
+                    self.log.append(LogRow(step, done, mean, rate, time.monotonic() - started))
                     progress(step, total, f"loss {mean:.2f}")
+                    losses.clear()
         self.model.eval()
         return self.log
 

@@ -8,9 +8,9 @@ from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.items import BOS
 from llm_i2i.lm.training.examples import (
     Examples,
-    batches_of,
     encode_examples,
     make_batch,
+    plan_batches,
     read_examples,
     vocabulary_for,
 )
@@ -102,10 +102,36 @@ def test_batch_is_right_padded_and_knows_its_targets():
 
 def test_each_epoch_sees_every_row_once(sequences: pa.Table):
     examples, _ = encode(sequences)
-    batches = list(batches_of(examples, 7, np.random.default_rng(0)))
-    assert sum(len(batch.inputs) for batch in batches) == len(examples)
-    assert sum(batch.n_targets for batch in batches) == (examples.weights > 0).sum()
-    assert all((batch.inputs[:, 0] == BOS).all() for batch in batches)
+    batches = plan_batches(examples, 7, np.random.default_rng(0))
+    assert sorted(row for rows in batches for row in rows) == list(range(len(examples)))
+    made = [make_batch(examples, rows) for rows in batches]
+    assert sum(batch.n_targets for batch in made) == (examples.weights > 0).sum()
+    assert all((batch.inputs[:, 0] == BOS).all() for batch in made)
+
+
+def test_rows_of_context_alone_make_no_batch():
+    table = pa.table(
+        {
+            "prompt": [""] * 3,
+            "completions": [["a"], ["a", "b"], []],
+            "weights": [[0.0], [0.0, 1.0], []],
+        }
+    )
+    examples, _ = encode(table)
+    assert [rows.tolist() for rows in plan_batches(examples, 1, np.random.default_rng(0))] == [[1]]
+
+
+def test_batches_hold_equally_many_tokens():
+    walks = [["a"] * (2 + 18 * (n % 2)) for n in range(2000)]
+    weights = [[1.0] * len(walk) for walk in walks]
+    table = pa.table({"prompt": [""] * 2000, "completions": walks, "weights": weights})
+    examples, _ = encode(table)
+    sizes = [
+        make_batch(examples, rows).inputs.size
+        for rows in plan_batches(examples, 64, np.random.default_rng(0))
+    ]
+    assert len(sizes) == pytest.approx(2000 / 64, rel=0.15)
+    assert np.median(sizes) == pytest.approx(64 * 11, rel=0.15)  # 11 inputs a row on average
 
 
 def test_few_one_word_answers_are_labels(questions: pa.Table):
@@ -146,12 +172,22 @@ def test_mistakes_in_the_rows(columns: dict[str, list[object]], message: str):
         read_examples(pa.table(columns))
 
 
-def test_no_rows():
-    empty = pa.schema(
-        {"prompt": pa.string(), "completion": pa.string(), "weight": pa.float64()}
-    ).empty_table()
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"prompt": pa.string(), "completion": pa.string(), "weight": pa.float64()},
+        {
+            "prompt": pa.string(),
+            "completions": pa.list_(pa.string()),
+            "weights": pa.list_(pa.float64()),
+        },
+    ],
+)
+def test_no_rows(schema: dict[str, pa.DataType]):
     with pytest.raises(LlmI2iError, match="nothing to learn"):
-        read_examples(empty)
+        read_examples(pa.schema(schema).empty_table())
+    with pytest.raises(LlmI2iError, match="nothing to learn"):
+        read_examples(pa.Table.from_batches([], pa.schema(schema)))
 
 
 def test_a_completion_that_is_no_item(sequences: pa.Table):
