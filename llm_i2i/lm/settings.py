@@ -21,6 +21,7 @@ class LanguageModelSettings(BaseModel):
         backend: What runs the checkpoint afterwards; recorded in it, the inference UDFs may choose another.
         intermediate_size: Width of the feed-forward layers; 0 means twice `hidden_size`.
         dropout: On embeddings and on each attention and MLP output, while training only.
+        epochs: Passes over the examples; on Toys VAL R@10 is highest at 6 to 8 and falls from 10 on.
         batch_size: Rows of a step on average; steps hold about equally many tokens, so more of the short rows, fewer long ones.
         sampled_negatives: Uniform negatives shared by a batch; the full softmax where items are few, see `full_softmax_items`.
         full_softmax_items: Catalogues up to this size take the full softmax: there it is as fast, and exact.
@@ -41,7 +42,7 @@ class LanguageModelSettings(BaseModel):
     num_heads: int = Field(default=2, ge=1)
     intermediate_size: int = Field(default=0, ge=0)
     dropout: Fraction = 0.3
-    epochs: int = Field(default=12, ge=1)
+    epochs: int = Field(default=8, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     batch_size: int = Field(default=128, ge=1)
     sampled_negatives: int = Field(default=1000, ge=1)

@@ -143,7 +143,8 @@ class Project:
         )
 
     def _with_ancestors(self, names: Iterable[str]) -> list[str]:
-        wanted = set(names)
+        """Models and what they read, in build order; a source that none of them reads is left out."""
+        wanted = {name for name in names if not self.manifest.nodes[name].is_source}
         for name in list(wanted):
             wanted |= self.manifest.dag.ancestors(name)
         return [name for name in self.manifest.dag.order if name in wanted]

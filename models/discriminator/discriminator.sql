@@ -1,4 +1,5 @@
--- models/discriminator/discriminator.sql: fine-tunes the Yes/No model, started from the generator's weights (eq. 3).
+-- models/discriminator/discriminator.sql: fine-tunes the Yes/No model (eq. 3). history: started from the generator's weights; signals: from scratch,
+-- on words only.
 select
     step,
     epoch,
@@ -8,8 +9,12 @@ select
     checkpoint
 from fine_tune(
     (select prompt, completion, weight from {{ ref('discriminator_examples') }} order by user_id, position, draw),
+    {%- if var('discriminator') == 'history' %}
     language_model := {{ language_model(var('language_model'), epochs=var('discriminator_epochs')) }},
     items := (select item_token, features from {{ ref('item_features') }} order by item_number),
     initial := (select any_value(checkpoint) from {{ ref('generator') }}),
+    {%- else %}
+    language_model := {{ language_model(var('language_model'), **var('signal_model')) }},
+    {%- endif %}
     random_seed := {{ var('random_seed') }}
 )

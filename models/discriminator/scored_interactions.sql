@@ -1,5 +1,6 @@
 -- models/discriminator/scored_interactions.sql: the discriminator's confidence in each generated pair: P(Yes) against P(No) (method.md 2.6).
 with prompts as (
+{% if var('discriminator') == 'history' %}
     select
         generated.user_id,
         generated.item_id,
@@ -12,6 +13,19 @@ with prompts as (
     from {{ ref('generated_interactions') }} as generated
     inner join {{ ref('generator_prompts') }} as generator_prompts on generator_prompts.user_number = generated.user_number
     inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = generated.item_number
+{% else %}
+    select
+        signals.user_id,
+        signals.item_id,
+        signals.rank,
+        signals.log_probability,
+        signals.generator_call,
+        signals.user_number,
+        signals.item_number,
+        {{ signals_prompt() }} as prompt
+    from {{ ref('candidate_signals') }} as signals
+    cross join {{ ref('signal_cuts') }} as cuts
+{% endif %}
 ),
 
 scored as (

@@ -1,28 +1,31 @@
--- models/evaluation/metrics_summary.sql: recall@10 and NDCG@10 of every arm on the test split, and the lift over the same recommender without augmentation.
+-- models/evaluation/metrics_summary.sql: one row an arm: recall@10 and NDCG@10 on the test split by segment, and the lift of its recall over the
+-- same recommender without augmentation.
 with at_ten as (
     select
         recommender,
         augmentation,
-        segment,
-        max(case when metric = 'recall' then value end) as recall_at_10,
-        max(case when metric = 'ndcg' then value end) as ndcg_at_10,
+        max(case when metric = 'recall' and segment = 'all' then value end) as recall_all,
+        max(case when metric = 'recall' and segment = 'long_tail' then value end) as recall_long_tail,
+        max(case when metric = 'recall' and segment = 'other' then value end) as recall_other,
+        max(case when metric = 'ndcg' and segment = 'all' then value end) as ndcg_all,
         max(n_users) as n_users
     from {{ ref('ranking_metrics') }}
     where k = 10 and split = 'test'
-    group by recommender, augmentation, segment
+    group by recommender, augmentation
 )
 select
     arm.recommender,
     arm.augmentation,
-    arm.segment,
-    round(arm.recall_at_10, 4) as recall_at_10,
-    round(arm.ndcg_at_10, 4) as ndcg_at_10,
+    round(arm.recall_all, 4) as recall_all,
+    round(arm.recall_long_tail, 4) as recall_long_tail,
+    round(arm.recall_other, 4) as recall_other,
+    round(arm.ndcg_all, 4) as ndcg_all,
     -- 0.1 = ten percent more; null for the arm itself and where there is nothing to divide by.
-    case when arm.augmentation <> 'none' then round(arm.recall_at_10 / nullif(plain.recall_at_10, 0) - 1, 4) end as recall_uplift,
-    case when arm.augmentation <> 'none' then round(arm.ndcg_at_10 / nullif(plain.ndcg_at_10, 0) - 1, 4) end as ndcg_uplift,
+    case when arm.augmentation <> 'none' then round(arm.recall_all / nullif(plain.recall_all, 0) - 1, 3) end as lift_all,
+    case
+        when arm.augmentation <> 'none' then round(arm.recall_long_tail / nullif(plain.recall_long_tail, 0) - 1, 3)
+    end as lift_long_tail,
     arm.n_users
 from at_ten as arm
-left join at_ten as plain
-    on plain.recommender = arm.recommender
-    and plain.segment = arm.segment
-    and plain.augmentation = 'none'
+left join at_ten as plain on plain.recommender = arm.recommender and plain.augmentation = 'none'
+order by arm.recall_all desc, arm.recommender, arm.augmentation

@@ -3,6 +3,7 @@
     'baseline',
     'augmented',
     'swing',
+    'swing_augmented',
     'swing_text',
     'cooccurrence',
     'cosine',
@@ -14,7 +15,8 @@
     'swing_degree_normalised',
 ] %}
 with ranks as (
-    {% for arm in arms if arm != var('recommender') %}
+    {# the recommender's own arms are baseline and augmented. #}
+    {% for arm in arms if arm not in [var('recommender'), var('recommender') ~ '_augmented'] %}
     {% if not loop.first %}
     union all
     {% endif %}

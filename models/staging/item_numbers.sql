@@ -1,6 +1,6 @@
 -- models/staging/item_numbers.sql: every item of the log and of the items file, with a dense number and the token that stands for it in prompts.
 with every_item as (
-    select item_id from {{ source('log', 'interactions') }}
+    select distinct item_id from {{ source('log', 'interactions') }}
     {% if var('items') %}
     union
     select item_id from {{ source('log', 'items') }}

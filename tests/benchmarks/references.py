@@ -57,7 +57,9 @@ def scipy_swing(users: Ints, items: Ints) -> Pairs:
     u, v, common = overlap.row[keep], overlap.col[keep], overlap.data[keep]
     terms = weight[u] * weight[v] / (1 + common)
     shared = incidence[u].multiply(incidence[v]).tocsr()
-    pairs = sparse.triu(shared.T.tocsr() @ (sparse.diags_array(terms).tocsr() @ shared), k=1).tocoo()
+    pairs = sparse.triu(
+        shared.T.tocsr() @ (sparse.diags_array(terms).tocsr() @ shared), k=1
+    ).tocoo()
     own = sparse.diags_array(weight**2 / (1 + np.diff(incidence.indptr))).tocsr() @ incidence
     selves = sparse.triu(incidence.T.tocsr() @ own, k=1).tocoo()
     keys = selves.row.astype(np.int64) * shape[1] + selves.col
@@ -151,7 +153,10 @@ def _swing_terms(user_start, items, item_start, fans, n_items):  # type: ignore[
             needed = size + common * (common - 1) // 2
             if needed > capacity:
                 capacity = max(2 * capacity, needed)
-                bigger_keys, bigger_terms = np.empty(capacity, np.int64), np.empty(capacity, np.float64)
+                bigger_keys, bigger_terms = (
+                    np.empty(capacity, np.int64),
+                    np.empty(capacity, np.float64),
+                )
                 bigger_keys[:size], bigger_terms[:size] = keys[:size], terms[:size]
                 keys, terms = bigger_keys, bigger_terms
             for x in range(common):

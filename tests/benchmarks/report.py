@@ -14,9 +14,17 @@ def write_report(
     name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], command: str
 ) -> str:
     """A Markdown table with its command and date."""
-    lines = [f"# {title}", "", f"`{command}`, {datetime.date.today()}, {platform.machine()}, 2 cores.", ""]
+    lines = [
+        f"# {title}",
+        "",
+        f"`{command}`, {datetime.date.today()}, {platform.machine()}, 2 cores.",
+        "",
+    ]
     lines += ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row) + " |" for row in rows]
+    lines += [
+        "| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row) + " |"
+        for row in rows
+    ]
     text = "\n".join(lines) + "\n"
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / f"{name}.md").write_text(text, encoding="utf-8")

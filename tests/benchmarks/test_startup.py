@@ -19,13 +19,17 @@ pytestmark = pytest.mark.bench
 
 def cpu_seconds(arguments: list[str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "llm_i2i", *arguments], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "llm_i2i", *arguments], cwd=ROOT, check=True, capture_output=True
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_start_up_and_no_op_build() -> None:
-    subprocess.run([sys.executable, "-m", "llm_i2i", "build"], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "llm_i2i", "build"], cwd=ROOT, check=True, capture_output=True
+    )
     interpreter = statistics.median(_python() for _ in range(5))
     rows = []
     for command, aim in COMMANDS.items():

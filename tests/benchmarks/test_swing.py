@@ -60,23 +60,50 @@ def test_swing_cpu_time() -> None:
         users = events["user_number"].to_numpy().astype(np.int64)
         items = events["item_number"].to_numpy().astype(np.int64)
         query = swing_sql(path)
-        sql_time, _ = cpu_seconds(lambda q=query, e=engine: e.run(f"create or replace table swing_pairs as {q}"))
+        sql_time, _ = cpu_seconds(
+            lambda q=query, e=engine: e.run(f"create or replace table swing_pairs as {q}")
+        )
         numba_swing(users, items)  # compile outside the clock
         numba_time, (keys, sums, selves) = cpu_seconds(lambda u=users, i=items: numba_swing(u, i))
-        scipy_time, (scipy_keys, scipy_sums, _) = cpu_seconds(lambda u=users, i=items: scipy_swing(u, i))
+        scipy_time, (scipy_keys, scipy_sums, _) = cpu_seconds(
+            lambda u=users, i=items: scipy_swing(u, i)
+        )
         python_time, reference = cpu_seconds(lambda u=users, i=items: python_swing(u, i))
-        found = engine.rows("select item_number, related_item_number, user_pairs, self_terms from swing_pairs")
+        found = engine.rows(
+            "select item_number, related_item_number, user_pairs, self_terms from swing_pairs"
+        )
         assert len(found) == len(reference) == len(keys) == len(scipy_keys)
-        assert max(abs(s - reference[i, j][0]) + abs(t - reference[i, j][1]) for i, j, s, t in found) < 1e-9
+        assert (
+            max(abs(s - reference[i, j][0]) + abs(t - reference[i, j][1]) for i, j, s, t in found)
+            < 1e-9
+        )
         total = sum(s for s, _ in reference.values())
         np.testing.assert_allclose([sums.sum(), scipy_sums.sum()], total)
         np.testing.assert_allclose(selves.sum(), sum(t for _, t in reference.values()))
         compiled = min(numba_time, scipy_time)
-        rows.append((name, sql_time, numba_time, scipy_time, python_time, sql_time / compiled, python_time / sql_time))
+        rows.append(
+            (
+                name,
+                sql_time,
+                numba_time,
+                scipy_time,
+                python_time,
+                sql_time / compiled,
+                python_time / sql_time,
+            )
+        )
     write_report(
         "swing",
         "Swing on all but the last event of each user, CPU seconds, one thread, median of 3",
-        ("set", "SQL", "numba", "scipy.sparse", "Python sets", "SQL / best compiled", "Python / SQL"),
+        (
+            "set",
+            "SQL",
+            "numba",
+            "scipy.sparse",
+            "Python sets",
+            "SQL / best compiled",
+            "Python / SQL",
+        ),
         rows,
         "make bench",
     )

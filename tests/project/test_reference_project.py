@@ -117,7 +117,14 @@ def test_segments_add_up(shop: tuple[Path, dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"fusion": "append"}, {"protocol": "paper"}, {"protocol": "standard_val"}]
+    "changes",
+    [
+        {"fusion": "append", "recommender": "swing"},
+        {"protocol": "paper"},
+        {"protocol": "standard_val"},
+        {"discriminator": "history", "min_confidence": 0.5},
+        {"items": None},
+    ],
 )
 def test_other_settings_build_and_pass_their_data_tests(
     shop: tuple[Path, dict[str, Any]], changes: dict[str, Any]
@@ -157,13 +164,13 @@ def test_swing_reproduces_the_paper(tmp_path: Path, name: str) -> None:
         "order_column": "position",
         "protocol": "paper",
     }
-    project = build(tmp_path, vars, select="+target_ranks_baseline item_long_tail")
+    project = build(tmp_path, vars, select="+target_ranks_swing item_long_tail")
     _, rows = project.rows(
         """
         select avg((rank <= 5)::int), avg((rank <= 10)::int),
             avg(case when rank <= 5 then 1 / log2(rank + 1) else 0 end),
             avg(case when rank <= 10 then 1 / log2(rank + 1) else 0 end)
-        from (select coalesce(rank, 1000000) as rank from target_ranks_baseline where split = 'test')
+        from (select coalesce(rank, 1000000) as rank from target_ranks_swing where split = 'test')
         """
     )
     *expected, long_tail = PAPER[name]

@@ -18,20 +18,44 @@ from llm_i2i.graph.load import load_manifest, make_renderer
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = load_project(ROOT)
-AWKWARD = ["o'neil", 'say "hi"', "naïve café", "日本語", " leading space", "semi;colon", "per%cent", "<i_0>", "back\\slash", ""]
+AWKWARD = [
+    "o'neil",
+    'say "hi"',
+    "naïve café",
+    "日本語",
+    " leading space",
+    "semi;colon",
+    "per%cent",
+    "<i_0>",
+    "back\\slash",
+    "",
+]
 
 Log = list[tuple[str, str, int]]
+# Plain settings, so that a test says what it changes: Swing, the discriminator on histories, votes by probability.
+AS_IN_THE_PAPER = {
+    "recommender": "swing",
+    "discriminator": "history",
+    "min_confidence": 0.5,
+    "probability_exponent": 0.35,
+    "confidence_exponent": 0.0,
+    "distil_mu": 1.0,
+}
 
 
 class Warehouse:
     """Models of the reference project run as DuckDB tables on a small log, without the runner."""
 
-    def __init__(self, log: Log, items: str = "select null as item_id where false", **vars: Any) -> None:
-        merged = merge_vars(PROJECT.config, {"order_column": "ts"} | vars)
+    def __init__(
+        self, log: Log, items: str = "select null as item_id where false", **vars: Any
+    ) -> None:
+        merged = merge_vars(PROJECT.config, {"order_column": "ts"} | AS_IN_THE_PAPER | vars)
         self.renderer = make_renderer(PROJECT, merged, "dev")
         self.manifest = load_manifest(PROJECT, self.renderer)
         self.connection = duckdb.connect(config={"threads": 2})
-        self.connection.execute("create table log__interactions (user_id varchar, item_id varchar, ts integer)")
+        self.connection.execute(
+            "create table log__interactions (user_id varchar, item_id varchar, ts integer)"
+        )
         self.connection.executemany("insert into log__interactions values (?, ?, ?)", log)
         self.connection.execute(f"create table log__items as {items}")
         self.built = {"log__interactions", "log__items"}
@@ -61,7 +85,10 @@ class Warehouse:
         self.build("interactions")
         template = "{{ swing_scores('(' ~ swing_pairs(ref('interactions')%s) ~ ')'%s) }}"
         sql = self.render(template % (pairs and ", " + pairs, scores and ", " + scores))
-        return {(i, j): score for i, j, score in self.rows(f"select item_id, related_item_id, score from ({sql})")}
+        return {
+            (i, j): score
+            for i, j, score in self.rows(f"select item_id, related_item_id, score from ({sql})")
+        }
 
     def failures(self, model: str) -> dict[str, list[tuple[Any, ...]]]:
         """Data tests of a model that find rows."""
@@ -113,9 +140,14 @@ def plain_swing(
         if len(both) < min_common_users:
             continue
         w = {u: weight[u] * event_weight(u, i) * event_weight(u, j) for u in both}
-        pairs = sum(w[u] * w[v] / (alpha + len(items_of[u] & items_of[v])) for u, v in itertools.combinations(both, 2))
+        pairs = sum(
+            w[u] * w[v] / (alpha + len(items_of[u] & items_of[v]))
+            for u, v in itertools.combinations(both, 2)
+        )
         selves = sum(w[u] ** 2 / (alpha + len(items_of[u])) for u in both)
-        score = (user_pair_weight * pairs + self_pair_weight * selves) / (degree[i] * degree[j]) ** degree_exponent
+        score = (user_pair_weight * pairs + self_pair_weight * selves) / (
+            degree[i] * degree[j]
+        ) ** degree_exponent
         if score > 0:
             scores[i, j] = score
     return scores
@@ -123,7 +155,11 @@ def plain_swing(
 
 # -- Swing -------------------------------------------------------------------------------------------------------------
 
-WORKED_LOG = [(u, i, n) for u, items in {"u1": "ABC", "u2": "ABD", "u3": "ABCD"}.items() for n, i in enumerate(items)]
+WORKED_LOG = [
+    (u, i, n)
+    for u, items in {"u1": "ABC", "u2": "ABD", "u3": "ABCD"}.items()
+    for n, i in enumerate(items)
+]
 ONCE, LITERAL = "self_pairs=false", "self_pairs=true, self_pair_weight=1, user_pair_weight=2"
 
 
@@ -158,9 +194,13 @@ def test_swing_gives_the_worked_table(pairs: str, scores: str, expected: tuple[f
         ("max_users_per_item=none, max_items_per_user=none", "self_pairs=false, degree_exponent=0", {}),
     ],
 )  # fmt: skip
-def test_swing_equals_brute_force(seed: int, pairs: str, scores: str, options: dict[str, float]) -> None:
+def test_swing_equals_brute_force(
+    seed: int, pairs: str, scores: str, options: dict[str, float]
+) -> None:
     log = random_log(seed)
-    assert Warehouse(log).swing(pairs, scores) == pytest.approx(plain_swing(baskets(log), **options), abs=1e-9)
+    assert Warehouse(log).swing(pairs, scores) == pytest.approx(
+        plain_swing(baskets(log), **options), abs=1e-9
+    )
 
 
 def test_swing_weighs_events() -> None:
@@ -171,7 +211,9 @@ def test_swing_weighs_events() -> None:
     house.connection.execute("drop table interactions; alter table weighted rename to interactions")
     numbers = dict(house.rows("select item_id, item_number from item_numbers"))
     expected = plain_swing(
-        baskets(log), self_pair_weight=1, event_weight=lambda user, item: 0.25 if numbers[item] % 3 == 0 else 1
+        baskets(log),
+        self_pair_weight=1,
+        event_weight=lambda user, item: 0.25 if numbers[item] % 3 == 0 else 1,
     )
     found = house.swing("weight='weight'", "self_pairs=true, self_pair_weight=1, degree_exponent=0")
     assert found == pytest.approx(expected, abs=1e-9)
@@ -185,22 +227,34 @@ def test_swing_cap_keeps_the_most_recent_items() -> None:
         "select user_id, item_id from interactions qualify row_number() over (partition by user_id order by position desc) <= 3"
     ):
         recent[user].add(item)
-    found = house.swing("max_items_per_user=3, recency='position'", "self_pairs=false, degree_exponent=0")
+    found = house.swing(
+        "max_items_per_user=3, recency='position'", "self_pairs=false, degree_exponent=0"
+    )
     assert found == pytest.approx(plain_swing(recent), abs=1e-9)
 
 
 def test_swing_cap_samples_users_of_an_item() -> None:
-    log = [(f"u{n}", item, 0) for n in range(40) for item in ("popular", f"rare {n % 10}", f"other {n % 7}")]
+    log = [
+        (f"u{n}", item, 0)
+        for n in range(40)
+        for item in ("popular", f"rare {n % 10}", f"other {n % 7}")
+    ]
     house = Warehouse(log).build("interactions")
     sql = house.render("{{ swing_pairs(ref('interactions'), max_users_per_item=6) }}")
-    degrees = {degree for pair in house.rows(f"select degree, related_degree from ({sql})") for degree in pair}
+    degrees = {
+        degree
+        for pair in house.rows(f"select degree, related_degree from ({sql})")
+        for degree in pair
+    }
     assert max(degrees) == 6
     assert sorted(house.rows(sql)) == sorted(house.rows(sql)), "the sample is the same each time"
 
 
 def test_cosine_and_cooccurrence() -> None:
     log = random_log(5)
-    house = Warehouse(log, protocol="standard_val", held_out_events=0).build("cosine", "cooccurrence")
+    house = Warehouse(log, protocol="standard_val", held_out_events=0).build(
+        "cosine", "cooccurrence"
+    )
     items_of = baskets(log)
     degree = Counter(item for items in items_of.values() for item in items)
     for model, exponent in (("cosine", 0.5), ("cooccurrence", 0.25)):
@@ -208,7 +262,10 @@ def test_cosine_and_cooccurrence() -> None:
         for i, j in itertools.permutations(degree, 2):
             if common := sum(i in items and j in items for items in items_of.values()):
                 expected[i, j] = common / (degree[i] * degree[j]) ** exponent
-        found = {(i, j): s for i, j, s in house.rows(f"select item_id, related_item_id, score from {model}")}
+        found = {
+            (i, j): s
+            for i, j, s in house.rows(f"select item_id, related_item_id, score from {model}")
+        }
         assert found == pytest.approx(expected, abs=1e-9)
 
 
@@ -218,7 +275,9 @@ def test_cosine_and_cooccurrence() -> None:
 def test_a_repeated_pair_counts_at_its_first_time() -> None:
     log = [("u", "a", 5), ("u", "b", 1), ("u", "a", 0), ("u", "c", 9), ("u", "b", 8)]
     house = Warehouse(log).build("interactions")
-    assert house.rows("select item_id, position, timestamp from interactions order by position") == [("a", 0, 0), ("b", 1, 1), ("c", 2, 9)]
+    assert house.rows(
+        "select item_id, position, timestamp from interactions order by position"
+    ) == [("a", 0, 0), ("b", 1, 1), ("c", 2, 9)]
 
 
 def test_an_event_without_an_item_fails_loudly() -> None:
@@ -226,7 +285,13 @@ def test_an_event_without_an_item_fails_loudly() -> None:
     assert "not_null_interactions_item_number" in house.failures("interactions")
 
 
-SPLIT_LOG = [("long", item, n) for n, item in enumerate("abcde")] + [("short", "a", 0), ("short", "b", 1), ("three", "c", 0), ("three", "a", 1), ("three", "b", 2)]
+SPLIT_LOG = [("long", item, n) for n, item in enumerate("abcde")] + [
+    ("short", "a", 0),
+    ("short", "b", 1),
+    ("three", "c", 0),
+    ("three", "a", 1),
+    ("three", "b", 2),
+]
 
 
 @pytest.mark.parametrize(
@@ -238,9 +303,20 @@ SPLIT_LOG = [("long", item, n) for n, item in enumerate("abcde")] + [("short", "
     ],
 )  # fmt: skip
 def test_split(protocol: str, train: dict[str, str], targets: dict[tuple[str, str], str]) -> None:
-    house = Warehouse(SPLIT_LOG, protocol=protocol).build("interactions_train", "targets", "evaluation_triggers", "items")
-    assert dict(house.rows("select user_id, string_agg(item_id, '' order by position) from interactions_train group by all")) == train
-    assert {(u, s): i for u, s, i in house.rows("select user_id, split, item_id from targets")} == targets
+    house = Warehouse(SPLIT_LOG, protocol=protocol).build(
+        "interactions_train", "targets", "evaluation_triggers", "items"
+    )
+    assert (
+        dict(
+            house.rows(
+                "select user_id, string_agg(item_id, '' order by position) from interactions_train group by all"
+            )
+        )
+        == train
+    )
+    assert {
+        (u, s): i for u, s, i in house.rows("select user_id, split, item_id from targets")
+    } == targets
     for model in ("interactions_train", "targets", "evaluation_triggers"):
         assert house.failures(model) == {}
 
@@ -252,19 +328,29 @@ def test_triggers_follow_the_protocol() -> None:
         found[protocol] = house.rows(
             "select trigger_item, weight from evaluation_triggers where user_id = 'long' and split = 'test' order by weight desc"
         )
-    assert found == {"paper": [("d", 1.0)], "standard": [("d", 1.0), ("c", 0.5), ("b", 0.25), ("a", 0.125)]}
+    assert found == {
+        "paper": [("d", 1.0)],
+        "standard": [("d", 1.0), ("c", 0.5), ("b", 0.25), ("a", 0.125)],
+    }
 
 
 def test_a_var_that_is_set_overrides_the_protocol() -> None:
-    house = Warehouse(SPLIT_LOG, protocol="paper", triggers=2, trigger_decay=0.1).build("evaluation_triggers")
-    rows = house.rows("select trigger_item, weight from evaluation_triggers where user_id = 'long' and split = 'test' order by 2")
+    house = Warehouse(SPLIT_LOG, protocol="paper", triggers=2, trigger_decay=0.1).build(
+        "evaluation_triggers"
+    )
+    rows = house.rows(
+        "select trigger_item, weight from evaluation_triggers where user_id = 'long' and split = 'test' order by 2"
+    )
     assert rows == [("c", pytest.approx(0.1)), ("d", 1.0)]
 
 
 @pytest.mark.parametrize(
     ("vars", "expected"),
     [
-        ({"long_tail_fraction": 0.5}, "e"),  # one item of five has a count of at most 1, three of five at most 2
+        (
+            {"long_tail_fraction": 0.5},
+            "e",
+        ),  # one item of five has a count of at most 1, three of five at most 2
         ({"long_tail_fraction": 0.6}, "cde"),
         ({"long_tail_fraction": 0.1}, ""),
         ({"long_tail_rule": "exact_fraction", "long_tail_fraction": 0.4}, "ce"),
@@ -272,15 +358,29 @@ def test_a_var_that_is_set_overrides_the_protocol() -> None:
     ],
 )
 def test_long_tail_rules(vars: dict[str, Any], expected: str) -> None:
-    log = [(f"u{n}", item, 0) for item, count in {"a": 4, "b": 3, "c": 2, "d": 2, "e": 1}.items() for n in range(count)]
+    log = [
+        (f"u{n}", item, 0)
+        for item, count in {"a": 4, "b": 3, "c": 2, "d": 2, "e": 1}.items()
+        for n in range(count)
+    ]
     house = Warehouse(log, **vars).build("item_long_tail")
-    assert "".join(i for (i,) in house.rows("select item_id from item_long_tail where is_long_tail order by 1")) == expected
+    assert (
+        "".join(
+            i
+            for (i,) in house.rows(
+                "select item_id from item_long_tail where is_long_tail order by 1"
+            )
+        )
+        == expected
+    )
 
 
 def test_items_take_what_text_there_is() -> None:
     items = "select 'a' as item_id, 'Kite' as title, ['Toys', 'Outdoor'] as category, 7 as brand union all select 'z', null, null, null"
     house = Warehouse([("u", "a", 0), ("u", "b", 1)], items).build("items")
-    rows = house.rows("select item_id, title, brand, text, n_interactions, is_long_tail from items order by 1")
+    rows = house.rows(
+        "select item_id, title, brand, text, n_interactions, is_long_tail from items order by 1"
+    )
     assert rows[0][:3] == ("a", "Kite", "7")
     assert [row[0] for row in rows] == ["a", "b", "z"]
     assert rows[1][3:] == ("b", 1, False)
@@ -291,10 +391,22 @@ def test_items_take_what_text_there_is() -> None:
 
 
 def test_each_target_is_learnt_once() -> None:
-    log = [("u", f"i{n:02}", n) for n in range(23)] + [("v", "i00", 0), ("v", "i01", 1), ("w", "i00", 0)]
-    house = Warehouse(log, held_out_events=0, generator_window=5, long_tail_rule="max_count", long_tail_max_count=1)
+    log = [("u", f"i{n:02}", n) for n in range(23)] + [
+        ("v", "i00", 0),
+        ("v", "i01", 1),
+        ("w", "i00", 0),
+    ]
+    house = Warehouse(
+        log,
+        held_out_events=0,
+        generator_window=5,
+        long_tail_rule="max_count",
+        long_tail_max_count=1,
+    )
     house.build("generator_examples", "interactions_train")
-    rows = house.rows("select user_id, position, prompt, completions, weights from generator_examples order by all")
+    rows = house.rows(
+        "select user_id, position, prompt, completions, weights from generator_examples order by all"
+    )
     targets = Counter()
     for user, position, prompt, completions, weights in rows:
         assert prompt == ""
@@ -304,7 +416,9 @@ def test_each_target_is_learnt_once() -> None:
             if weight:
                 targets[user, position - len(weights) + 1 + offset] += 1
                 number = int(token[3:-1])
-                assert weight == (1.0 if number < 2 else 4.0), "alpha for the long tail, beta for the others"
+                assert weight == (1.0 if number < 2 else 4.0), (
+                    "alpha for the long tail, beta for the others"
+                )
     assert targets == Counter({("u", n): 1 for n in range(1, 23)} | {("v", 1): 1})
 
 
@@ -313,7 +427,9 @@ def test_by_position_gives_the_same_targets() -> None:
     whole = Warehouse(log).build("generator_examples")
     single = Warehouse(log, generator_examples="by_position").build("generator_examples")
     one = single.rows("select user_id, completions[1], weights[1], prompt from generator_examples")
-    many = whole.rows("select user_id, unnest(completions), unnest(weights) from generator_examples")
+    many = whole.rows(
+        "select user_id, unnest(completions), unnest(weights) from generator_examples"
+    )
     assert sorted(row[:3] for row in one) == sorted(row for row in many if row[2] > 0)
     assert all(1 <= len(row[3].split()) <= 10 for row in one)
 
@@ -323,18 +439,29 @@ def test_negatives_are_new_to_the_user_and_uniform(ratio: int) -> None:
     log = [(f"u{n}", f"i{(n * 7 + k * k) % 20:02}", k) for n in range(300) for k in range(5)]
     house = Warehouse(log, negative_ratio=ratio).build("discriminator_examples", "items")
     assert house.failures("discriminator_examples") == {}
-    counts = dict(house.rows("select completion, count(*) from discriminator_examples group by all"))
+    counts = dict(
+        house.rows("select completion, count(*) from discriminator_examples group by all")
+    )
     assert counts["No"] == ratio * counts["Yes"]
-    drawn = [n for (n,) in house.rows("select count(*) from discriminator_examples where completion = 'No' group by item_id")]
+    drawn = [
+        n
+        for (n,) in house.rows(
+            "select count(*) from discriminator_examples where completion = 'No' group by item_id"
+        )
+    ]
     mean = sum(drawn) / 20
     assert len(drawn) == 20
-    assert sum((n - mean) ** 2 for n in drawn) / mean < 60, "chi square with 19 degrees of freedom, much above chance"
+    assert sum((n - mean) ** 2 for n in drawn) / mean < 60, (
+        "chi square with 19 degrees of freedom, much above chance"
+    )
 
 
 def test_draws_follow_the_seed() -> None:
     log = random_log(2)
     one, same, other = (
-        Warehouse(log, random_seed=seed).build("discriminator_examples").rows("select * from discriminator_examples order by user_id, position, draw")
+        Warehouse(log, random_seed=seed)
+        .build("discriminator_examples")
+        .rows("select * from discriminator_examples order by user_id, position, draw")
         for seed in (1, 1, 2)
     )
     assert one == same
@@ -348,24 +475,38 @@ def test_draws_follow_the_seed() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_ranks_equal_a_full_sort(protocol: str, seed: int) -> None:
     log = random_log(seed, users=60, items=16)
-    house = Warehouse(log, protocol=protocol, index_size=6).build("target_ranks_baseline", "evaluation_triggers")
+    house = Warehouse(log, protocol=protocol, index_size=6).build(
+        "target_ranks_baseline", "evaluation_triggers"
+    )
     index: dict[str, dict[str, float]] = defaultdict(dict)
-    for trigger, related, score, rank in house.rows("select trigger_item_id, related_item_id, score, rank from i2i_index_baseline"):
+    for trigger, related, score, rank in house.rows(
+        "select trigger_item_id, related_item_id, score, rank from i2i_index_baseline"
+    ):
         index[trigger][related] = score
         assert rank <= 6
     order = dict(house.rows("select item_id, item_number from item_numbers"))
-    history = {(u, i): p for u, i, p in house.rows("select user_id, item_id, position from interactions")}
+    history = {
+        (u, i): p for u, i, p in house.rows("select user_id, item_id, position from interactions")
+    }
     triggers: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
-    for user, split, item, weight in house.rows("select user_id, split, trigger_item, weight from evaluation_triggers"):
+    for user, split, item, weight in house.rows(
+        "select user_id, split, trigger_item, weight from evaluation_triggers"
+    ):
         triggers[user, split].append((item, weight))
     n_hits = 0
-    for user, split, target, rank in house.rows("select user_id, split, item_id, rank from target_ranks_baseline"):
+    for user, split, target, rank in house.rows(
+        "select user_id, split, item_id, rank from target_ranks_baseline"
+    ):
         scores: dict[str, float] = defaultdict(float)
         for trigger, weight in triggers[user, split]:
             for item, score in index[trigger].items():
                 scores[item] += weight * score
         if protocol != "paper":
-            scores = {i: s for i, s in scores.items() if history.get((user, i), math.inf) >= history[user, target]}
+            scores = {
+                i: s
+                for i, s in scores.items()
+                if history.get((user, i), math.inf) >= history[user, target]
+            }
         listed = sorted(scores, key=lambda item: (-round(scores[item], 7), order[item]))
         assert rank == (listed.index(target) + 1 if target in listed else None)
         n_hits += rank is not None
@@ -375,23 +516,37 @@ def test_ranks_equal_a_full_sort(protocol: str, seed: int) -> None:
 def test_metrics_are_means_over_all_users() -> None:
     log = random_log(9, users=60)
     house = Warehouse(log)
-    house.table("synthetic_interactions", "select '' as user_id, '' as item_id, 1 as place, 0.5::double as vote, 0 as user_number, 0 as item_number where false")
+    house.table(
+        "synthetic_interactions",
+        "select '' as user_id, '' as item_id, 1 as place, 0.5::double as vote, 0 as user_number, 0 as item_number where false",
+    )
     house.build("metrics_summary")
-    ranks = [rank for (rank,) in house.rows("select rank from target_ranks_baseline where split = 'test'")]
+    ranks = [
+        rank
+        for (rank,) in house.rows("select rank from target_ranks_baseline where split = 'test'")
+    ]
     hits = [rank for rank in ranks if rank is not None and rank <= 5]
     arm = "recommender = 'swing' and augmentation = 'none' and segment = 'all' and split = 'test' and k = 5"
     found = dict(house.rows(f"select metric, value from ranking_metrics where {arm}"))
-    assert found == pytest.approx({"recall": len(hits) / len(ranks), "ndcg": sum(1 / math.log2(rank + 1) for rank in hits) / len(ranks)})
+    assert found == pytest.approx(
+        {
+            "recall": len(hits) / len(ranks),
+            "ndcg": sum(1 / math.log2(rank + 1) for rank in hits) / len(ranks),
+        }
+    )
     assert house.failures("ranking_metrics") == {}
-    assert house.rows("select count(*) from metrics_summary where augmentation = 'llm_i2i' and recall_uplift <> 0") == [(0,)]
+    assert house.rows(
+        "select count(*) from metrics_summary where augmentation = 'llm_i2i' and lift_all <> 0"
+    ) == [(0,)]
 
 
 def synthetic(house: Warehouse) -> Warehouse:
     """Each user gets the three smallest items outside the train part, with made-up probabilities."""
     house.build("users", "item_numbers", "interactions_train")
-    return house.table(
-        "scored_interactions",
-        """
+    return (
+        house.table(
+            "scored_interactions",
+            """
         select users.user_id, item_id, rank, -0.5 * rank as log_probability, 0.9::double as confidence, 2.0::double as margin,
                'Yes' as label, 'g' as generator_call, 'd' as discriminator_call, user_number, item_number
         from (
@@ -404,14 +559,23 @@ def synthetic(house: Warehouse) -> Warehouse:
         ) as users
         where rank <= 3
         """,
-    ).table("generator", "select 'g@1' as checkpoint").table("discriminator", "select 'd@1' as checkpoint")
+        )
+        .table("generator", "select 'g@1' as checkpoint")
+        .table("discriminator", "select 'd@1' as checkpoint")
+    )
 
 
 def test_distilled_index_equals_its_formula() -> None:
-    house = synthetic(Warehouse(random_log(4), fusion="distil", distil_mu=1.5, distil_triggers=2, distil_decay=0.5))
+    house = synthetic(
+        Warehouse(
+            random_log(4), fusion="distil", distil_mu=1.5, distil_triggers=2, distil_decay=0.5
+        )
+    )
     house.build("i2i_index", "fused_interactions", "swing_baseline", "items")
     train: dict[str, list[str]] = defaultdict(list)
-    for user, item in house.rows("select user_id, item_id from interactions_train order by position desc"):
+    for user, item in house.rows(
+        "select user_id, item_id from interactions_train order by position desc"
+    ):
         train[user].append(item)
     carried: dict[str, float] = defaultdict(float)
     for events in train.values():
@@ -421,8 +585,13 @@ def test_distilled_index_equals_its_formula() -> None:
     for user, item, rank in house.rows("select user_id, item_id, rank from scored_interactions"):
         for age, trigger in enumerate(train[user][:2]):
             distilled[trigger, item] += 0.5**age * math.exp(-0.5 * rank * 0.35) / carried[trigger]
-    assert {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from distilled")} == pytest.approx(dict(distilled))
-    base = {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing_baseline")}
+    assert {
+        (i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from distilled")
+    } == pytest.approx(dict(distilled))
+    base = {
+        (i, j): s
+        for i, j, s in house.rows("select item_id, related_item_id, score from swing_baseline")
+    }
     blend: dict[tuple[str, str], float] = defaultdict(float)
     for factor, scores in ((1.0, base), (1.5, distilled)):
         best: dict[str, float] = defaultdict(float)
@@ -430,7 +599,10 @@ def test_distilled_index_equals_its_formula() -> None:
             best[trigger] = max(best[trigger], score)
         for pair, score in scores.items():
             blend[pair] += factor * score / (sum(best.values()) / len(best))
-    found = {(i, j): s for i, j, s in house.rows("select trigger_item_id, related_item_id, score from i2i_index")}
+    found = {
+        (i, j): s
+        for i, j, s in house.rows("select trigger_item_id, related_item_id, score from i2i_index")
+    }
     assert found == pytest.approx(dict(blend), rel=1e-6)
     for model in ("synthetic_interactions", "fused_interactions", "distilled", "i2i_index"):
         assert house.failures(model) == {}
@@ -438,52 +610,229 @@ def test_distilled_index_equals_its_formula() -> None:
 
 @pytest.mark.parametrize("weight", [1, 0.3])
 def test_appended_pairs_become_events(weight: float) -> None:
-    house = synthetic(Warehouse(random_log(6), fusion="append", synthetic_per_user=2, synthetic_weight=weight, protocol="paper"))
+    house = synthetic(
+        Warehouse(
+            random_log(6),
+            fusion="append",
+            synthetic_per_user=2,
+            synthetic_weight=weight,
+            protocol="paper",
+        )
+    )
     house.build("i2i_index", "items")
-    events = {(u, i): w for u, i, w in house.rows("select user_id, item_id, weight from fused_interactions")}
+    events = {
+        (u, i): w
+        for u, i, w in house.rows("select user_id, item_id, weight from fused_interactions")
+    }
     items_of: dict[str, set[str]] = defaultdict(set)
     for user, item in events:
         items_of[user].add(item)
-    found = {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing")}
-    assert found == pytest.approx(plain_swing(items_of, event_weight=lambda user, item: events[user, item]), abs=1e-9)
-    assert max(Counter(u for (u,) in house.rows("select user_id from synthetic_interactions")).values()) == 2
+    found = {
+        (i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing")
+    }
+    assert found == pytest.approx(
+        plain_swing(items_of, event_weight=lambda user, item: events[user, item]), abs=1e-9
+    )
+    assert (
+        max(
+            Counter(u for (u,) in house.rows("select user_id from synthetic_interactions")).values()
+        )
+        == 2
+    )
     assert house.failures("fused_interactions") == {}
 
 
 def test_text_neighbours_are_cosines() -> None:
-    titles = {"a": "red kite", "b": "red kite tail", "c": "blue drum", "d": "blue drum", "e": "kite tail", "f": "nothing alike"}
-    items = " union all ".join(f"select '{i}' as item_id, '{t}' as title, 'Toys' as category" for i, t in titles.items())
-    house = Warehouse([("u", i, n) for n, i in enumerate(titles)], items, feature_limit=3).build("text_neighbours", "item_features")
+    titles = {
+        "a": "red kite",
+        "b": "red kite tail",
+        "c": "blue drum",
+        "d": "blue drum",
+        "e": "kite tail",
+        "f": "nothing alike",
+    }
+    items = " union all ".join(
+        f"select '{i}' as item_id, '{t}' as title, 'Toys' as category" for i, t in titles.items()
+    )
+    house = Warehouse([("u", i, n) for n, i in enumerate(titles)], items, feature_limit=3).build(
+        "text_neighbours", "item_features"
+    )
     terms: dict[str, dict[str, float]] = defaultdict(dict)
-    for item, name, weight in house.rows("select item_id, name, weight from item_terms join item_numbers using (item_number)"):
+    for item, name, weight in house.rows(
+        "select item_id, name, weight from item_terms join item_numbers using (item_number)"
+    ):
         terms[item][name] = weight
     assert "level:toys" not in terms["a"], "what every item has says nothing"
     assert terms["f"] == {}
-    assert terms["a"].keys() == {"word:red", "word:kite", "pair:red kite", "brand:red", "brand:red kite"}
+    assert terms["a"].keys() == {
+        "word:red",
+        "word:kite",
+        "pair:red kite",
+        "brand:red",
+        "brand:red kite",
+    }
     expected = {}
     for i, j in itertools.permutations(titles, 2):
         if score := sum(weight * terms[j].get(name, 0) for name, weight in terms[i].items()):
             expected[i, j] = score
-    assert {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from text_neighbours")} == pytest.approx(expected)
+    assert {
+        (i, j): s
+        for i, j, s in house.rows("select item_id, related_item_id, score from text_neighbours")
+    } == pytest.approx(expected)
     assert all(len(f) <= 3 for (f,) in house.rows("select features from item_features"))
 
 
-@pytest.mark.parametrize("recommender", ["swing", "swing_text", "cooccurrence", "cosine", "cooccurrence_text"])
+@pytest.mark.parametrize(
+    "recommender", ["swing", "swing_text", "cooccurrence", "cosine", "cooccurrence_text"]
+)
 @pytest.mark.parametrize("fusion", ["append", "distil"])
 def test_every_recommender_makes_both_indices(recommender: str, fusion: str) -> None:
     items = "select distinct item_id, 'Kite ' || length(item_id) as title from log__interactions"
-    house = synthetic(Warehouse(random_log(8), items, fusion=fusion, recommender=recommender)).build("ranking_metrics")
-    arms = house.rows("select recommender, augmentation from ranking_metrics group by all order by all")
+    house = synthetic(
+        Warehouse(random_log(8), items, fusion=fusion, recommender=recommender)
+    ).build("ranking_metrics")
+    arms = house.rows(
+        "select recommender, augmentation from ranking_metrics group by all order by all"
+    )
     assert (recommender, "llm_i2i") in arms
-    assert len(arms) == 12 - 1, "each arm once"
+    assert len(arms) == len(set(arms)) == (11 if recommender == "swing" else 12)
     for model in ("i2i_index", "i2i_index_baseline", "ranking_metrics"):
         assert house.failures(model) == {}, model
 
 
 def test_ids_keep_their_type() -> None:
     house = Warehouse([("u", "a", 0)])
-    house.connection.execute("create or replace table log__interactions as select n // 4 as user_id, n % 11 as item_id, n as ts from range(80) r(n)")
-    house.connection.execute("create or replace table log__items as select 3::bigint as item_id, 'Kite' as title")
+    house.connection.execute(
+        "create or replace table log__interactions as select n // 4 as user_id, n % 11 as item_id, n as ts from range(80) r(n)"
+    )
+    house.connection.execute(
+        "create or replace table log__items as select 3::bigint as item_id, 'Kite' as title"
+    )
     house.build("target_ranks_baseline", "items")
-    for model, column in (("i2i_index_baseline", "trigger_item_id"), ("items", "item_id"), ("targets", "user_id")):
+    for model, column in (
+        ("i2i_index_baseline", "trigger_item_id"),
+        ("items", "item_id"),
+        ("targets", "user_id"),
+    ):
         assert house.rows(f"select distinct typeof({column}) from {model}") == [("BIGINT",)]
+
+
+# -- the discriminator's signals ---------------------------------------------------------------------------------------
+
+
+def signals_house(seed: int) -> Warehouse:
+    """A log whose cross-fit candidates are all items a user has not met, with made-up probabilities."""
+    house = Warehouse(
+        random_log(seed, users=60),
+        "select item_id, 'kite ' || (length(item_id) % 3) as title from (select distinct item_id from log__interactions)",
+        discriminator="signals",
+    )
+    house.build("interactions_crossfit", "crossfit_targets", "item_numbers", "users")
+    return house.table(
+        "crossfit_candidates",
+        """
+        select users.user_id, items.item_id, -items.item_number / 10.0::double as log_probability, 'key' as generator_call,
+            row_number() over (partition by users.user_number order by items.item_number) as rank,
+            users.user_number, items.item_number
+        from users
+        cross join item_numbers as items
+        anti join interactions_crossfit as seen
+            on seen.user_number = users.user_number and seen.item_number = items.item_number
+        """,
+    )
+
+
+def test_crossfit_part_lacks_the_last_train_event_of_longer_users() -> None:
+    house = signals_house(3)
+    train = defaultdict(list)
+    for user, item in house.rows(
+        "select user_id, item_id from interactions_train order by user_id, position"
+    ):
+        train[user].append(item)
+    kept = defaultdict(list)
+    for user, item in house.rows(
+        "select user_id, item_id from interactions_crossfit order by user_id, position"
+    ):
+        kept[user].append(item)
+    held_out = dict(house.rows("select user_id, item_id from crossfit_targets"))
+    for user, items in train.items():
+        assert kept[user] == (items[:-1] if len(items) >= 3 else items)
+        assert held_out.get(user) == (items[-1] if len(items) >= 3 else None)
+
+
+def test_signals_are_computed_from_the_crossfit_part_alone() -> None:
+    house = signals_house(4).build("crossfit_signals", "text_neighbours")
+    events = house.rows(
+        "select user_id, item_id from interactions_crossfit order by user_id, position"
+    )
+    history = defaultdict(list)
+    for user, item in events:
+        history[user].append(item)
+    fans = defaultdict(set)
+    for user, item in events:
+        fans[item].add(user)
+    follows: Counter[tuple[str, str]] = Counter()
+    for items in history.values():
+        follows.update(itertools.pairwise(items))
+    text = {
+        (i, j): s
+        for i, j, s in house.rows("select item_id, related_item_id, score from text_neighbours")
+    }
+    rows = house.rows(
+        "select user_id, item_id, popularity, cosine_all, transition_recent, transition_last, text_recent, text_all,"
+        " history_length, is_hit from crossfit_signals"
+    )
+    assert sum(row[-1] for row in rows) > 5
+    held_out = dict(house.rows("select user_id, item_id from crossfit_targets"))
+    for user, item, popularity, *signals, length, is_hit in rows:
+        latest = history[user][::-1]
+
+        def step(before: str, item: str = item) -> float:
+            return follows[before, item] / math.sqrt(len(fans[before]) * max(len(fans[item]), 1))
+
+        def cosine(other: str, item: str = item) -> float:
+            return len(fans[other] & fans[item]) / math.sqrt(
+                len(fans[other]) * max(len(fans[item]), 1)
+            )
+
+        recent = [(0.5**age, other) for age, other in enumerate(latest[:5])]
+        expected = [
+            sum(map(cosine, latest)),
+            sum(w * step(other) for w, other in recent),
+            step(latest[0]),
+            sum(w * text.get((other, item), 0) for w, other in recent),
+            sum(text.get((other, item), 0) for other in latest),
+        ]
+        assert popularity == len(fans[item])
+        assert length == len(latest)
+        assert signals == pytest.approx(expected, abs=1e-5)
+        assert is_hit == (held_out[user] == item)
+
+
+def test_prompt_names_the_bucket_of_each_signal() -> None:
+    house = signals_house(5).build("crossfit_signals", "signal_cuts")
+    sql = house.render(
+        "select signals.popularity, signals.transition_last, {{ signals_prompt() }} as prompt, cuts.popularity as cuts"
+        " from crossfit_signals as signals cross join signal_cuts as cuts"
+    )
+    rows = house.rows(sql)
+    assert len({prompt for _, _, prompt, _ in rows}) > 20
+    for popularity, transition, prompt, cuts in rows:
+        words = dict(word.rsplit("_", 1) for word in prompt.split())
+        bucket = "none" if popularity == 0 else str(sum(popularity > cut for cut in cuts))
+        assert words["popularity"] == bucket
+        assert (words["transition_last"] == "none") == (transition == 0)
+
+
+def test_examples_hold_every_hit_and_weigh_misses_back_to_their_share() -> None:
+    house = signals_house(6).build("discriminator_examples")
+    hits, misses = house.rows(
+        "select count(*) filter (is_hit), count(*) filter (not is_hit) from crossfit_signals"
+    )[0]
+    yes, weight_yes, weight_all = house.rows(
+        "select count(*) filter (completion = 'Yes'), sum(weight) filter (completion = 'Yes'), sum(weight)"
+        " from discriminator_examples"
+    )[0]
+    assert yes == hits
+    assert weight_yes / weight_all == pytest.approx(hits / (hits + misses), rel=0.3)
+    assert house.failures("discriminator_examples") == {}

@@ -125,7 +125,7 @@ def vocabulary_for(
     Raises:
         LlmI2iError: A completion of a sequence row is not an item.
     """
-    known = column_values(items, "item_token", "fine_tune.items") if items is not None else []
+    known = text_column(items, "item_token", "fine_tune.items") if items is not None else []
     if initial is not None:
         listed = set(known)
         known += [token for token in initial.item_tokens if token not in listed]
@@ -222,13 +222,27 @@ def make_batch(examples: Examples, rows: Ints) -> Batch:
     )
 
 
-def column_values(table: pa.Table, name: str, where: str) -> list[Any]:
-    """A column as a Python list.
+def text_column(table: pa.Table, name: str, where: str) -> list[str]:
+    """A column of strings as a Python list.
 
     Raises:
-        LlmI2iError: The column is missing or has a null.
+        LlmI2iError: The column is missing, has a null, or holds something else.
     """
-    return list(_column(table, name, where).to_pylist())
+    column = _column(table, name, where)
+    _check_text(column.type, name, where)
+    return list(column.to_pylist())
+
+
+def _check_text(found: pa.DataType, name: str, where: str) -> None:
+    if not (
+        pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_null(found)
+    ):
+        raise LlmI2iError(
+            f"column {name!r} holds no text",
+            where=where,
+            found=str(found),
+            fix=f"cast it to VARCHAR, one word an item such as '<i_' || item_id || '>' as {name}",
+        )
 
 
 def _column(table: pa.Table, name: str, where: str) -> pa.Array:
@@ -259,6 +273,7 @@ def _read_sequences(table: pa.Table) -> RawExamples:
             fix="give each completion one weight",
         )
     words, values = answers.flatten(), weights.flatten()
+    _check_text(words.type, "completions", WHERE)
     if words.null_count or values.null_count:
         raise LlmI2iError(
             "a list of completions or weights has a null in it",
@@ -268,7 +283,7 @@ def _read_sequences(table: pa.Table) -> RawExamples:
     flat = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return RawExamples(
         "sequence",
-        _column(table, "prompt", WHERE).to_pylist(),
+        text_column(table, "prompt", WHERE),
         words.to_pylist(),
         lengths.to_numpy(zero_copy_only=False).astype(np.int64),
         flat,
@@ -277,7 +292,7 @@ def _read_sequences(table: pa.Table) -> RawExamples:
 
 
 def _read_pairs(table: pa.Table) -> RawExamples:
-    answers = [answer.split() for answer in column_values(table, "completion", WHERE)]
+    answers = [answer.split() for answer in text_column(table, "completion", WHERE)]
     lengths = np.array([len(answer) for answer in answers], dtype=np.int64)
     if not lengths.all():
         raise LlmI2iError(
@@ -289,7 +304,7 @@ def _read_pairs(table: pa.Table) -> RawExamples:
     weights = _column(table, "weight", WHERE).cast(pa.float64()).to_numpy(zero_copy_only=False)
     return RawExamples(
         "labels" if is_choice else "completion",
-        column_values(table, "prompt", WHERE),
+        text_column(table, "prompt", WHERE),
         words,
         lengths,
         np.repeat(weights / lengths, lengths),

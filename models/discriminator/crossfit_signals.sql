@@ -1,0 +1,11 @@
+-- models/discriminator/crossfit_signals.sql: the signals of each cross-fit candidate, and whether it was the event held out: what the discriminator learns from.
+{{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
+
+with signals as (
+    {{ candidate_signals(ref('crossfit_candidates'), ref('interactions_crossfit'), ref('crossfit_pairs'), ref('crossfit_transitions')) | indent(4) }}
+)
+select
+    signals.*,
+    targets.item_number = signals.item_number as is_hit
+from signals
+inner join {{ ref('crossfit_targets') }} as targets on targets.user_number = signals.user_number

@@ -1,0 +1,22 @@
+-- models/split/interactions_crossfit.sql: the train part less each user's last event, which the cross-fitted generator must guess (findings.md 4).
+{{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
+
+with numbered as (
+    select
+        user_id,
+        item_id,
+        position,
+        user_number,
+        item_number,
+        count(*) over (partition by user_number) as n_events
+    from {{ ref('interactions_train') }}
+)
+select
+    user_id,
+    item_id,
+    position,
+    user_number,
+    item_number
+from numbered
+-- somebody with one or two events keeps them: too short to hold one out.
+where n_events < 3 or position < n_events - 1

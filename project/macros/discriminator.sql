@@ -1,0 +1,177 @@
+{# The paper's discriminator (eq. 3): observed pairs answered Yes, random items answered No; both read the history before the observed
+   pair, never the pair itself or what follows. Train part only. #}
+{% macro history_examples() -%}
+with histories as (
+    select
+        train.user_id,
+        train.user_number,
+        train.position,
+        train.item_id,
+        train.item_number,
+        item_numbers.item_token,
+        string_agg(item_numbers.item_token, ' ') over (
+            partition by train.user_number
+            order by train.position
+            rows between {{ var('history_length') }} preceding and 1 preceding
+        ) as history
+    from {{ ref('interactions_train') }} as train
+    inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = train.item_number
+),
+
+positives as (
+    select
+        user_id,
+        user_number,
+        position,
+        item_id,
+        item_number,
+        item_token,
+        history
+    from histories
+    where position >= 1
+),
+
+-- A negative is uniform over the items outside the user's train part, exactly: draw r among as many places as there are such items, then
+-- step over the user's own items. The user's k-th item (0-based, ascending) lies at or below the r-th other one if item - k <= r.
+own_items as (
+    select
+        user_number,
+        item_number - (row_number() over (partition by user_number order by item_number) - 1) as place
+    from {{ ref('interactions_train') }}
+),
+
+own_counts as (
+    select
+        user_number,
+        (select count(*) from {{ ref('item_numbers') }}) - count(*) as n_other_items
+    from {{ ref('interactions_train') }}
+    group by user_number
+),
+
+draw_numbers as (
+    select unnest(range(1, {{ var('negative_ratio') }} + 1)) as draw
+),
+
+seeds as (
+    select
+        positives.user_number,
+        positives.position,
+        draw_numbers.draw,
+        own_counts.n_other_items,
+        {{ draw_seed(['positives.user_number', 'positives.position', 'draw_numbers.draw'], var('random_seed')) }} as seed
+    from positives
+    cross join draw_numbers
+    inner join own_counts on own_counts.user_number = positives.user_number
+    where own_counts.n_other_items > 0
+),
+
+mixed as (
+    select
+        user_number,
+        position,
+        draw,
+        n_other_items,
+        ({{ scrambled('seed') }} + position * 7919 + draw) % 2147483647 as seed
+    from seeds
+),
+
+draws as (
+    select
+        user_number,
+        position,
+        draw,
+        {{ scrambled('seed') }} % n_other_items as place
+    from mixed
+),
+
+drawn as (
+    select
+        draws.user_number,
+        draws.position,
+        draws.draw,
+        draws.place + count(own_items.place) as item_number
+    from draws
+    left join own_items on own_items.user_number = draws.user_number and own_items.place <= draws.place
+    group by draws.user_number, draws.position, draws.draw, draws.place
+),
+
+examples as (
+    select
+        user_id,
+        user_number,
+        position,
+        0 as draw,
+        item_id,
+        item_number,
+        item_token,
+        history,
+        'Yes' as completion
+    from positives
+    union all
+    select
+        positives.user_id,
+        positives.user_number,
+        positives.position,
+        drawn.draw,
+        item_numbers.item_id,
+        item_numbers.item_number,
+        item_numbers.item_token,
+        positives.history,
+        'No' as completion
+    from drawn
+    inner join positives on positives.user_number = drawn.user_number and positives.position = drawn.position
+    inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = drawn.item_number
+)
+
+select
+    user_id,
+    position,
+    cast(draw as integer) as draw,
+    item_id,
+    history,
+    {{ prompt('discriminator', history='history', candidate='item_token') }} as prompt,
+    completion,
+    {{ double(1) }} as weight,
+    user_number,
+    item_number
+from examples
+{%- endmacro %}
+
+{# The discriminator on signals (findings.md 4): cross-fit candidates, Yes for the event held out. All hits, and a seeded draw of
+   `negatives_per_hit` misses for each, reweighted to the true share, so that the confidence is calibrated. #}
+{% macro signal_examples() -%}
+with seeded as (
+    select
+        *,
+        {{ draw_seed(['user_number', 'item_number'], var('random_seed')) }} as seed
+    from {{ ref('crossfit_signals') }}
+),
+
+shares as (
+    select least(1, {{ double(var('negatives_per_hit')) }} * sum(case when is_hit then 1 else 0 end) / sum(case when is_hit then 0 else 1 end)) as share
+    from seeded
+),
+
+drawn as (
+    select
+        seeded.*,
+        case when is_hit then {{ double(1) }} else 1 / shares.share end as raw_weight
+    from seeded
+    cross join shares
+    where is_hit or {{ scrambled('seed') }} < shares.share * 2147483647
+)
+
+select
+    signals.user_id,
+    signals.item_id,
+    cast(signals.rank as integer) as position,
+    0 as draw,
+    {{ signals_prompt() }} as prompt,
+    case when signals.is_hit then 'Yes' else 'No' end as completion,
+    -- mean 1, so that learning rate and clipping mean the same for any share of hits.
+    signals.raw_weight / avg(signals.raw_weight) over () as weight,
+    signals.user_number,
+    signals.item_number
+from drawn as signals
+cross join {{ ref('signal_cuts') }} as cuts
+{%- endmacro %}
