@@ -39,6 +39,7 @@ AS_IN_THE_PAPER = {
     "min_confidence": 0.5,
     "probability_exponent": 0.35,
     "confidence_exponent": 0.0,
+    "long_tail_vote": 1.0,
     "distil_mu": 1.0,
 }
 
