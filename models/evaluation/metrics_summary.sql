@@ -6,9 +6,7 @@ with at_ten as (
         augmentation,
         max(case when metric = 'recall' and segment = 'all' then value end) as recall_all,
         max(case when metric = 'recall' and segment = 'long_tail' then value end) as recall_long_tail,
-        max(case when metric = 'recall' and segment = 'other' then value end) as recall_other,
-        max(case when metric = 'ndcg' and segment = 'all' then value end) as ndcg_all,
-        max(n_users) as n_users
+        max(case when metric = 'ndcg' and segment = 'all' then value end) as ndcg_all
     from {{ ref('ranking_metrics') }}
     where k = 10 and split = 'test'
     group by recommender, augmentation
@@ -18,14 +16,12 @@ select
     arm.augmentation,
     round(arm.recall_all, 4) as recall_all,
     round(arm.recall_long_tail, 4) as recall_long_tail,
-    round(arm.recall_other, 4) as recall_other,
     round(arm.ndcg_all, 4) as ndcg_all,
     -- 0.1 = ten percent more; null for the arm itself and where there is nothing to divide by.
     case when arm.augmentation <> 'none' then round(arm.recall_all / nullif(plain.recall_all, 0) - 1, 3) end as lift_all,
     case
         when arm.augmentation <> 'none' then round(arm.recall_long_tail / nullif(plain.recall_long_tail, 0) - 1, 3)
-    end as lift_long_tail,
-    arm.n_users
+    end as lift_long_tail
 from at_ten as arm
 left join at_ten as plain on plain.recommender = arm.recommender and plain.augmentation = 'none'
 order by arm.recall_all desc, arm.recommender, arm.augmentation
