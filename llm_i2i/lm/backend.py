@@ -82,8 +82,8 @@ def _open_backend(folder: Path, backend_name: str, _stamp: int) -> TextBackend:
 def wait_without_spinning() -> None:
     """Let idle OpenMP threads sleep, unless the user chose otherwise; it counts where torch is not loaded yet.
 
-    By default they spin between operations. Where other processes compete for the cores that makes a small model five to fifty
-    times slower (scoring 78,000 prompts at load 5 on two cores: 20 s spinning, 3.4 s sleeping), on idle cores it gains nothing.
+    By default they spin between operations. Where other processes compete for the cores that makes a small model some ten
+    times slower (two cores, load 5: a training of one minute took more than ten), on idle cores it gains nothing.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
