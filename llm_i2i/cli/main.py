@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from llm_i2i.graph.compile import CompiledModel
     from llm_i2i.runner.project import Project
 
+LISTING = ("ls", "query", "show", "plan", "compile")
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -363,6 +365,8 @@ def _show_query(project: Project, sql: str, limit: int, output: str) -> None:
 
 def main() -> None:
     """Entry point: our errors become messages and exit codes, never tracebacks."""
+    if len(sys.argv) > 1 and sys.argv[1] in LISTING and hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `llmi2i ls | head` ends as any listing does
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -16,6 +16,7 @@ MAX_CELL = 60  # characters of one value in a table; --output json shows all of 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: str) -> None:
     """Rows on stdout as `table`, `json` (a list of row objects) or `csv`."""
+    columns = _unique(columns)
     if output == "json":
         json.dump(
             [dict(zip(columns, map(plain, row), strict=True)) for row in rows],
@@ -38,6 +39,16 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: st
                 shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else None,
             )
         )
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Names with a number behind those that were there before, so that no column hides another."""
+    seen: dict[str, int] = {}
+    result = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
+    return result
 
 
 def render_table(

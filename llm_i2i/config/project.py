@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
@@ -86,6 +87,47 @@ _Folders = Annotated[
 ]
 
 
+TYPE_WORDS = {
+    "number": "a finite number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "text": "text",
+}
+
+
+class VarRule(Settings):
+    """What a var may be; checked before anything is rendered."""
+
+    title: ClassVar[str] = "a var's rule"
+
+    values: list[Any] | None = None
+    type: Literal["number", "integer", "boolean", "text"] | None = None
+    min: int | float | None = None
+    max: int | float | None = None
+    nullable: bool = False
+
+    def broken_by(self, value: Any) -> str:
+        """What the value should be instead; empty if it is fine."""
+        if value is None:
+            return "" if self.nullable else "a value, not null"
+        if self.values is not None:
+            allowed = ", ".join(map(str, self.values))
+            return "" if value in self.values else f"one of {allowed}"
+        if self.type is not None and not self._has_type(value):
+            return TYPE_WORDS[self.type]
+        if self.min is not None and value < self.min:
+            return f"at least {self.min}"
+        if self.max is not None and value > self.max:
+            return f"at most {self.max}"
+        return ""
+
+    def _has_type(self, value: Any) -> bool:
+        if self.type in ("number", "integer"):
+            kinds = (int,) if self.type == "integer" else (int, float)
+            return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, bool if self.type == "boolean" else str)
+
+
 class ProjectConfig(Settings):
     """Settings of a project. All paths are relative to the project's folder."""
 
@@ -109,6 +151,7 @@ class ProjectConfig(Settings):
     seed_paths: _Paths = Field(default_factory=lambda: ["project/seeds"])
     target_path: str = "target"
     vars: PlainDict = Field(default_factory=dict)
+    var_rules: dict[str, VarRule] = Field(default_factory=dict)
     target: str | None = None
     targets: dict[str, Target] = Field(default_factory=lambda: {"dev": DuckDBTarget(type="duckdb")})
     language_models: dict[str, PlainDict] = Field(default_factory=dict)
@@ -240,7 +283,21 @@ def merge_vars(config: ProjectConfig, cli_vars: Mapping[str, Any]) -> dict[str, 
     """
     unknown = [_unknown_var(name, config) for name in cli_vars if name not in config.vars]
     raise_all(unknown)
-    return {**config.vars, **cli_vars}
+    merged = {**config.vars, **cli_vars}
+    broken = {name: rule.broken_by(merged.get(name)) for name, rule in config.var_rules.items()}
+    raise_all(
+        [
+            ProjectError(
+                f"var '{name}' must be {wanted}",
+                where="--vars" if name in cli_vars else config.location.partition(":")[0],
+                found=repr(merged.get(name)),
+                fix=f"give {name} such a value",
+            )
+            for name, wanted in broken.items()
+            if wanted
+        ]
+    )
+    return merged
 
 
 def _unknown_var(name: str, config: ProjectConfig) -> ProjectError:

@@ -100,7 +100,7 @@ class DuckDBEngine:
     def table(self, sql: str) -> pa.Table:
         try:
             return self._connection.sql(sql).to_arrow_table()
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
             raise as_engine_error(error) from error
 
     def batches(self, sql: str, size: int) -> Iterator[pa.RecordBatch]:
@@ -121,7 +121,7 @@ class DuckDBEngine:
                     pending, rows = rest.to_batches(), rest.num_rows
             if rows:
                 yield pa.Table.from_batches(pending).combine_chunks().to_batches()[0]
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
             raise as_engine_error(error) from error
         finally:
             cursor.close()
@@ -137,13 +137,15 @@ class DuckDBEngine:
     def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(sql)
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
             raise as_engine_error(error) from error
 
 
 def as_engine_error(error: Exception) -> EngineError:
     """DuckDB's message as ours: first line says what, `LINE n` says where, candidates say what was found."""
     text = str(error).strip()
+    if isinstance(error, duckdb.InterruptException) or "interrupted" in text.lower()[:40]:
+        raise KeyboardInterrupt from error  # Ctrl-C inside a query
     head, *rest = text.splitlines()
     line = re.search(r"^LINE (\d+):", text, re.MULTILINE)
     candidates = [r for r in rest if r.startswith(("Candidate", "Did you mean"))]

@@ -16,7 +16,7 @@ from llm_i2i.fingerprint import fingerprint
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import Node
 from llm_i2i.sql.steps import CallStep, Columns
-from llm_i2i.sql.tokens import called_functions, canonical_digest
+from llm_i2i.sql.tokens import called_functions, canonical_digest, check_one_query
 from llm_i2i.udf.signature import Signature
 
 COMPILER_VERSION = (
@@ -111,6 +111,7 @@ class _Session:
                 binder.declare_macro(signature)
 
     def compile(self, node: Node, inputs: Mapping[str, Columns]) -> CompiledModel:
+        check_one_query(node.sql)
         called = {
             n: self.signatures[n]
             for n in sorted(called_functions(node.sql, self.signatures.keys()))
@@ -169,8 +170,12 @@ def _placed(error: LlmI2iError, node: Node) -> LlmI2iError:
             fix = f"read other models through ref('{missing.group(1)}')" + (
                 f"; did you mean {near}?" if near else ""
             )
+        lines = node.sql.splitlines()
         return ProjectError(
-            f"{node.name}: {error.what}", where=node.place(line), found=found, fix=fix
+            f"{node.name}: {error.what}",
+            where=node.place(line),
+            found=found or (lines[line - 1].strip()[:120] if 0 < line <= len(lines) else ""),
+            fix=fix or "correct the SQL of the model",
         )
     if not error.where:
         error.where = node.place(_line_of_name(f"{error.what} {error.found}", node.sql))

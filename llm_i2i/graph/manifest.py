@@ -38,7 +38,12 @@ def build_manifest(nodes: Mapping[str, Node], checks: tuple[DataCheck, ...]) -> 
             if name not in nodes:
                 errors.append(unknown_reference(name, nodes, check.where))
     raise_all(errors)
-    return Manifest(nodes, checks, Dag({name: node.reads for name, node in nodes.items()}))
+    try:
+        dag = Dag({name: node.reads for name, node in nodes.items()})
+    except ProjectError as error:
+        error.where = ", ".join(nodes[name].path for name in error.found.split(" -> ")[:-1])
+        raise
+    return Manifest(nodes, checks, dag)
 
 
 def unknown_reference(name: str, nodes: Mapping[str, Node], where: str) -> ProjectError:

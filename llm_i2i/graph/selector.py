@@ -28,7 +28,7 @@ def select_nodes(
     wanted = list(select)
     chosen = _union(wanted, nodes, dag) if wanted else set(nodes)
     chosen -= _union(list(exclude), nodes, dag)
-    if not any(not nodes[name].is_source for name in chosen):
+    if not chosen:
         text = " ".join(wanted) or "(everything)"
         near = closest(re.sub(r"^[@\d+]*|[+\d]*$", "", text), nodes)
         raise ProjectError(

@@ -62,6 +62,15 @@ class Project:
         self.target = self.loaded.config.target_settings(target)
         self._target_name = target or self.loaded.config.default_target
         self.target_dir = project_dir / (target_path or self.loaded.config.target_path)
+        try:
+            self.target_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ProjectError(
+                "the folder for results cannot be made",
+                where=str(self.target_dir),
+                found=str(error),
+                fix="pass --target-path with a folder you may write to",
+            ) from error
         self.threads = threads or self.target.threads
         if not env.replace("-", "_").isidentifier():
             raise ProjectError(
@@ -127,6 +136,12 @@ class Project:
         refreshes: Mapping[str, int],
     ) -> Plan:
         selected = self.select(select, exclude)
+        if all(self.manifest.nodes[name].is_source for name in selected):
+            raise ProjectError(
+                "nothing selected",
+                found=f"only sources: {', '.join(selected)}",
+                fix="select what reads them: source:name+",
+            )
         compiled = self.compile(selected)
         wanted = self._with_ancestors(selected)
         fingerprints = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from llm_i2i.errors import LlmI2iError, ProjectError, closest
+from llm_i2i.errors import ProjectError, closest
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.store import Store
 
@@ -31,12 +31,15 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
         )
     try:
         connection = duckdb.connect(str(environment.catalogue), read_only=True)
-    except duckdb.IOException as error:
-        raise LlmI2iError(
+    except duckdb.Error as error:
+        locked = "lock" in str(error).lower()
+        raise ProjectError(
             f"the catalogue of environment {environment.name!r} cannot be opened",
             where=str(environment.catalogue),
             found=str(error).splitlines()[0],
-            fix="close the client that has it open for writing, or open it there with -readonly",
+            fix="close the client that has it open for writing, or open it there with -readonly"
+            if locked
+            else "run `llmi2i build`: it writes a new catalogue, results are kept",
         ) from error
     connection.execute(
         f"set allowed_directories = ['{str(store.root.resolve()).replace(chr(39), chr(39) * 2)}/']"
@@ -72,6 +75,8 @@ def run_query(
         text = str(error).strip()
         missing = re.search(r"Table with name (\S+) does not exist", text)
         near = closest(missing.group(1), known) if missing else ""
+        if damaged := _damaged(text):
+            raise damaged from error
         raise ProjectError(
             text.splitlines()[0],
             found=" ".join(line for line in text.splitlines() if line.startswith("Candidate")),
@@ -81,6 +86,17 @@ def run_query(
             if missing
             else "correct the query",
         ) from error
+
+
+def _damaged(text: str) -> ProjectError | None:
+    """The error for a result that the catalogue names and the store no longer has."""
+    if not re.search(r"/store/[^']+/data\.parquet", text):
+        return None
+    return ProjectError(
+        "a published result cannot be read",
+        found=text.splitlines()[0],
+        fix="run `llmi2i build`: it rebuilds what is missing and writes the catalogue for this folder",
+    )
 
 
 def fetch_rows(
@@ -93,4 +109,7 @@ def fetch_rows(
         limited = relation if limit < 0 else relation.limit(limit)
         return list(relation.columns), limited.fetchall()
     except duckdb.Error as error:
-        raise ProjectError(str(error).strip().splitlines()[0], fix="correct the query") from error
+        text = str(error).strip()
+        raise _damaged(text) or ProjectError(
+            text.splitlines()[0], fix="correct the query"
+        ) from error

@@ -66,6 +66,13 @@ class SourceFiles:
         files = [p for p in found if p.is_file()]
         if files:
             return files
+        if Path(pattern).is_dir():
+            raise ProjectError(
+                f"source {source.name.replace('__', '.', 1)} is a folder",
+                where=source.path,
+                found=source.file_path,
+                fix=f"name its files: {source.file_path.rstrip('/')}/*.parquet",
+            )
         folder = Path(pattern).parent
         there = [p.name for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
         near = closest(Path(pattern).name, there)
@@ -134,12 +141,11 @@ def check_declared(source: Node, columns: Columns) -> None:
     names = [name for name, _ in columns]
     missing = [c for c in source.columns if c.lower() not in {n.lower() for n in names}]
     if missing:
+        near = closest(missing[0], names, count=1)
         raise ProjectError(
             f"source {source.name.replace('__', '.', 1)} has no column {', '.join(repr(m) for m in missing)}",
             where=source.file_path,
             found=f"columns {', '.join(names)}",
-            fix="rename the column in the log, or point the var at the right one, for example"
-            " --vars '{order_column: "
-            + (closest(missing[0], names) or repr(names[-1])).split(", ")[0].strip("'")
-            + "}'",
+            fix="rename the column in the file, or set the var that names it (order_column for what"
+            " orders the events) to one of these columns" + (f" (closest {near})" if near else ""),
         )

@@ -227,7 +227,7 @@ def _run_table(
         result = shop.udfs.function(call.udf)(**arguments)
     except LlmI2iError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NodeError(
             f"UDF {call.udf!r} raised {type(error).__name__}: {error}",
             where=where_raised(error, file),

@@ -157,11 +157,22 @@ class _Hoister:
             (result_column(relation), str(signature.returns)),
             (key_column(relation), "VARCHAR"),
         )
-        self.binder.declare(relation, columns)
+        self._declare(call, relation, columns)
         self.steps.append(
             CallStep(relation, signature.name, "batch", {"arguments": query}, constants, columns)
         )
         self._join_back(call, select, rows, relation, columns, carrier)
+
+    def _declare(self, call: exp.Anonymous, relation: str, columns: Columns) -> None:
+        try:
+            self.binder.declare(relation, columns)
+        except EngineError as error:
+            signature = self._signature(call)
+            raise ProjectError(
+                f"UDF {signature.name!r} declares a type that DuckDB does not know",
+                found=f"returns={signature.returns!r} ({error.what})",
+                fix="correct `returns` in the decorator of the UDF",
+            ) from error
 
     def _enclosing_select(self, call: exp.Anonymous) -> exp.Select:
         node: exp.Expression | None = call.parent

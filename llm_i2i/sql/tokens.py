@@ -7,6 +7,8 @@ from collections.abc import Collection
 from llm_i2i.errors import ProjectError
 from llm_i2i.fingerprint import fingerprint
 
+QUERY_STARTS = {"select", "with", "from", "values", "("}
+
 
 def canonical_digest(sql: str) -> str:
     """Digest of a query's tokens: comments and layout do not count, everything else does.
@@ -15,6 +17,22 @@ def canonical_digest(sql: str) -> str:
         ProjectError: The text cannot be split into tokens (an open quote).
     """
     return fingerprint([[t.token_type.name, _text(t)] for t in _tokenize(sql)])
+
+
+def check_one_query(sql: str) -> None:
+    """A model is one query.
+
+    Raises:
+        ProjectError: It is empty, something else, or several statements.
+    """
+    texts = [token.text.lower() for token in _tokenize(sql)]
+    fix = "write one select (or with ... select); a model neither creates nor changes anything"
+    if not texts:
+        raise ProjectError("the model is empty", found="no SQL besides comments", fix=fix)
+    if texts[0] not in QUERY_STARTS:
+        raise ProjectError("a model is one select", found=" ".join(texts[:6]), fix=fix)
+    if ";" in texts:
+        raise ProjectError("a model is one statement", found="a semicolon in the middle", fix=fix)
 
 
 def called_functions(sql: str, names: Collection[str]) -> set[str]:

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def _is_whole(path: Path) -> bool:
+    """Whether a Parquet file begins and ends as one: a cheap look that finds a file cut short or overwritten."""
+    with path.open("rb") as file:
+        head = file.read(4)
+        size = file.seek(0, 2)
+        file.seek(max(size - 4, 0))
+        return size >= 12 and head == file.read(4) == b"PAR1"
+
+
 class CallCache:
     """Finished calls on disk. Nobody pays twice for a call."""
 
@@ -24,7 +33,11 @@ class CallCache:
 
     def segments(self, udf: str, group: str) -> list[Path]:
         """The committed segments of a call group, in a stable order."""
-        return sorted((self.root / udf / group).glob("[!.]*.parquet"))
+        found = sorted((self.root / udf / group).glob("[!.]*.parquet"))
+        whole = [path for path in found if _is_whole(path)]
+        for path in set(found) - set(whole):
+            path.rename(path.with_suffix(".damaged"))  # its calls are made again
+        return whole
 
     def commit(self, udf: str, group: str, calls: pa.Table) -> Path:
         """Write one batch durably; returns its segment."""

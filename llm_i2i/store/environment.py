@@ -54,13 +54,29 @@ class Environment:
         with file_lock(self._lock):
             before = self.pointers()
             after = {k: v for k, v in before.items() if k not in nodes} | dict(nodes)
-            if before == after and self.catalogue.exists():
+            if (
+                before == after
+                and self.catalogue.exists()
+                and self._root() == self._absolute_root()
+            ):
                 return False
             # Catalogue first: a kill in between leaves readers on the new, complete state and the next build repeats the step.
             replace_file(self.catalogue, lambda path: self._write_catalogue(path, after))
-            raw = {"environment": self.name, "nodes": {k: asdict(v) for k, v in after.items()}}
+            raw = {
+                "environment": self.name,
+                "store": self._absolute_root(),
+                "nodes": {k: asdict(v) for k, v in after.items()},
+            }
             replace_text(self._pointers, json.dumps(raw, indent=1))
             return True
+
+    def _absolute_root(self) -> str:
+        """Where the catalogue's views read: a moved folder needs a new catalogue."""
+        return str(self._store_root.resolve())
+
+    def _root(self) -> str:
+        raw = json.loads(self._pointers.read_text(encoding="utf-8"))
+        return str(raw.get("store", ""))
 
     def _write_catalogue(self, path: Path, nodes: Mapping[str, Pointer]) -> None:
         import duckdb

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -153,14 +153,22 @@ def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list
         values = call.function(*columns, **call.constants, **extra)
     except LlmI2iError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NodeError(
             f"UDF {call.signature.name!r} raised {type(error).__name__}: {error}",
             where=where_raised(error, call.file),
             found=f"a batch of {len(rows):,} rows, the first {str(rows[0])[:120]}",
             fix="mend the function and build again: finished batches are kept",
         ) from error
-    values = list(values) if values is not None else []
+    values = [] if values is None else values
+    if isinstance(values, (str, bytes, dict)) or not isinstance(values, Iterable):
+        raise NodeError(
+            f"UDF {call.signature.name!r} returned a single {type(values).__name__}",
+            where=str(call.file),
+            found=repr(values)[:120],
+            fix="return a list with one value per row, in order",
+        )
+    values = list(values)
     if len(values) != len(rows):
         raise NodeError(
             f"UDF {call.signature.name!r} returned {len(values):,} values for {len(rows):,} rows",
@@ -183,6 +191,7 @@ def _commit(
     import pyarrow as pa
 
     good = [i for i, value in enumerate(values) if not isinstance(value, RowError)]
+    _check_fields(call, [values[i] for i in good], result_type)
     try:
         results = pa.array([values[i] for i in good], type=result_type)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -201,6 +210,26 @@ def _commit(
             call.group,
             table.append_column("result", results).append_column("call_key", keys),
         )
+
+
+def _check_fields(call: BatchCall, values: list[Any], result_type: pa.DataType) -> None:
+    """Arrow drops unknown keys of a dict and leaves missing ones null; here both are mistakes."""
+    import pyarrow as pa
+
+    if pa.types.is_list(result_type):
+        values = [element for value in values if isinstance(value, list) for element in value[:1]]
+        result_type = result_type.value_type
+    if not pa.types.is_struct(result_type):
+        return
+    wanted = {result_type.field(i).name for i in range(result_type.num_fields)}
+    for value in values:
+        if isinstance(value, dict) and set(value) != wanted:
+            raise NodeError(
+                f"UDF {call.signature.name!r} returned other fields than it declares",
+                where=str(call.file),
+                found=", ".join(map(str, value)),
+                fix=f"return dicts with the keys {', '.join(sorted(wanted))}",
+            )
 
 
 def _check_errors(call: BatchCall, errors: list[str], total: int) -> None:

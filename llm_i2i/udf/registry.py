@@ -129,7 +129,7 @@ def _line_in(error: BaseException, path: Path) -> int:
     """Line of `path` nearest to where the error was raised; 0 if it is not on the way."""
     line, trace = 0, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

@@ -203,3 +203,38 @@ def test_query_and_show_give_rows_as_json(shop: ShopProject, build: Build) -> No
         "show", "--inline", "select count(*) as c from {{ ref('events') }}", "--output", "json"
     )
     assert json.loads(inline.stdout) == [{"c": 60}]
+
+
+def test_damaged_calls_are_made_again(shop: ShopProject, build: Build) -> None:
+    build()
+    shop.calls()
+    segments = sorted((shop.dir / "target/calls/score").rglob("*.parquet"))
+    segments[0].write_bytes(segments[0].read_bytes()[:-9])
+    for result in (shop.dir / "target/store/scored").iterdir():
+        (result / "meta.json").unlink()
+    assert build()["scored"] == "OK"
+    assert 0 < len(shop.calls()) <= 7
+
+
+def test_a_moved_target_folder_is_published_again(shop: ShopProject, build: Build) -> None:
+    build()
+    (shop.dir / "target").rename(shop.dir / "moved")
+    message = shop.run("query", "from kept", "--target-path", "moved")
+    assert message.returncode == 2
+    assert "llmi2i build" in message.stderr
+    assert shop.run("build", "--target-path", "moved").returncode == 0
+    assert shop.run("query", "from kept", "--target-path", "moved").returncode == 0
+
+
+def test_a_catalogue_that_is_no_database(shop: ShopProject, build: Build) -> None:
+    build()
+    (shop.dir / "target/dev.duckdb").write_text("garbage" * 1000)
+    message = shop.run("query", "from kept")
+    assert message.returncode == 2
+    assert "llmi2i build" in message.stderr
+
+
+def test_columns_of_one_name_are_both_shown(shop: ShopProject, build: Build) -> None:
+    build()
+    result = shop.run("query", "select 1 as a, 2 as a", "--output", "json")
+    assert sorted(json.loads(result.stdout)[0].values()) == [1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
@@ -211,3 +212,86 @@ def test_unknown_target(shop: ShopProject) -> None:
 def test_two_columns_of_one_name(shop: ShopProject) -> None:
     shop.replace("models/kept.sql", "    score\n", "    score,\n    1 as SCORE\n")
     assert "two columns" in failed(shop, 2)
+
+
+def test_empty_model(shop: ShopProject) -> None:
+    shop.write("models/kept.sql", "-- nothing yet\n")
+    message = failed(shop, 2)
+    assert "the model is empty" in message
+    assert "models/kept.sql" in message
+
+
+def test_model_of_two_statements(shop: ShopProject) -> None:
+    shop.write("models/kept.sql", "select 1 as score, 'u' as user_id; select 2")
+    assert "one statement" in failed(shop, 2)
+
+
+def test_model_that_is_no_query(shop: ShopProject) -> None:
+    shop.write("models/kept.sql", "drop table events")
+    assert "one select" in failed(shop, 2)
+
+
+def test_udf_that_exits(shop: ShopProject) -> None:
+    shop.replace("udfs/functions.py", "return [int(", "raise SystemExit(0)\n    return [int(")
+    message = failed(shop, 1)
+    assert "SystemExit" in message
+    assert re.search(r"functions\.py:[1-9]", message)
+
+
+def test_udf_that_returns_one_value(shop: ShopProject) -> None:
+    shop.replace("udfs/functions.py", "return [int(", "return 5\n    return [int(")
+    assert "returned a single int" in failed(shop, 1)
+
+
+def test_udf_with_wrong_fields(shop: ShopProject) -> None:
+    shop.replace("udfs/functions.py", 'returns="DOUBLE"', 'returns="STRUCT(a DOUBLE, b DOUBLE)"')
+    shop.replace(
+        "udfs/functions.py",
+        "return [int(",
+        "return [{'a': 1.0, 'c': 2.0} for _ in prompt]\n    return [int(",
+    )
+    shop.replace("models/kept.sql", "where score >=", "where score.a >=")
+    message = failed(shop, 1)
+    assert "keys a, b" in message
+
+
+def test_udf_with_an_unknown_type(shop: ShopProject) -> None:
+    shop.replace("udfs/functions.py", 'returns="DOUBLE"', 'returns="DUBLE"')
+    message = failed(shop, 2)
+    assert "UDF 'score'" in message
+    assert "DUBLE" in message
+
+
+def test_source_that_is_a_folder(shop: ShopProject) -> None:
+    assert "data/*.parquet" in failed(shop, 2, "build", "--vars", "{log: data}")
+
+
+def test_target_path_that_is_a_file(shop: ShopProject) -> None:
+    assert "--target-path" in failed(shop, 2, "build", "--target-path", "data/log.csv")
+
+
+def test_only_a_source_selected(shop: ShopProject) -> None:
+    assert "only sources" in failed(shop, 2, "build", "--select", "source:log")
+    assert shop.run("ls", "--select", "source:log").stdout == "log__events\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "wanted"),
+    [
+        ("{values: [Earth, Mars]}", "Pluto", "one of Earth, Mars"),
+        ("{type: number, min: 0, max: 1}", "2", "at most 1"),
+        ("{type: number}", ".nan", "a finite number"),
+        ("{type: integer}", "1.5", "a whole number"),
+        ("{type: boolean}", "1", "true or false"),
+        ("{type: text}", "null", "not null"),
+    ],
+)
+def test_a_var_against_its_rule(shop: ShopProject, rule: str, value: str, wanted: str) -> None:
+    shop.replace(
+        "project/project.yml", "target: dev\n", f"var_rules: {{planet: {rule}}}\ntarget: dev\n"
+    )
+    if "Earth" not in rule and "text" not in rule:
+        shop.replace("project/project.yml", "planet: Earth", "planet: 0")
+    message = failed(shop, 2, "build", "--vars", f"{{planet: {value}}}")
+    assert wanted in message
+    assert "var 'planet'" in message
