@@ -8,13 +8,13 @@ from collections import Counter
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome
+from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter
 
 WIDTH = 80
 TTY_SECONDS, PLAIN_SECONDS = 0.2, 10.0  # how often progress is shown with and without a terminal
 
 
-class Console:
+class Console(Reporter):
     """A reporter that prints. On a terminal progress rewrites one line; elsewhere it is a plain line now and then."""
 
     def __init__(self, *, quiet: bool = False) -> None:

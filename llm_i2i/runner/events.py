@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.graph.node import DataCheck
@@ -63,25 +63,28 @@ class BuildResult:
         return 0 if self.success else 1
 
 
-class Reporter(Protocol):
-    """Receives events as they happen."""
+class Reporter:
+    """Receives events as they happen and does nothing; a console or a notebook overrides what it wants to show."""
 
-    def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None: ...
+    def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None:
+        """The plan is made; numbers of data tests, sources and UDFs of the project."""
 
-    def node_started(self, index: int, total: int, step: PlanStep) -> None: ...
+    def node_started(self, index: int, total: int, step: PlanStep) -> None:
+        """A node is about to be built; `index` counts from 1."""
 
     def progress(
         self, step: PlanStep, activity: str, done: float, total: float, message: str
-    ) -> None: ...
+    ) -> None:
+        """A UDF of a node got on; see `UdfContext.progress`."""
 
-    def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None: ...
+    def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None:
+        """A node was built, reused, skipped, or failed."""
 
-    def check_finished(self, outcome: CheckOutcome) -> None: ...
+    def check_finished(self, outcome: CheckOutcome) -> None:
+        """A data test was run, or its earlier result taken."""
 
-    def note(self, message: str) -> None: ...
+    def note(self, message: str) -> None:
+        """Something worth a line."""
 
-    def finished(self, result: BuildResult, env: str) -> None: ...
-
-
-class Silent(Reporter):
-    """A reporter for notebooks and tests that want only the result."""
+    def finished(self, result: BuildResult, env: str) -> None:
+        """All is done, published or not."""

@@ -20,7 +20,7 @@ from llm_i2i.graph.node import Node
 from llm_i2i.graph.selector import select_nodes
 from llm_i2i.plan.build import build_plan
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter, Silent
+from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter
 from llm_i2i.runner.run import run_build
 from llm_i2i.runner.sources import JsonCache, SourceFiles
 from llm_i2i.runner.steps import Workshop, plan_calls, run_checks
@@ -219,7 +219,7 @@ class Project:
         plan = self._plan(select, exclude, refreshes)
         if full_refresh:
             replace_text(self._refresh_file, json.dumps(refreshes))
-        shop = self._workshop(plan, reporter or Silent(), max_calls)
+        shop = self._workshop(plan, reporter or Reporter(), max_calls)
         shop.reporter.started(
             plan,
             len(self.manifest.checks),
@@ -242,7 +242,7 @@ class Project:
         """Run the data tests of the selected models on what is built now."""
         names = set(self.select(select, exclude))
         plan = self._plan((), (), self._refreshes(False, (), ()))
-        shop = self._workshop(plan, reporter or Silent())
+        shop = self._workshop(plan, reporter or Reporter())
         checks = [check for check in self.manifest.checks if check.model in names]
         if not checks:
             raise ProjectError(
@@ -268,7 +268,7 @@ class Project:
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """Distinct and cached UDF calls of a step, if its inputs are built; None if that cannot be known yet."""
-        return plan_calls(step, self._workshop(plan, Silent()))
+        return plan_calls(step, self._workshop(plan, Reporter()))
 
     def query(self, sql: str) -> duckdb.DuckDBPyRelation:
         """Run one read-only query on the published environment."""

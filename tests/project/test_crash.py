@@ -20,7 +20,14 @@ BATCH = 7  # of the project's UDF
 
 def start(shop: ShopProject, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "llm_i2i", "build", "--project-dir", str(shop.dir), *arguments]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts tests in the background lets them inherit an ignored SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def wait_for(path: Path) -> None:
