@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -13,6 +14,11 @@ def quote_identifier(name: str) -> str:
 def quote_literal(text: str | Path) -> str:
     """A string as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def parquet_scan(paths: Sequence[Path]) -> str:
+    """A `read_parquet` call over files, quoted."""
+    return f"read_parquet([{', '.join(quote_literal(p) for p in paths)}])"
 
 
 # Columns of the relation a hoisted batch call becomes. The prefix keeps them apart from anybody's own.

@@ -14,7 +14,7 @@ import duckdb
 
 from llm_i2i.engine.base import Columns
 from llm_i2i.errors import EngineError
-from llm_i2i.names import quote_identifier, quote_literal
+from llm_i2i.names import parquet_scan, quote_identifier, quote_literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from llm_i2i.udf.signature import Signature
 
 ROW_GROUP_ROWS = 122_880  # DuckDB's own; smaller groups would only cost space
-
-
-def parquet_scan(paths: Sequence[Path]) -> str:
-    """A `read_parquet` call over files, quoted."""
-    return f"read_parquet([{', '.join(quote_literal(p) for p in paths)}])"
 
 
 class DuckDBEngine:

@@ -149,7 +149,7 @@ class Project:
             for n in wanted
             if self.manifest.nodes[n].is_source
         }
-        self.sources._digests.save()
+        self.sources.save_digests()
         published = {
             name: pointer.fingerprint for name, pointer in self.environment.pointers().items()
         }

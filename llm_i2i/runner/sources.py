@@ -89,6 +89,10 @@ class SourceFiles:
         parts = [[self._format(source, path), self._digest(path)] for path in self.files(source)]
         return fingerprint(["source", parts])
 
+    def save_digests(self) -> None:
+        """Remember the digests of files: the next start need not read them again."""
+        self._digests.save()
+
     def scan(self, source: Node) -> str:
         """A query over the source's files."""
         files = self.files(source)

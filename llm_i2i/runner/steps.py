@@ -14,7 +14,7 @@ from llm_i2i.errors import EngineError, LlmI2iError, NodeError
 from llm_i2i.fingerprint import fingerprint
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import DataCheck, Node
-from llm_i2i.names import quote_identifier
+from llm_i2i.names import parquet_scan, quote_identifier
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import CheckOutcome, Reporter
 from llm_i2i.runner.sources import SourceFiles
@@ -237,7 +237,7 @@ def _run_table(
     table = _as_declared(result, call, file, engine)
     path = folder / f"{call.relation}.parquet"
     pq.write_table(table, path)
-    engine.run(f"create or replace table {call.relation} as select * from read_parquet('{path}')")
+    engine.run(f"create or replace table {call.relation} as select * from {parquet_scan([path])}")
     path.unlink()
     if not any(context.artifact_dir.iterdir()):
         context.artifact_dir.rmdir()

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.names import quote_identifier, quote_literal
+from llm_i2i.names import parquet_scan, quote_identifier
 from llm_i2i.store.files import file_lock, replace_file, replace_text
 
 
@@ -86,7 +86,7 @@ class Environment:
             for node, pointer in stored:
                 data = (self._store_root / node / pointer.fingerprint / "data.parquet").resolve()
                 connection.execute(
-                    f"create view {quote_identifier(node)} as select * from read_parquet({quote_literal(data)})"
+                    f"create view {quote_identifier(node)} as select * from {parquet_scan([data])}"
                 )
             for node, pointer in nodes.items():
                 if pointer.sql:

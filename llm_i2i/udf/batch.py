@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.fingerprint import canonical_json, fingerprint
-from llm_i2i.names import argument_column, key_column, quote_literal, result_column
+from llm_i2i.names import argument_column, key_column, parquet_scan, result_column
 from llm_i2i.udf.context import RowError, UdfContext
 from llm_i2i.udf.registry import where_raised
 from llm_i2i.udf.signature import Signature
@@ -139,11 +139,7 @@ def _missing(call: BatchCall, todo: str, segments: list[Path]) -> str:
     if not segments:
         return f"select * from {todo}"
     match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
-    return f"select t.* from {todo} as t anti join {_scan(segments)} as c on {match}"
-
-
-def _scan(segments: list[Path]) -> str:
-    return f"read_parquet([{', '.join(quote_literal(path) for path in segments)}])"
+    return f"select t.* from {todo} as t anti join {parquet_scan(segments)} as c on {match}"
 
 
 def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list[Any]:
@@ -252,7 +248,7 @@ def _declare_result(call: BatchCall, engine: Engine, cache: Cache, todo: str) ->
     if segments:
         # Two builds at once may have made the same call: any of its results will do, but only one.
         match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
-        scan = f"select distinct on (call_key) * from {_scan(segments)} as c semi join {todo} as t on {match}"
+        scan = f"select distinct on (call_key) * from {parquet_scan(segments)} as c semi join {todo} as t on {match}"
         engine.run(
             f"create or replace table {call.relation} as select {', '.join([*arguments, *outputs])} from ({scan})"
         )

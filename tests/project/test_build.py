@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -238,3 +239,12 @@ def test_columns_of_one_name_are_both_shown(shop: ShopProject, build: Build) -> 
     build()
     result = shop.run("query", "select 1 as a, 2 as a", "--output", "json")
     assert sorted(json.loads(result.stdout)[0].values()) == [1, 2]
+
+
+def test_a_project_in_a_folder_with_quotes_and_spaces(tmp_path: Path) -> None:
+    shop = ShopProject(tmp_path / "o'neil's \"shop\" ü")
+    result = shop.run("build")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(
+        shop.run("query", "select count(*) as n from kept", "--output", "json").stdout
+    )
