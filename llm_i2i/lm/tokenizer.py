@@ -71,7 +71,7 @@ def load_tokenizer_vocabulary(folder: Path) -> TokenizerVocabulary:
     Raises:
         LlmI2iError: items.json is missing.
     """
-    from transformers import AutoTokenizer  # noqa: TID253
+    from transformers import AutoTokenizer
 
     path = folder / ITEMS
     if not path.exists():
