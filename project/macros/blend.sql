@@ -75,6 +75,9 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
 {%- endif -%}
 {%- if augmented and not appended -%}
     {%- do parts.append([ref('distilled'), var('distil_mu')]) -%}
+    {%- if var('discriminator') == 'signals' -%}
+        {%- do parts.append([ref('distilled_pairs'), var('pair_mu')]) -%}
+    {%- endif -%}
 {%- endif -%}
 {%- if parts | length == 1 -%}
 {{ parts[0][0] }}

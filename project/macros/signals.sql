@@ -125,10 +125,20 @@ inner join sums on sums.user_number = candidates.user_number and sums.item_numbe
 left join degrees on degrees.item_number = candidates.item_number
 {%- endmacro %}
 
+{# Where each signal is cut into buckets: quantiles of its values other than 0. #}
+{% macro signal_cuts(names, relation) -%}
+select
+    {%- for signal in names.split() %}
+    quantile_disc({{ signal }}, [{% for i in range(1, var('signal_buckets')) %}{{ i / var('signal_buckets') }}{{ ', ' if not loop.last }}{% endfor %}])
+        filter (where {{ signal }} <> 0) as {{ signal }}{{ ',' if not loop.last }}
+    {%- endfor %}
+from {{ relation }}
+{%- endmacro %}
+
 {# The prompt of a candidate: one word per signal, its name and bucket. `signals` and `cuts` are aliases in the FROM. #}
-{% macro signals_prompt(signals='signals', cuts='cuts') -%}
+{% macro signals_prompt(names=signal_list(), signals='signals', cuts='cuts') -%}
 (
-    {%- for signal in signal_list().split() %}
+    {%- for signal in names.split() %}
     '{{ ' ' if not loop.first }}{{ signal }}_' || case
         when {{ signals }}.{{ signal }} = 0 then 'none'
         else cast(

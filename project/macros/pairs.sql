@@ -1,0 +1,192 @@
+{# LLM-I2I item by item: "who has just taken this item, what next?" The generator answers for a history of one item, text and co-occurrence
+   neighbours propose too, and one discriminator on signals says how likely each pair is. What it learns from is cross-fitted by time as for
+   users (signals.sql). Item pairs, unlike a user's candidates, hold for every user who comes by, so the index built from them keeps its
+   recall when the last event is one that no model has seen. #}
+
+{# The signals of a pair, in the order of its prompt; each is a column of pair_signals. #}
+{% macro pair_signal_list() -%}
+log_probability embedding_cosine cosine cooccurrence swing follows precedes text text_then_taken taken_then_text popularity trigger_popularity
+{%- endmacro %}
+
+{# What a generator expects after each item alone. A new item that nobody has taken gets an answer through its text. #}
+{% macro generated_pairs(generator) -%}
+with calls as (
+    select
+        item_number,
+        generate_items(
+            {{ prompt('generator', history='item_token') }},
+            n := {{ var('pair_candidates') }},
+            model := (select any_value(checkpoint) from {{ generator }})
+        ) as candidates
+    from {{ ref('item_numbers') }}
+),
+
+candidates as (
+    select
+        item_number,
+        unnest(candidates) as candidate
+    from calls
+)
+
+select
+    items.item_id,
+    related_items.item_id as related_item_id,
+    cast(row_number() over (
+        partition by candidates.item_number
+        order by {{ rounded('candidates.candidate.log_probability') }} desc, related_items.item_number
+    ) as integer) as rank,
+    candidates.candidate.log_probability as log_probability,
+    candidates.item_number,
+    related_items.item_number as related_item_number
+from candidates
+inner join {{ ref('item_numbers') }} as items on items.item_number = candidates.item_number
+inner join {{ ref('item_numbers') }} as related_items on related_items.item_token = candidates.candidate.item_token
+{%- endmacro %}
+
+{# Unit embedding of each item in a generator's checkpoint. #}
+{% macro item_embeddings(generator) -%}
+select
+    item_id,
+    item_number,
+    embed_items(item_token, model := (select any_value(checkpoint) from {{ generator }})) as embedding
+from {{ ref('item_numbers') }}
+{%- endmacro %}
+
+{# Item pairs worth a judgement, with a column per signal, all computed from `events` and the generator fitted on them.
+   Candidates: the best `pair_candidates` of each item by the generator, text, cosine, co-occurrence and steps between events.
+   `pairs` as swing_pairs, `generated` as generated_pairs, `embeddings` as item_embeddings. #}
+{% macro pair_signals(events, pairs, generated, embeddings) -%}
+with degrees as (
+    select item_number, count(*) as degree from {{ events }} group by item_number
+),
+
+one_way as (
+    select
+        item_number,
+        related_item_number,
+        {{ rounded('n_common_users / sqrt(cast(degree as double) * related_degree)') }} as cosine,
+        {{ rounded('n_common_users / power(cast(degree as double) * related_degree, 0.25)') }} as cooccurrence,
+        {{ rounded('user_pairs + ' ~ double(0.1) ~ ' * self_terms') }} as swing
+    from {{ pairs }}
+),
+
+behaviour as (
+    select item_number, related_item_number, cosine, cooccurrence, swing from one_way
+    union all
+    select related_item_number, item_number, cosine, cooccurrence, swing from one_way
+),
+
+-- one event follows another at a distance of one, two or three steps.
+gaps as (
+    select unnest([1, 2, 3]) as gap
+),
+
+steps as (
+    select
+        first_event.item_number,
+        next_event.item_number as related_item_number,
+        {{ rounded('sum(1 / cast(gaps.gap as double))') }} as follows
+    from {{ events }} as first_event
+    cross join gaps
+    inner join {{ events }} as next_event
+        on next_event.user_number = first_event.user_number and next_event.position = first_event.position + gaps.gap
+    where next_event.item_number <> first_event.item_number
+    group by first_event.item_number, next_event.item_number
+),
+
+text_related as (
+    select item_number, related_item_number, {{ rounded('score') }} as text from {{ ref('text_neighbours') }}
+),
+
+sources as (
+    select
+        item_number,
+        related_item_number
+    from {{ generated }}
+    where rank <= {{ var('pair_candidates') }}
+    {%- for relation, score in [('behaviour', 'cosine'), ('behaviour', 'cooccurrence'), ('steps', 'follows'), ('text_related', 'text')] %}
+    union
+    select
+        item_number,
+        related_item_number
+    from {{ relation }}
+    qualify row_number() over (partition by item_number order by {{ score }} desc, related_item_number) <= {{ var('pair_candidates') }}
+    {%- endfor %}
+),
+
+-- two steps: what is taken with the items of like text, and the items of like text of what is taken.
+near_text as (
+    select
+        item_number,
+        related_item_number,
+        text / sum(text) over (partition by item_number) as share
+    from text_related
+    qualify row_number() over (partition by item_number order by text desc, related_item_number) <= 20
+),
+
+near_behaviour as (
+    select
+        item_number,
+        related_item_number,
+        cosine
+    from behaviour
+    qualify row_number() over (partition by item_number order by cosine desc, related_item_number) <= 20
+),
+
+text_then_taken as (
+    select
+        near_text.item_number,
+        near_behaviour.related_item_number,
+        {{ rounded('sum(near_text.share * near_behaviour.cosine)') }} as text_then_taken
+    from near_text
+    inner join near_behaviour on near_behaviour.item_number = near_text.related_item_number
+    group by near_text.item_number, near_behaviour.related_item_number
+),
+
+taken_then_text as (
+    select
+        near_behaviour.item_number,
+        near_text.item_number as related_item_number,
+        {{ rounded('sum(near_behaviour.cosine * near_text.share)') }} as taken_then_text
+    from near_behaviour
+    inner join near_text on near_text.related_item_number = near_behaviour.related_item_number
+    group by near_behaviour.item_number, near_text.item_number
+)
+
+select
+    sources.item_number,
+    sources.related_item_number,
+    -- 0: not among those the generator names.
+    coalesce(generated.log_probability, 0) as log_probability,
+    {{ rounded('list_dot_product(embedding.embedding, related_embedding.embedding)') }} as embedding_cosine,
+    coalesce(behaviour.cosine, 0) as cosine,
+    coalesce(behaviour.cooccurrence, 0) as cooccurrence,
+    coalesce(behaviour.swing, 0) as swing,
+    coalesce(steps.follows, 0) as follows,
+    coalesce(reverse_steps.follows, 0) as precedes,
+    coalesce(text_related.text, 0) as text,
+    coalesce(text_then_taken.text_then_taken, 0) as text_then_taken,
+    coalesce(taken_then_text.taken_then_text, 0) as taken_then_text,
+    cast(coalesce(related_degrees.degree, 0) as double) as popularity,
+    cast(coalesce(degrees.degree, 0) as double) as trigger_popularity
+from sources
+inner join {{ embeddings }} as embedding on embedding.item_number = sources.item_number
+inner join {{ embeddings }} as related_embedding on related_embedding.item_number = sources.related_item_number
+left join {{ generated }} as generated
+    on generated.item_number = sources.item_number and generated.related_item_number = sources.related_item_number
+left join behaviour
+    on behaviour.item_number = sources.item_number and behaviour.related_item_number = sources.related_item_number
+left join steps
+    on steps.item_number = sources.item_number and steps.related_item_number = sources.related_item_number
+left join steps as reverse_steps
+    on reverse_steps.item_number = sources.related_item_number and reverse_steps.related_item_number = sources.item_number
+left join text_related
+    on text_related.item_number = sources.item_number and text_related.related_item_number = sources.related_item_number
+left join text_then_taken
+    on text_then_taken.item_number = sources.item_number and text_then_taken.related_item_number = sources.related_item_number
+left join taken_then_text
+    on taken_then_text.item_number = sources.item_number and taken_then_text.related_item_number = sources.related_item_number
+left join degrees on degrees.item_number = sources.item_number
+left join degrees as related_degrees on related_degrees.item_number = sources.related_item_number
+where sources.item_number <> sources.related_item_number
+{%- endmacro %}
