@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 import random
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -729,6 +730,20 @@ def signals_house(seed: int) -> Warehouse:
         discriminator="signals",
     )
     house.build("interactions_crossfit", "crossfit_targets", "item_numbers", "users")
+    # Unit vectors at an angle of item_number / 5.
+    house.table(
+        "crossfit_embeddings",
+        "select item_id, item_number, [cos(item_number / 5.0), sin(item_number / 5.0)]::float[] as embedding from item_numbers",
+    )
+    house.table(
+        "crossfit_generated_pairs",
+        """
+        select items.item_id, others.item_id as related_item_id, others.item_number + 1 as rank,
+            -1 - others.item_number / 10.0::double as log_probability, items.item_number, others.item_number as related_item_number
+        from item_numbers as items
+        inner join item_numbers as others on others.item_number < 5 and others.item_number <> items.item_number
+        """,
+    )
     return house.table(
         "crossfit_candidates",
         """
@@ -781,10 +796,11 @@ def test_signals_are_computed_from_the_crossfit_part_alone() -> None:
     }
     rows = house.rows(
         "select user_id, item_id, popularity, cosine_all, transition_recent, transition_last, text_recent, text_all,"
-        " history_length, is_hit from crossfit_signals"
+        " embedding_recent, embedding_last, history_length, is_hit from crossfit_signals"
     )
     assert sum(row[-1] for row in rows) > 5
     held_out = dict(house.rows("select user_id, item_id from crossfit_targets"))
+    number = dict(house.rows("select item_id, item_number from item_numbers"))
     for user, item, popularity, *signals, length, is_hit in rows:
         latest = history[user][::-1]
 
@@ -803,6 +819,8 @@ def test_signals_are_computed_from_the_crossfit_part_alone() -> None:
             step(latest[0]),
             sum(w * text.get((other, item), 0) for w, other in recent),
             sum(text.get((other, item), 0) for other in latest),
+            sum(w * math.cos((number[other] - number[item]) / 5) for w, other in recent),
+            math.cos((number[latest[0]] - number[item]) / 5),
         ]
         assert popularity == len(fans[item])
         assert length == len(latest)
@@ -837,3 +855,75 @@ def test_examples_hold_every_hit_and_weigh_misses_back_to_their_share() -> None:
     assert yes == hits
     assert weight_yes / weight_all == pytest.approx(hits / (hits + misses), rel=0.3)
     assert house.failures("discriminator_examples") == {}
+
+
+# -- item pairs --------------------------------------------------------------------------------------------------------
+
+
+def test_pair_signals_equal_brute_force() -> None:
+    house = signals_house(7).build("crossfit_pair_signals", "text_neighbours")
+    history = defaultdict(list)
+    for user, item in house.rows(
+        "select user_number, item_number from interactions_crossfit order by user_number, position"
+    ):
+        history[user].append(item)
+    fans = defaultdict(set)
+    follows: Counter[tuple[int, int]] = Counter()
+    for user, items in history.items():
+        for place, item in enumerate(items):
+            fans[item].add(user)
+            for gap, later in enumerate(items[place + 1 : place + 4], start=1):
+                follows[item, later] += 1 / gap
+    text = {
+        (i, j): s
+        for i, j, s in house.rows(
+            "select item_number, related_item_number, score from text_neighbours"
+        )
+    }
+    rows = house.rows(
+        "select item_number, related_item_number, log_probability, embedding_cosine, cosine, cooccurrence, follows,"
+        " precedes, text, popularity, trigger_popularity from crossfit_pair_signals"
+    )
+    pairs = {(i, j) for i, j, *_ in rows}
+    assert len(pairs) == len(rows) > 50
+    for i, j, *signals in rows:
+        common = len(fans[i] & fans[j])
+        degrees = len(fans[i]) * len(fans[j])
+        assert i != j
+        assert signals == pytest.approx(
+            [
+                -1 - j / 10 if j < 5 else 0,
+                math.cos((i - j) / 5),
+                common / math.sqrt(degrees) if common else 0,
+                common / degrees**0.25 if common else 0,
+                follows[i, j],
+                follows[j, i],
+                text.get((i, j), 0),
+                len(fans[j]),
+                len(fans[i]),
+            ],
+            abs=1e-5,
+        )
+    # 25 candidates a source are all there are in so small a log.
+    assert {(i, j) for (i, j) in follows if i != j} <= pairs
+    assert set(text) <= pairs
+
+
+def test_judged_pairs_weigh_misses_back_and_leave_seen_items_out() -> None:
+    house = signals_house(8).build("judged_pairs", "pair_cuts", "pair_examples")
+    seen = set(house.rows("select user_number, item_number from interactions_crossfit"))
+    held_out = dict(house.rows("select user_number, item_number from crossfit_targets"))
+    rows = house.rows(
+        "select user_number, age, item_number, related_item_number, is_hit, weight from judged_pairs"
+    )
+    assert sum(hit for *_, hit, _ in rows) > 5
+    assert statistics.fmean(weight for *_, weight in rows) == pytest.approx(1)
+    for user, age, trigger, item, is_hit, _ in rows:
+        assert (user, trigger) in seen
+        assert (user, item) not in seen
+        assert age in (0, 1)
+        assert is_hit == (held_out[user] == item)
+    prompts = house.rows("select prompt, completion from pair_examples")
+    assert len(prompts) == len(rows)
+    assert {len(prompt.split()) for prompt, _ in prompts} == {12}
+    assert {answer for _, answer in prompts} == {"Yes", "No"}

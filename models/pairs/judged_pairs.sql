@@ -1,0 +1,58 @@
+-- models/pairs/judged_pairs.sql: the item pairs of each user's last cross-fit events, and whether the related item was the event held out. All hits,
+-- and a seeded draw of `pair_negatives_per_hit` misses for each, weighted by what they stand for: confidences stay calibrated.
+{{ config(enabled=var('discriminator') == 'signals' and var('fusion') == 'distil', tags=['crossfit']) }}
+
+with recent as (
+    select
+        user_number,
+        item_number,
+        row_number() over (partition by user_number order by position desc) - 1 as age
+    from {{ ref('interactions_crossfit') }}
+    qualify row_number() over (partition by user_number order by position desc) <= {{ var('pair_triggers') }}
+),
+
+judged as (
+    select
+        recent.user_number,
+        recent.age,
+        signals.item_number,
+        signals.related_item_number,
+        targets.item_number = signals.related_item_number as is_hit,
+        {{ draw_seed(['recent.user_number', 'signals.item_number', 'signals.related_item_number'], var('random_seed')) }} as seed
+    from recent
+    inner join {{ ref('crossfit_targets') }} as targets on targets.user_number = recent.user_number
+    inner join {{ ref('crossfit_pair_signals') }} as signals on signals.item_number = recent.item_number
+    left join {{ ref('interactions_crossfit') }} as seen
+        on seen.user_number = recent.user_number and seen.item_number = signals.related_item_number
+    where seen.item_number is null
+),
+
+shares as (
+    select
+        least(
+            1,
+            {{ double(var('pair_negatives_per_hit')) }} * sum(case when is_hit then 1 else 0 end) / sum(case when is_hit then 0 else 1 end)
+        ) as share
+    from judged
+),
+
+drawn as (
+    select
+        judged.*,
+        -- the last event counts most, as in the queries of the index.
+        power({{ double(var('distil_decay')) }}, judged.age) * case when is_hit then {{ double(1) }} else 1 / shares.share end as raw_weight
+    from judged
+    cross join shares
+    where is_hit or {{ scrambled('seed') }} < shares.share * 2147483647
+)
+
+select
+    cast(drawn.user_number as integer) as user_number,
+    cast(drawn.age as integer) as age,
+    drawn.is_hit,
+    -- mean 1, so that learning rate and clipping mean the same for any share of hits.
+    drawn.raw_weight / avg(drawn.raw_weight) over () as weight,
+    signals.*
+from drawn
+inner join {{ ref('crossfit_pair_signals') }} as signals
+    on signals.item_number = drawn.item_number and signals.related_item_number = drawn.related_item_number
