@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_i2i.lm.embeddings import item_embeddings
+from llm_i2i.lm.checkpoint_embeddings import item_embeddings
 from llm_i2i.udf import UdfContext, batch_udf
 
 

@@ -1,3 +1,3 @@
 -- models/pairs/crossfit_embeddings.sql: as generator_embeddings, by the cross-fitted generator.
 {{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
-{{ item_embeddings(ref('crossfit_generator')) }}
+{{ generator_embeddings(ref('crossfit_generator')) }}

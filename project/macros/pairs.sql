@@ -44,7 +44,7 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_toke
 {%- endmacro %}
 
 {# Unit embedding of each item in a generator's checkpoint. #}
-{% macro item_embeddings(generator) -%}
+{% macro generator_embeddings(generator) -%}
 select
     item_id,
     item_number,
@@ -54,7 +54,7 @@ from {{ ref('item_numbers') }}
 
 {# Item pairs worth a judgement, with a column per signal, all computed from `events` and the generator fitted on them.
    Candidates: the best `pair_candidates` of each item by the generator, text, cosine, co-occurrence and steps between events.
-   `pairs` as swing_pairs, `generated` as generated_pairs, `embeddings` as item_embeddings. #}
+   `pairs` as swing_pairs, `generated` as generated_pairs, `embeddings` as generator_embeddings. #}
 {% macro pair_signals(events, pairs, generated, embeddings) -%}
 with degrees as (
     select item_number, count(*) as degree from {{ events }} group by item_number
