@@ -52,8 +52,9 @@ inner join {{ ref('item_numbers') }} as items on items.item_number = summed.item
 inner join {{ ref('item_numbers') }} as related_items on related_items.item_number = summed.related_item_number
 {%- endmacro %}
 
-{# What a recommender relates, as a relation; `augmented`: with the synthetic interactions, appended to the events or distilled (var fusion). #}
-{% macro recommender_similarity(recommender, augmented=false) -%}
+{# What a recommender relates, as a relation; `augmented`: with the synthetic interactions, appended to the events or distilled (var fusion).
+   `distilled`: what is distilled in place of the model distilled. #}
+{% macro recommender_similarity(recommender, augmented=false, distilled=none) -%}
 {%- set appended = augmented and {'append': true, 'distil': false}[var('fusion')] -%}
 {%- if recommender == 'swing' -%}
     {%- set parts = [[ref('swing' if augmented else 'swing_baseline'), 1]] -%}
@@ -74,7 +75,7 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
     {{ exceptions.raise_compiler_error("recommender '" ~ recommender ~ "' is none of swing, swing_text, cooccurrence, cosine, cooccurrence_text") }}
 {%- endif -%}
 {%- if augmented and not appended -%}
-    {%- do parts.append([ref('distilled'), var('distil_mu')]) -%}
+    {%- do parts.append([distilled or ref('distilled'), var('distil_mu')]) -%}
 {%- endif -%}
 {%- if parts | length == 1 -%}
 {{ parts[0][0] }}
