@@ -189,3 +189,10 @@ from (select user_id, count(*) as n_rows from {{ model }} group by user_id) as t
 left join (select user_id, count(*) as n_rows from {{ to }} group by user_id) as allowed on allowed.user_id = tested.user_id
 where tested.n_rows > coalesce(allowed.n_rows, 0)
 {% endmacro %}
+
+{# Paired differences are the differences of the metrics; bounds are in order. #}
+{% macro test_differences_are_of_values(model) %}
+select *
+from {{ model }}
+where abs(difference - (value - other_value)) > 1e-9 or lower > upper
+{% endmacro %}
