@@ -56,13 +56,14 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
    `distilled`: what is distilled in place of the model distilled. #}
 {% macro recommender_similarity(recommender, augmented=false, distilled=none) -%}
 {%- set appended = augmented and {'append': true, 'distil': false}[var('fusion')] -%}
+{%- set on_fused_pairs = appended or (augmented and filters_real() == 'true') -%}
 {%- if recommender == 'swing' -%}
     {%- set parts = [[ref('swing' if augmented else 'swing_baseline'), 1]] -%}
 {%- elif recommender == 'swing_text' -%}
     {%- set parts = [[ref('swing' if augmented else 'swing_baseline'), 1], [ref('text_neighbours'), var('swing_text_weight')]] -%}
 {%- elif recommender in ['cooccurrence', 'cosine', 'cooccurrence_text'] -%}
     {%- set exponent = 0.5 if recommender == 'cosine' else var('cooccurrence_degree_exponent') -%}
-    {%- if appended -%}
+    {%- if on_fused_pairs -%}
         {%- set events = '(' ~ common_user_scores(ref('fused_pairs'), exponent) ~ ')' -%}
     {%- else -%}
         {%- set events = ref('cosine' if recommender == 'cosine' else 'cooccurrence') -%}

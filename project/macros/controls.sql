@@ -178,8 +178,3 @@ inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_
 {{ recommender_similarity(var('recommender'), augmented=true, distilled='(' ~ distilled(pairs, users) ~ ')') }}
 {%- endif -%}
 {%- endmacro %}
-
-{# The weight column of fused events, none where all weigh 1: for swing_pairs. #}
-{% macro fused_weight() -%}
-{{ '' if var('synthetic_weight') == 1 else 'weight' }}
-{%- endmacro %}

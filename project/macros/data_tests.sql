@@ -196,3 +196,19 @@ select *
 from {{ model }}
 where abs(difference - (value - other_value)) > 1e-9 or lower > upper
 {% endmacro %}
+
+{# Every value of a column of another relation still occurs. #}
+{% macro test_keeps_everyone(model, of, column) %}
+select distinct expected.{{ column }}
+from {{ of }} as expected
+left join {{ model }} as tested on tested.{{ column }} = expected.{{ column }}
+where tested.{{ column }} is null
+{% endmacro %}
+
+{# A share does not exceed its cap. #}
+{% macro test_share_at_most(model, max_value) %}
+select *
+from {{ model }}
+-- the share is rounded.
+where share > {{ max_value }} + 1e-6
+{% endmacro %}
