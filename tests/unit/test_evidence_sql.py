@@ -11,10 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from llm_i2i.config.project import merge_vars
 from llm_i2i.errors import LlmI2iError
+from llm_i2i.graph.load import load_manifest, make_renderer
 
 sys.path.insert(0, str(Path(__file__).parent))  # importlib mode knows no sibling modules
-from test_reference_sql import Warehouse, random_log, synthetic  # type: ignore[import-not-found]
+from test_reference_sql import (  # type: ignore[import-not-found]
+    PROJECT,
+    Warehouse,
+    plain_swing,
+    random_log,
+    synthetic,
+)
 
 CONTROLS = ["random_keep", "log_probability", "popularity", "swing_top"]
 
@@ -201,6 +209,12 @@ def test_near_targets_and_their_segments() -> None:
     assert n_users["all_without_near"] == 1
     assert house.failures("ranking_metrics") == {}
     assert house.failures("target_neighbourhood") == {}
+
+
+def test_a_near_column_needs_an_items_file() -> None:
+    merged = merge_vars(PROJECT.config, {"items": None, "near_column": "asin"})
+    with pytest.raises(LlmI2iError, match="near_column names a column of the items file"):
+        load_manifest(PROJECT, make_renderer(PROJECT, merged, "dev"))
 
 
 def ranks_house(seed: int, n_users: int = 400, shift: float = 0.0) -> tuple[Warehouse, np.ndarray]:
@@ -528,8 +542,6 @@ def test_no_more_than_the_cap_goes_and_the_least_convincing_first() -> None:
 @pytest.mark.parametrize("fusion", ["append", "distil"])
 @pytest.mark.parametrize("filter_real", ["drop_no", "downweight"])
 def test_the_augmented_index_learns_from_the_filtered_pairs(fusion: str, filter_real: str) -> None:
-    from test_reference_sql import plain_swing
-
     house = synthetic(
         filter_house(filter_real, fusion=fusion, protocol="paper", filter_max_dropped=1)
     )
