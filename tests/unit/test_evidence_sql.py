@@ -114,6 +114,20 @@ def test_each_control_chooses_what_it_says() -> None:
         assert item == min(scores, key=lambda i: (-float(np.float32(scores[i])), i))
 
 
+@pytest.mark.parametrize("fusion", ["append", "distil"])
+def test_a_control_that_chooses_the_same_pairs_is_the_same_arm(fusion: str) -> None:
+    # votes are probability ^ .35 here, and the kept pairs the most probable: log_probability deals them back.
+    house = with_controls(9, fusion=fusion, synthetic_per_user=2, synthetic_weight=0.5)
+    house.build("index_log_probability", "i2i_index", "index_random_keep")
+    query = "select trigger_item_id, related_item_id, score from {}"
+    result, control, other = (
+        {(i, j): score for i, j, score in house.rows(query.format(name))}
+        for name in ("i2i_index", "index_log_probability", "index_random_keep")
+    )
+    assert control == pytest.approx(result, rel=1e-6)
+    assert other != pytest.approx(result, rel=1e-6)
+
+
 def test_popular_items_are_drawn_by_their_events() -> None:
     log = [(f"u{n}", "hit", 0) for n in range(0, 400, 2)] + [
         (f"u{n}", f"i{n % 8}", 1) for n in range(400)
