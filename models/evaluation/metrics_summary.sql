@@ -6,6 +6,10 @@ with at_ten as (
         augmentation,
         max(case when metric = 'recall' and segment = 'all' then value end) as recall_all,
         max(case when metric = 'recall' and segment = 'long_tail' then value end) as recall_long_tail,
+        {% if var('near_column') %}
+        max(case when metric = 'recall' and segment = 'all_without_near' then value end) as recall_all_without_near,
+        max(case when metric = 'recall' and segment = 'long_tail_without_near' then value end) as recall_long_tail_without_near,
+        {% endif %}
         max(case when metric = 'ndcg' and segment = 'all' then value end) as ndcg_all
     from {{ ref('ranking_metrics') }}
     where k = 10 and split = 'test'
@@ -17,6 +21,10 @@ select
     round(arm.recall_all, 4) as recall_all,
     round(arm.recall_long_tail, 4) as recall_long_tail,
     round(arm.ndcg_all, 4) as ndcg_all,
+    {% if var('near_column') %}
+    round(arm.recall_all_without_near, 4) as recall_all_without_near,
+    round(arm.recall_long_tail_without_near, 4) as recall_long_tail_without_near,
+    {% endif %}
     -- 0.1 = ten percent more; null for the arm itself and where there is nothing to divide by.
     case when arm.augmentation <> 'none' then round(arm.recall_all / nullif(plain.recall_all, 0) - 1, 3) end as lift_all,
     case

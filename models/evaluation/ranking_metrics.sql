@@ -1,33 +1,18 @@
 -- models/evaluation/ranking_metrics.sql: recall and NDCG at k of every arm, over all users and by segment of the target (method.md 4.1).
-{% set arms = [
-    'baseline',
-    'augmented',
-    'swing',
-    'swing_augmented',
-    'swing_text',
-    'cooccurrence',
-    'cosine',
-    'cooccurrence_text',
-    'text_neighbours',
-    'swing_plain',
-    'swing_equal_triggers',
-    'swing_self_pairs',
-    'swing_degree_normalised',
-] %}
-with ranks as (
-    {# the recommender's own arms are baseline and augmented. #}
-    {% for arm in arms if arm not in [var('recommender'), var('recommender') ~ '_augmented'] %}
-    {% if not loop.first %}
+with segments as (
+    {%- for segment in segment_names().split() %}
+    {%- if not loop.first %}
     union all
-    {% endif %}
-    select recommender, augmentation, split, is_long_tail, rank from {{ ref('target_ranks_' ~ arm) }}
-    {% endfor %}
-),
-
-segments as (
-    select recommender, augmentation, split, 'all' as segment, rank from ranks
-    union all
-    select recommender, augmentation, split, case when is_long_tail then 'long_tail' else 'other' end as segment, rank from ranks
+    {%- endif %}
+    select
+        recommender,
+        augmentation,
+        split,
+        '{{ segment }}' as segment,
+        rank
+    from {{ ref('target_ranks_all') }}
+    where {{ in_segment(segment) }}
+    {%- endfor %}
 ),
 
 cutoffs as (

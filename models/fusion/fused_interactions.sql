@@ -5,7 +5,7 @@ with real_events as (
         user_id,
         user_number,
         max(position) as last_position
-    from {{ ref('interactions_train') }}
+    from {{ real_events() }}
     group by user_id, user_number
 )
 
@@ -13,11 +13,11 @@ select
     user_id,
     item_id,
     'real' as origin,
-    {{ double(1) }} as weight,
+    {{ 'weight' if filters_real() == 'true' else double(1) ~ ' as weight' }},
     position,
     user_number,
     item_number
-from {{ ref('interactions_train') }}
+from {{ real_events() }}
 union all
 select
     synthetic.user_id,

@@ -16,9 +16,9 @@ with kept as (
             partition by user_number
             order by {{ rounded({'log_probability': 'log_probability', 'confidence': 'margin'}[var('synthetic_order')]) }} desc, rank
         ) as place
-    from {{ ref('scored_interactions') }}
+    from {{ scaled_confidences(ref('scored_interactions')) }}
     -- >= with a declared threshold: "confidence 1.0" means something else in each dtype.
-    where confidence >= {{ double(var('min_confidence')) }}
+    where {{ {'probability': 'confidence', 'quantile': 'confidence_quantile'}[var('confidence_scale')] }} >= {{ double(var('min_confidence')) }}
 )
 
 select

@@ -1,13 +1,3 @@
 -- models/similarity/distilled_pairs.sql: the judged item pairs as a similarity: the confidence that the related item follows.
 {{ config(enabled=var('discriminator') == 'signals' and var('fusion') == 'distil') }}
-
-select
-    pairs.item_id,
-    pairs.related_item_id,
-    pairs.confidence
-        * case when item_long_tail.is_long_tail then {{ double(var('long_tail_vote')) }} else {{ double(1) }} end as score,
-    pairs.item_number,
-    pairs.related_item_number
-from {{ ref('scored_pairs') }} as pairs
-inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = pairs.related_item_number
-where pairs.confidence > 0
+{{ distilled_pairs(ref('scored_pairs')) }}

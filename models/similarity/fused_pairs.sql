@@ -1,7 +1,8 @@
--- models/similarity/fused_pairs.sql: the sums of Swing on real and synthetic events together; what `append` trains on (the paper).
-{{ config(enabled=var('fusion') == 'append') }}
+-- models/similarity/fused_pairs.sql: the sums of Swing on what the augmented recommender learns from: real and synthetic events together under append (the
+-- paper); the filtered real ones under distil.
+{{ config(enabled=var('fusion') == 'append' or filters_real() == 'true') }}
 {{ swing_pairs(
-    ref('fused_interactions'),
+    ref('fused_interactions') if var('fusion') == 'append' else real_events(),
     recency='position',
-    weight=none if var('synthetic_weight') == 1 else 'weight'
+    weight=fused_weight()
 ) }}

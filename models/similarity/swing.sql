@@ -1,6 +1,6 @@
 -- models/similarity/swing.sql: the Swing under the augmented index. append: on real and synthetic events together (the paper);
--- distil: the real one, to which i2i_index adds the candidates (findings.md 3B).
-{% if {'append': true, 'distil': false}[var('fusion')] %}
+-- distil: the real one (filtered under filter_real), to which i2i_index adds the candidates (findings.md 3B).
+{% if {'append': true, 'distil': false}[var('fusion')] or filters_real() == 'true' %}
 {{ swing_scores(ref('fused_pairs')) }}
 {% else %}
 select

@@ -52,16 +52,18 @@ inner join {{ ref('item_numbers') }} as items on items.item_number = summed.item
 inner join {{ ref('item_numbers') }} as related_items on related_items.item_number = summed.related_item_number
 {%- endmacro %}
 
-{# What a recommender relates, as a relation; `augmented`: with the synthetic interactions, appended to the events or distilled (var fusion). #}
-{% macro recommender_similarity(recommender, augmented=false) -%}
+{# What a recommender relates, as a relation; `augmented`: with the synthetic interactions, appended to the events or distilled (var fusion).
+   `distilled`: what is distilled in place of the model distilled. #}
+{% macro recommender_similarity(recommender, augmented=false, distilled=none, judged=none) -%}
 {%- set appended = augmented and {'append': true, 'distil': false}[var('fusion')] -%}
+{%- set on_fused_pairs = appended or (augmented and filters_real() == 'true') -%}
 {%- if recommender == 'swing' -%}
     {%- set parts = [[ref('swing' if augmented else 'swing_baseline'), 1]] -%}
 {%- elif recommender == 'swing_text' -%}
     {%- set parts = [[ref('swing' if augmented else 'swing_baseline'), 1], [ref('text_neighbours'), var('swing_text_weight')]] -%}
 {%- elif recommender in ['cooccurrence', 'cosine', 'cooccurrence_text'] -%}
     {%- set exponent = 0.5 if recommender == 'cosine' else var('cooccurrence_degree_exponent') -%}
-    {%- if appended -%}
+    {%- if on_fused_pairs -%}
         {%- set events = '(' ~ common_user_scores(ref('fused_pairs'), exponent) ~ ')' -%}
     {%- else -%}
         {%- set events = ref('cosine' if recommender == 'cosine' else 'cooccurrence') -%}
@@ -74,9 +76,9 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
     {{ exceptions.raise_compiler_error("recommender '" ~ recommender ~ "' is none of swing, swing_text, cooccurrence, cosine, cooccurrence_text") }}
 {%- endif -%}
 {%- if augmented and not appended -%}
-    {%- do parts.append([ref('distilled'), var('distil_mu')]) -%}
+    {%- do parts.append([distilled or ref('distilled'), var('distil_mu')]) -%}
     {%- if var('discriminator') == 'signals' -%}
-        {%- do parts.append([ref('distilled_pairs'), var('pair_mu')]) -%}
+        {%- do parts.append([judged or ref('distilled_pairs'), var('pair_mu')]) -%}
     {%- endif -%}
 {%- endif -%}
 {%- if parts | length == 1 -%}

@@ -108,6 +108,7 @@ select
     metric,
     k
 from {{ model }}
+where segment in ('all', 'long_tail', 'other')
 group by recommender, augmentation, split, metric, k
 having
     sum(case when segment = 'all' then n_users else -n_users end) <> 0
@@ -176,4 +177,38 @@ inner join {{ ref('targets') }} as targets
 inner join {{ ref('interactions') }} as interactions
     on interactions.user_id = tested.user_id and interactions.item_id = tested.{{ column_name }}
 where interactions.position >= targets.position
+{% endmacro %}
+
+{# No user has more rows than in another relation. #}
+{% macro test_at_most_as_many_per_user(model, to) %}
+select
+    tested.user_id,
+    tested.n_rows,
+    allowed.n_rows as n_allowed
+from (select user_id, count(*) as n_rows from {{ model }} group by user_id) as tested
+left join (select user_id, count(*) as n_rows from {{ to }} group by user_id) as allowed on allowed.user_id = tested.user_id
+where tested.n_rows > coalesce(allowed.n_rows, 0)
+{% endmacro %}
+
+{# Paired differences are the differences of the metrics; bounds are in order. #}
+{% macro test_differences_are_of_values(model) %}
+select *
+from {{ model }}
+where abs(difference - (value - other_value)) > 1e-9 or lower > upper
+{% endmacro %}
+
+{# Every value of a column of another relation still occurs. #}
+{% macro test_keeps_everyone(model, of, column) %}
+select distinct expected.{{ column }}
+from {{ of }} as expected
+left join {{ model }} as tested on tested.{{ column }} = expected.{{ column }}
+where tested.{{ column }} is null
+{% endmacro %}
+
+{# A share does not exceed its cap. #}
+{% macro test_share_at_most(model, max_value) %}
+select *
+from {{ model }}
+-- the share is rounded.
+where share > {{ max_value }} + 1e-6
 {% endmacro %}

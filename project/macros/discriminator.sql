@@ -1,4 +1,4 @@
-{# The paper's discriminator (eq. 3): observed pairs answered Yes, random items answered No; both read the history before the observed
+{# The paper's discriminator (eq. 3): observed pairs answered Yes, drawn items (negatives.sql) answered No; both read the history before the observed
    pair, never the pair itself or what follows. Train part only. #}
 {% macro history_examples() -%}
 with histories as (
@@ -31,69 +31,7 @@ positives as (
     where position >= 1
 ),
 
--- A negative is uniform over the items outside the user's train part, exactly: draw r among as many places as there are such items, then
--- step over the user's own items. The user's k-th item (0-based, ascending) lies at or below the r-th other one if item - k <= r.
-own_items as (
-    select
-        user_number,
-        item_number - (row_number() over (partition by user_number order by item_number) - 1) as place
-    from {{ ref('interactions_train') }}
-),
-
-own_counts as (
-    select
-        user_number,
-        (select count(*) from {{ ref('item_numbers') }}) - count(*) as n_other_items
-    from {{ ref('interactions_train') }}
-    group by user_number
-),
-
-draw_numbers as (
-    select unnest(range(1, {{ var('negative_ratio') }} + 1)) as draw
-),
-
-seeds as (
-    select
-        positives.user_number,
-        positives.position,
-        draw_numbers.draw,
-        own_counts.n_other_items,
-        {{ draw_seed(['positives.user_number', 'positives.position', 'draw_numbers.draw'], var('random_seed')) }} as seed
-    from positives
-    cross join draw_numbers
-    inner join own_counts on own_counts.user_number = positives.user_number
-    where own_counts.n_other_items > 0
-),
-
-mixed as (
-    select
-        user_number,
-        position,
-        draw,
-        n_other_items,
-        ({{ scrambled('seed') }} + position * 7919 + draw) % 2147483647 as seed
-    from seeds
-),
-
-draws as (
-    select
-        user_number,
-        position,
-        draw,
-        {{ scrambled('seed') }} % n_other_items as place
-    from mixed
-),
-
-drawn as (
-    select
-        draws.user_number,
-        draws.position,
-        draws.draw,
-        draws.place + count(own_items.place) as item_number
-    from draws
-    left join own_items on own_items.user_number = draws.user_number and own_items.place <= draws.place
-    group by draws.user_number, draws.position, draws.draw, draws.place
-),
+{{ negative_draws() }},
 
 examples as (
     select

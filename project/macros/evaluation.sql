@@ -78,9 +78,52 @@ select
     targets.item_id,
     item_long_tail.is_long_tail,
     -- a target that no trigger relates to has no rank: a miss at every k.
-    case when target_scores.target_number is not null then cast(1 + coalesce(counts_ahead.n_ahead, 0) as integer) end as rank
+    case when target_scores.target_number is not null then cast(1 + coalesce(counts_ahead.n_ahead, 0) as integer) end as rank,
+    targets.target_number
 from {{ ref('targets') }} as targets
 inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = targets.item_number
 left join target_scores on target_scores.target_number = targets.target_number
 left join counts_ahead on counts_ahead.target_number = targets.target_number
+{%- endmacro %}
+
+{# The arms that are evaluated, each once: `target_ranks_<arm>` is its model. The recommender's own arms are baseline and augmented. #}
+{% macro evaluation_arms() -%}
+{%- set arms = [
+    'baseline',
+    'augmented',
+    'swing',
+    'swing_augmented',
+    'swing_text',
+    'cooccurrence',
+    'cosine',
+    'cooccurrence_text',
+    'text_neighbours',
+    'swing_plain',
+    'swing_equal_triggers',
+    'swing_self_pairs',
+    'swing_degree_normalised',
+] -%}
+{%- do arms.extend(var('controls')) -%}
+{%- if var('others_folds') is not none -%}
+    {%- do arms.append('others') -%}
+{%- endif -%}
+{%- for arm in arms if arm not in [var('recommender'), var('recommender') ~ '_augmented'] -%}
+{{ arm }}{{ ' ' }}
+{%- endfor -%}
+{%- endmacro %}
+
+{# The segments of the targets: by the target's item, and, with a near_column, without the targets beside the item before. #}
+{% macro segment_names() -%}
+all long_tail other{% if var('near_column') %} all_without_near long_tail_without_near{% endif %}
+{%- endmacro %}
+
+{# Whether a row of target_ranks_all is in the segment, as a condition. #}
+{% macro in_segment(segment) -%}
+{{ {
+    'all': 'true',
+    'long_tail': 'is_long_tail',
+    'other': 'not is_long_tail',
+    'all_without_near': 'not is_near',
+    'long_tail_without_near': 'is_long_tail and not is_near',
+}[segment] }}
 {%- endmacro %}

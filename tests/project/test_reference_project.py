@@ -80,6 +80,9 @@ def test_public_tables_have_their_columns(shop: tuple[Path, dict[str, Any]]) -> 
         "i2i_index": "trigger_item_id related_item_id score rank",
         "i2i_index_baseline": "trigger_item_id related_item_id score rank",
         "ranking_metrics": "recommender augmentation segment split metric k value n_users",
+        "paired_differences": "recommender augmentation against split segment metric k difference standard_error lower upper relative_gain",
+        "discriminator_auc": "score split segment auc",
+        "discriminator_calibration": "split decile mean_confidence share_of_hits",
     }
     for table, columns in public.items():
         found, rows = project.rows(f"from {table}", 1)
@@ -122,7 +125,8 @@ def test_segments_add_up(shop: tuple[Path, dict[str, Any]]) -> None:
         {"fusion": "append", "recommender": "swing"},
         {"protocol": "paper"},
         {"protocol": "standard_val"},
-        {"discriminator": "history", "min_confidence": 0.5},
+        {"discriminator": "history", "min_confidence": 0.5, "negative_sampler": "mixture"},
+        {"filter_real": "drop_below", "filter_folds": 2, "near_column": "item_id"},
         {"items": None},
     ],
 )

@@ -42,6 +42,8 @@ AS_IN_THE_PAPER = {
     "confidence_exponent": 0.0,
     "long_tail_vote": 1.0,
     "distil_mu": 1.0,
+    "controls": [],
+    "others_folds": None,
 }
 
 

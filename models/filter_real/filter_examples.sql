@@ -1,0 +1,19 @@
+-- models/filter_real/filter_examples.sql: what the discriminators that filter real pairs learn from: the paper's examples (eq. 3) and the user's fold.
+{{ config(enabled=filters_real() == 'true', tags=['filter_real']) }}
+
+with examples as (
+    {{ history_examples() | indent(4) }}
+)
+
+select
+    user_id,
+    position,
+    draw,
+    item_id,
+    prompt,
+    completion,
+    weight,
+    cast(user_number % {{ var('filter_folds') }} + 1 as integer) as fold,
+    user_number,
+    item_number
+from examples
