@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test bench clean
+.PHONY: build test test-deepspeed bench clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -16,6 +16,10 @@ test: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/pytest -q
 
+# DeepSpeed lives in an environment of its own. No GPU is needed: ZeRO-2 runs on CPU processes over gloo.
+test-deepspeed: .venv-deepspeed/.installed
+	.venv-deepspeed/bin/pytest -q -m deepspeed tests/deepspeed
+
 bench: $(VENV)/.installed
 	$(PIP) install -c .ci/constraints.txt '.[bench]'
 	$(BIN)/pytest -q -s -m bench tests/benchmarks
@@ -24,7 +28,13 @@ bench: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -c .ci/constraints.txt torch
-	$(PIP) install -c .ci/constraints.txt -e '.[local,dev]'
+	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,dev]'
+	touch $@
+
+.venv-deepspeed/.installed: pyproject.toml .ci/constraints.txt
+	test -x .venv-deepspeed/bin/python || $(PYTHON) -m venv .venv-deepspeed
+	.venv-deepspeed/bin/pip --disable-pip-version-check -q install -c .ci/constraints.txt torch
+	.venv-deepspeed/bin/pip --disable-pip-version-check -q install -c .ci/constraints.txt -e '.[local,lora,deepspeed,dev]'
 	touch $@
 
 clean:

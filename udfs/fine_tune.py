@@ -19,6 +19,7 @@ from llm_i2i.udf import UdfContext, table_udf
         "loss": "DOUBLE",
         "learning_rate": "DOUBLE",
         "seconds": "DOUBLE",
+        "validation_loss": "DOUBLE",
         "checkpoint": "VARCHAR",
     }
 )
@@ -35,7 +36,8 @@ def fine_tune(
 
     `checkpoint` is the same on every row: `(select max(checkpoint) from {{ ref('generator') }})` is what the inference UDFs
     take as `model`. The loss is the mean of weight x negative log-likelihood over the targets, in nats; it is not divided by
-    the sum of weights (LLM-I2I, eq. 1-3).
+    the sum of weights (LLM-I2I, eq. 1-3). `validation_loss` is null but where a training with `early_stop` evaluated it. A
+    killed training of a model with `checkpoint_every` goes on where it was when the same node is built again.
 
     Args:
         examples: One row a sequence: `prompt` (words before the items, may be ''), `completions` (item tokens, oldest first),
@@ -53,6 +55,8 @@ def fine_tune(
         initial=context.resolve(initial) if initial else None,
         random_seed=random_seed,
         progress=context.progress,
+        resume_dir=context.resume_dir,
+        base_dir=context.project_dir,
     )
     checkpoint = f"{context.artifact_name}@{checkpoint_digest(context.artifact_dir)}"
     return pa.Table.from_pylist([{**asdict(row), "checkpoint": checkpoint} for row in log])

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.items import Vocabulary
 from llm_i2i.lm.settings import LanguageModelSettings, settings_from
+from llm_i2i.lm.tokenizer import ITEMS
 
 METADATA = "llmi2i.json"
 WEIGHTS = "model.safetensors"
@@ -23,6 +24,8 @@ REBUILD = "rebuild it: llmi2i build --full-refresh -s <the model that trains it>
 
 # sequence: every item of a sequence is a target; labels: the answer is one of a few words; completion: any other answer.
 TrainingKind = Literal["sequence", "labels", "completion"]
+# words: `lm.items.Vocabulary`, one token per item and word; tokenizer: `lm.tokenizer.TokenizerVocabulary`, items in items.json.
+VocabularyKind = Literal["words", "tokenizer"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Metadata:
     """What llmi2i.json holds.
 
     Attributes:
-        n_items: Item tokens have the ids 4 to 3 + n_items.
+        n_items: Number of valid items; in a vocabulary of words their tokens have the ids 4 to 3 + n_items.
         labels: The answers it was trained to tell apart, sorted; empty unless `kind` is `labels`.
         words: The whole vocabulary; only a fake checkpoint, which has no tokenizer, keeps it here.
     """
@@ -41,6 +44,7 @@ class Metadata:
     labels: tuple[str, ...]
     random_seed: int
     words: tuple[str, ...] = ()
+    vocabulary: VocabularyKind = "words"
 
     @property
     def is_fake(self) -> bool:
@@ -52,11 +56,14 @@ def save_metadata(folder: Path, metadata: Metadata) -> None:
     values: dict[str, Any] = {
         "format": FORMAT,
         "kind": metadata.kind,
-        "item_token_ids": {"first": 4, "count": metadata.n_items},
+        "vocabulary": metadata.vocabulary,
+        "n_items": metadata.n_items,
         "labels": list(metadata.labels),
         "random_seed": metadata.random_seed,
-        "settings": metadata.settings.model_dump(),
+        "settings": metadata.settings.dump(),
     }
+    if metadata.vocabulary == "words":
+        values["item_token_ids"] = {"first": 4, "count": metadata.n_items}
     if metadata.words:
         values["words"] = list(metadata.words)
     (folder / METADATA).write_text(
@@ -81,15 +88,28 @@ def load_metadata(folder: Path) -> Metadata:
     return Metadata(
         settings=settings_from(values["settings"]),
         kind=values["kind"],
-        n_items=values["item_token_ids"]["count"],
+        # Checkpoints of the first days have neither `n_items` nor `vocabulary`.
+        n_items=values["n_items"] if "n_items" in values else values["item_token_ids"]["count"],
         labels=tuple(values["labels"]),
         random_seed=values["random_seed"],
         words=tuple(values.get("words", ())),
+        vocabulary=values.get("vocabulary", "words"),
     )
 
 
 def load_vocabulary(folder: Path, metadata: Metadata) -> Vocabulary:
-    """The vocabulary of a checkpoint, read from its tokenizer (or from llmi2i.json if it is fake)."""
+    """The vocabulary of words of a checkpoint, read from its tokenizer (or from llmi2i.json if it is fake).
+
+    Raises:
+        LlmI2iError: The checkpoint was fine-tuned from a model with a tokenizer of its own.
+    """
+    if metadata.vocabulary != "words":
+        raise LlmI2iError(
+            "the checkpoint has a tokenizer of its own, not a vocabulary of words",
+            where=str(folder),
+            found=f"fine-tuned from {metadata.settings.pretrained}",
+            fix="give the language model that starts from it the same pretrained",
+        )
     if metadata.words:
         return Vocabulary(metadata.words, metadata.n_items)
     ids: dict[str, int] = _load_json(folder, TOKENIZER)["model"]["vocab"]
@@ -111,7 +131,8 @@ def check_complete(folder: Path) -> Metadata:
     """
     metadata = load_metadata(folder)
     if not metadata.is_fake:
-        for name in ("config.json", TOKENIZER, "tokenizer_config.json"):
+        own = (ITEMS,) if metadata.vocabulary == "tokenizer" else ()
+        for name in ("config.json", TOKENIZER, "tokenizer_config.json", *own):
             _load_json(folder, name)
         _check_weights(folder / WEIGHTS)
     return metadata

@@ -18,13 +18,18 @@ Progress = Callable[[float, float, str], None]
 
 @dataclass(frozen=True)
 class LogRow:
-    """Training at one step: mean loss in nats since the row before, seconds since the start."""
+    """Training at one step: mean loss in nats since the row before, seconds since the start.
+
+    Attributes:
+        validation_loss: Loss on the rows held out for `early_stop`; None where this step did not evaluate it.
+    """
 
     step: int
     epoch: float
     loss: float
     learning_rate: float
     seconds: float
+    validation_loss: float | None = None
 
 
 def train_checkpoint(
@@ -36,6 +41,8 @@ def train_checkpoint(
     initial: Path | None = None,
     random_seed: int = 42,
     progress: Progress = lambda done, total, message: None,
+    resume_dir: Path | None = None,
+    base_dir: Path | None = None,
 ) -> list[LogRow]:
     """Fine-tune a language model on weighted examples and write its checkpoint into `folder` (LLM-I2I, eq. 1-3).
 
@@ -46,6 +53,8 @@ def train_checkpoint(
             those of `initial`, or the distinct completions of sequence rows.
         initial: Checkpoint folder to start from; words it does not know get new rows.
         progress: Called with (steps done, steps in all, message).
+        resume_dir: Folder that outlives a kill; a training with `checkpoint_every` goes on from what it finds there.
+        base_dir: What relative paths in the settings are relative to.
 
     Raises:
         LlmI2iError: The examples, the items or `initial` do not fit, or torch is not installed.
@@ -56,6 +65,14 @@ def train_checkpoint(
 
         return train_fake(examples, folder, settings, items, initial, random_seed)
     wait_without_spinning()
+    if settings.is_pretrained:
+        try:
+            from llm_i2i.lm.training.launch import train_in_processes
+        except ModuleNotFoundError as error:
+            raise missing_extra(error) from error
+        return train_in_processes(
+            examples, folder, settings, items, initial, random_seed, progress, resume_dir, base_dir
+        )
     try:
         from llm_i2i.lm.training.sft import train
     except ModuleNotFoundError as error:

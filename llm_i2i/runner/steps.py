@@ -111,7 +111,9 @@ def build_node(step: PlanStep, shop: Workshop) -> Built:
         if (meta := shop.store.meta(name, step.fingerprint)) is not None:
             return Built(meta, reused=True)
         with shop.store.new_folder() as folder:
-            return _build_into(folder, step, shop)
+            built = _build_into(folder, step, shop)
+        shop.store.forget_resume(name, step.fingerprint)
+        return built
 
 
 def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
@@ -168,6 +170,7 @@ def _context(step: PlanStep, shop: Workshop, folder: Path, activity: str) -> Udf
         store_dir=shop.store.root,
         artifact_dir=folder / "artifact",
         artifact_name=shop.store.artifact_name(step.node.name, step.fingerprint),
+        resume_dir=shop.store.resume_path(step.node.name, step.fingerprint),
         progress=progress,
     )
 

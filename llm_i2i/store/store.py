@@ -47,6 +47,7 @@ class Store:
     def __init__(self, target_dir: Path) -> None:
         self.root = target_dir / "store"
         self._scratch = target_dir / "store" / ".tmp"
+        self._resume = target_dir / "resume"
         self._locks = target_dir / "locks"
 
     def folder(self, node: str, fingerprint: str) -> Path:
@@ -73,6 +74,14 @@ class Store:
     def lock_path(self, node: str, fingerprint: str) -> Path:
         """Lock to hold while building one result, so that two builds do not do the same work."""
         return self._locks / f"{node}-{fingerprint}.lock"
+
+    def resume_path(self, node: str, fingerprint: str) -> Path:
+        """Folder for the state of an unfinished result; nobody else writes there while `lock_path` is held."""
+        return self._resume / f"{node}-{fingerprint}"
+
+    def forget_resume(self, node: str, fingerprint: str) -> None:
+        """Remove that state: the result is published."""
+        shutil.rmtree(self.resume_path(node, fingerprint), ignore_errors=True)
 
     @contextmanager
     def new_folder(self) -> Iterator[Path]:

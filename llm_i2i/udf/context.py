@@ -23,6 +23,8 @@ class UdfContext:
         store_dir: Root of the content-addressed store.
         artifact_dir: Folder a table UDF may fill with files (a checkpoint); it is published together with the rows.
         artifact_name: What `artifact_dir` will be called once published, relative to `store_dir`.
+        resume_dir: Folder for the state of a long call: it outlives a kill, the next build of the same result finds it, and it
+            is removed once the result is published. It may not exist yet; None where nothing outlives the call.
         progress: Call it with (done, total, message) as often as you like; it is throttled.
     """
 
@@ -30,6 +32,7 @@ class UdfContext:
     store_dir: Path
     artifact_dir: Path
     artifact_name: str
+    resume_dir: Path | None = None
     progress: ProgressCallback = field(default=_silent, compare=False)
 
     def resolve(self, artifact: str) -> Path:

@@ -75,6 +75,7 @@ class Batch:
         targets: Token ids to predict there.
         weights: Their loss weights, float32.
         n_targets: Number of targets the loss is averaged over (rows, for example rows).
+        inside: False on padding, bool, shape (rows, length).
     """
 
     inputs: Ints
@@ -82,6 +83,7 @@ class Batch:
     targets: Ints
     weights: Floats
     n_targets: float
+    inside: npt.NDArray[np.bool_]
 
 
 def read_examples(table: pa.Table) -> RawExamples:
@@ -219,6 +221,7 @@ def make_batch(examples: Examples, rows: Ints) -> Batch:
         examples.tokens[target_at],
         target_weights,
         n_targets,
+        inside,
     )
 
 

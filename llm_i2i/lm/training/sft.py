@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +33,7 @@ from llm_i2i.lm.training.features import SummedEmbedding, item_features
 from llm_i2i.lm.training.initialisation import svd_embeddings
 from llm_i2i.lm.training.loss import sampled_softmax_nll, softmax_nll, weighted_mean_loss
 from llm_i2i.lm.training.model import add_dropout, build_model, dropout, save_model, start_from
+from llm_i2i.lm.training.schedule import learning_rate_schedule
 
 LOG_ROWS_PER_EPOCH = 10
 
@@ -186,19 +186,6 @@ class Trainer:
         else:
             nll = softmax_nll(hidden, rows[drawn_rows], torch.searchsorted(drawn, targets))
         return weighted_mean_loss(nll, torch.from_numpy(batch.weights), batch.n_targets)
-
-
-def learning_rate_schedule(settings: LanguageModelSettings, total: int) -> Callable[[int], float]:
-    """Learning rate of each step: linear warm-up, then a cosine down to 0 after the last step."""
-    warmup = max(1, round(settings.warmup * total))
-
-    def rate(step: int) -> float:
-        if step < warmup:
-            return settings.learning_rate * (step + 1) / warmup
-        progress = (step - warmup) / max(1, total - warmup)
-        return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * progress))
-
-    return rate
 
 
 def _initial_embeddings(

@@ -103,3 +103,23 @@ def test_digest_is_that_of_the_weights(checkpoint: Path):
     (checkpoint / WEIGHTS).write_bytes(b"other")
     assert checkpoint_digest(checkpoint) != before
     assert len(before) == 12
+
+
+def test_a_checkpoint_of_the_first_days(checkpoint: Path):
+    # Neither `n_items` nor `vocabulary`, and no settings that came later.
+    values = json.loads((checkpoint / METADATA).read_text())
+    expected = load_metadata(checkpoint)
+    for name in ("n_items", "vocabulary"):
+        del values[name]
+    del values["settings"]["schedule"]
+    (checkpoint / METADATA).write_text(json.dumps(values))
+    assert load_metadata(checkpoint) == expected
+    assert load_vocabulary(checkpoint, check_complete(checkpoint)).n_items == 13
+
+
+def test_a_tokenizer_checkpoint_needs_its_items(checkpoint: Path):
+    values = json.loads((checkpoint / METADATA).read_text())
+    values |= {"vocabulary": "tokenizer", "settings": {"pretrained": "llama"}}
+    (checkpoint / METADATA).write_text(json.dumps(values))
+    with pytest.raises(LlmI2iError, match=r"has no items\.json"):
+        check_complete(checkpoint)

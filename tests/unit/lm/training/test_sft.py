@@ -20,7 +20,8 @@ from llm_i2i.lm.trainer import LogRow, train_checkpoint
 from llm_i2i.lm.training.examples import encode_examples, make_batch, read_examples, vocabulary_for
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
 from llm_i2i.lm.training.model import build_model, dropout, save_model
-from llm_i2i.lm.training.sft import Trainer, learning_rate_schedule
+from llm_i2i.lm.training.schedule import learning_rate_schedule
+from llm_i2i.lm.training.sft import Trainer
 
 Tiny = Callable[..., LanguageModelSettings]
 

@@ -1,0 +1,156 @@
+"""One training process: `python -m llm_i2i.lm.training.worker JOB_FOLDER`, alone or under torch's launcher.
+
+It tells its parent how it goes in JSON lines on stdout, and ends when its stdin does: however the parent dies, no training is
+left behind.
+"""
+# ruff: noqa: TID253  -- this folder owns these packages; it is imported only when a model runs.
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer
+
+from llm_i2i.errors import LlmI2iError
+from llm_i2i.lm.checkpoint import Metadata, check_complete, save_metadata
+from llm_i2i.lm.settings import WHERE
+from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
+from llm_i2i.lm.trainer import LogRow
+from llm_i2i.lm.training.causal import AnswerLoss, CausalTrainer
+from llm_i2i.lm.training.engines import open_engine
+from llm_i2i.lm.training.examples import read_examples
+from llm_i2i.lm.training.job import TrainingJob, load_job
+from llm_i2i.lm.training.pretrained import (
+    add_rows,
+    item_vocabulary,
+    load_model,
+    load_tokenizer,
+    merged,
+    save_pretrained,
+    with_lora,
+)
+from llm_i2i.lm.training.resume import ResumeFolder
+from llm_i2i.lm.training.targets import encode_targets, item_tokens_for, training_kind
+
+Emit = Callable[[dict[str, Any]], None]
+MARK = "llmi2i"  # tells our lines on stdout from those of other packages
+
+
+def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
+    """Train and save; process 0 writes the checkpoint. Equal job, equal weights (on a CPU to the bit)."""
+    settings = job.settings
+    torch.manual_seed(job.random_seed)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    raw = read_examples(job.examples)
+    known, tokenizer, source = _start(job)
+    vocabulary, added = item_vocabulary(tokenizer, item_tokens_for(raw, job.items, known), settings)
+    targets = encode_targets(raw, vocabulary, settings.max_length)
+    model = load_model(source, settings, job.base_dir)
+    add_rows(model, len(tokenizer), added)
+    if settings.lora is not None:
+        model = with_lora(model, settings, train_embeddings=bool(added))
+    module = AnswerLoss(model)
+    engine = open_engine(module, settings, job.base_dir)
+    resume = ResumeFolder(job.states, engine.rank, engine.barrier)
+
+    def progress(done: float, total: float, message: str) -> None:
+        if engine.rank == 0:
+            emit({"event": "progress", "done": done, "total": total, "message": message})
+
+    trainer = CausalTrainer(engine, module, targets, settings, job.random_seed, resume, progress)
+    log = trainer.run()
+    if engine.rank == 0:
+        save_pretrained(merged(model), vocabulary, job.folder, settings.precision)
+        kind = training_kind(raw, vocabulary.item_tokens)
+        labels = raw.labels if kind == "labels" else ()
+        save_metadata(
+            job.folder,
+            Metadata(
+                settings,
+                kind,
+                len(vocabulary.item_tokens),
+                labels,
+                job.random_seed,
+                vocabulary="tokenizer",
+            ),
+        )
+        emit({"event": "log", "rows": [asdict(row) for row in log]})
+    engine.barrier()
+    return log
+
+
+def _start(job: TrainingJob) -> tuple[tuple[str, ...], Any, str]:
+    """Items already known, tokenizer and name of the weights: those of `initial`, or of the pretrained model."""
+    if job.initial is None:
+        return (), load_tokenizer(job.settings, job.base_dir), str(job.settings.pretrained)
+    metadata = check_complete(job.initial)
+    if metadata.vocabulary != "tokenizer":
+        raise LlmI2iError(
+            "a pretrained model cannot start from a checkpoint with a vocabulary of words",
+            where=str(job.initial),
+            fix="train both language models with the same pretrained",
+        )
+    if metadata.settings.item_ids != job.settings.item_ids:
+        raise LlmI2iError(
+            "the initial checkpoint spells items in another way",
+            where=f"{WHERE}.item_ids",
+            found=f"{metadata.settings.item_ids} there, {job.settings.item_ids} here",
+            fix="give both language models the same item_ids",
+        )
+    items = load_tokenizer_vocabulary(job.initial).item_tokens
+    tokenizer = AutoTokenizer.from_pretrained(job.initial, local_files_only=True)
+    return items, tokenizer, str(job.initial)
+
+
+def _end_with_parent() -> None:
+    def wait() -> None:
+        # Not sys.stdin: its lock, held here for good, would stop the interpreter from ending.
+        while os.read(0, 1024):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _emit(event: dict[str, Any]) -> None:
+    # One write a line: lines of several processes do not mix.
+    os.write(1, (json.dumps({MARK: event}) + "\n").encode())
+
+
+def main(place: str) -> int:
+    """Run a job folder; the exit code says whether the checkpoint is written."""
+    _end_with_parent()
+    try:
+        run_job(load_job(Path(place)), _emit)
+    except LlmI2iError as error:
+        _emit(
+            {
+                "event": "error",
+                "what": error.what,
+                "where": error.where,
+                "found": error.found,
+                "fix": error.fix,
+            }
+        )
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        _emit({"event": "crash", "found": f"{type(error).__name__}: {error}"})
+        return 1
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
