@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm_i2i.errors import LlmI2iError, closest, raise_all
+from llm_i2i.lm.serving import ServingSettings, serving_settings
 
 WHERE = "language_model"
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -31,12 +32,13 @@ class LanguageModelSettings(BaseModel):
         max_features_per_item: Side features kept per item, the heaviest first; 0 ignores them.
         min_feature_items: A feature carried by fewer items is dropped, it cannot carry anything from one item to another.
         threads: CPU threads of the training; 0 leaves torch's own number. Results repeat for equal seed and threads.
+        serving: How `backend` runs the checkpoint; see `llm_i2i.lm.serving`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     architecture: Literal["llama", "fake"] = "llama"
-    backend: Literal["transformers", "vllm", "fake"] = "transformers"
+    backend: Literal["transformers", "vllm", "openai", "fake"] = "transformers"
     hidden_size: int = Field(default=64, ge=2)
     num_layers: int = Field(default=2, ge=1)
     num_heads: int = Field(default=2, ge=1)
@@ -55,6 +57,7 @@ class LanguageModelSettings(BaseModel):
     max_features_per_item: int = Field(default=24, ge=0)
     min_feature_items: int = Field(default=2, ge=1)
     threads: int = Field(default=0, ge=0)
+    serving: ServingSettings = ServingSettings()
 
 
 def parse_settings(text: str) -> LanguageModelSettings:
@@ -74,6 +77,8 @@ def parse_settings(text: str) -> LanguageModelSettings:
 
 def settings_from(values: dict[str, Any]) -> LanguageModelSettings:
     """Settings from a mapping, checked as in `parse_settings`."""
+    if isinstance(values.get("serving"), dict):
+        values = {**values, "serving": serving_settings(values["serving"], f"{WHERE}.serving")}
     try:
         settings = LanguageModelSettings.model_validate(values)
     except ValidationError as error:

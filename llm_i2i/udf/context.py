@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 # (done, total, message): total 0 means unknown; message such as "loss 6.21".
 ProgressCallback = Callable[[float, float, str], None]
@@ -24,6 +25,8 @@ class UdfContext:
         artifact_dir: Folder a table UDF may fill with files (a checkpoint); it is published together with the rows.
         artifact_name: What `artifact_dir` will be called once published, relative to `store_dir`.
         progress: Call it with (done, total, message) as often as you like; it is throttled.
+        serving: How to run the checkpoints of each entry of the project's `language_models` (`llm_i2i.lm.serving`); in no
+            fingerprint and no call key, since it changes no answer.
     """
 
     project_dir: Path
@@ -31,6 +34,7 @@ class UdfContext:
     artifact_dir: Path
     artifact_name: str
     progress: ProgressCallback = field(default=_silent, compare=False)
+    serving: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def resolve(self, artifact: str) -> Path:
         """Folder of a published artifact, given the name found in a `checkpoint` column."""
