@@ -129,13 +129,7 @@ def backend_for(
     metadata_file = folder / METADATA
     stamp = metadata_file.stat().st_mtime_ns if metadata_file.exists() else 0
     metadata = _checked(folder, stamp)
-    name = (
-        "fake"
-        if metadata.is_fake
-        else metadata.settings.backend
-        if not backend_name
-        else backend_name
-    )
+    name = "fake" if metadata.is_fake else backend_name or metadata.settings.backend
     # Options that the backend does not read must not open it twice.
     options = _options(metadata, serving) if name in ("vllm", "openai") else ServingSettings()
     return _open_backend(folder, name, options, stamp)

