@@ -16,7 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
-from llm_i2i.errors import LlmI2iError, closest, raise_all
+from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
 
 
 class ServingSettings(BaseModel):
@@ -121,14 +121,14 @@ def _mistake(options: Mapping[str, Any], detail: Any, where: str) -> LlmI2iError
     if detail["type"] == "extra_forbidden":
         known = [field for field in ServingSettings.model_fields if field != "entry"]
         near = closest(name, known)
-        return LlmI2iError(
+        return ProjectError(
             f"unknown serving option {name!r}",
             where=f"{where}.{name}",
             found=f"{len(known)} options, closest {near}" if near else ", ".join(known),
             fix=f"write {near.split(', ')[0]}" if near else "remove it or take one of these",
         )
     secret = name in ("base_url", "api_key_env")
-    return LlmI2iError(
+    return ProjectError(
         f"serving option {name!r} has a wrong value",
         where=f"{where}.{name}",
         found="" if secret else repr(options.get(name)),

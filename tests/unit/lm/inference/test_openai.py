@@ -68,6 +68,7 @@ class FakeServer:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that left
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
 
     def completion(self, body: dict[str, Any], probe: bool) -> Any:
