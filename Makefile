@@ -22,7 +22,7 @@ bench: $(VENV)/.installed
 
 # vLLM has its own environment: 3.5 GB, and its pins are not ours.
 test-vllm: .venv-vllm/.installed
-	.venv-vllm/bin/pytest -q -m vllm
+	.venv-vllm/bin/pytest -q -m 'vllm and not slow'
 
 .venv-vllm/.installed: pyproject.toml .ci/constraints-vllm.txt
 	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm

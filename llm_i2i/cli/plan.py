@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +20,7 @@ WIDTH = 80
 
 
 def plan_rows(project: Project, plan: Plan) -> list[dict[str, Any]]:
-    """One row a node. `rows` of a node to build, and all about its calls, are None (seconds too) or `?` where unknown.
+    """One row a node: None where there is nothing to say (no calls, no rows yet), `?` where it cannot be known yet.
 
     Returns:
         calls (distinct), cached, to_make; tokens of the calls to make, counted by `token_unit` (`tokens` of the checkpoint's
@@ -55,12 +56,11 @@ def print_plan(rows: list[dict[str, Any]], output: str) -> None:
     if output == "json":
         print_rows(COLUMNS, [[row[name] for name in COLUMNS] for row in rows], output)
     else:
-        nodes = [[row[name] for name in COLUMNS[:4]] for row in rows]
-        click.echo(render_table(COLUMNS[:4], [[*r[:3], _number(r[3])] for r in nodes], WIDTH))
+        _print_table(COLUMNS[:4], [[*_head(row), _number(row["rows"])] for row in rows], left=3)
         calls = [row for row in rows if row["calls"] is not None]
         if calls:
             columns = ("calls of", "distinct", "cached", "to_make", "tokens", "time")
-            click.echo(render_table(columns, [_calls(row) for row in calls], WIDTH))
+            _print_table(columns, [_calls(row) for row in calls], left=1)
     building = [row for row in rows if row["action"] == "build"]
     click.echo(
         f"{len(building)} to build, {len(rows) - len(building)} to reuse or view."
@@ -69,7 +69,21 @@ def print_plan(rows: list[dict[str, Any]], output: str) -> None:
     )
 
 
-def _calls(row: dict[str, Any]) -> list[Any]:
+def _print_table(columns: Sequence[str], rows: list[list[str]], left: int) -> None:
+    """A table of which all but the first `left` columns are set to the right."""
+    widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(columns)]
+
+    def aligned(cells: Sequence[str]) -> list[str]:
+        return [c if i < left else c.rjust(widths[i]) for i, c in enumerate(cells)]
+
+    click.echo(render_table(aligned(columns), [aligned(row) for row in rows], WIDTH))
+
+
+def _head(row: dict[str, Any]) -> list[str]:
+    return [str(row[name]) for name in COLUMNS[:3]]
+
+
+def _calls(row: dict[str, Any]) -> list[str]:
     numbers = [_number(row[name]) for name in ("calls", "cached", "to_make")]
     about = "~" if row["token_unit"] == "words" else ""
     return [row["node"], *numbers, about + _number(row["tokens"]), _duration(row["seconds"])]
@@ -94,13 +108,9 @@ def _total(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return ""
     known = [row["seconds"] for row in rows if row["seconds"] != "?"]
-    text = f" Calls: {_duration(sum(known))}" if known else " Calls: time unknown"
-    if len(known) < len(rows):
-        text += (
-            f", and {len(rows) - len(known)} nodes (?) of which nothing was measured"
-            if known
-            else ""
-        )
+    text = f" Calls: {_duration(sum(known)) if known else 'time unknown'}"
+    if known and len(known) < len(rows):
+        text += f", and {len(rows) - len(known)} nodes not measured yet"
     if any(row["token_unit"] == "words" for row in rows):
-        text += "; ~ counts words, its checkpoint is not built"
+        text += ".\n~ counts words between white space: the checkpoint is not built yet"
     return text + "."

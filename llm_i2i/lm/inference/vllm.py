@@ -177,6 +177,7 @@ class VllmBackend:
             "max_logprobs": -1,
             "skip_tokenizer_init": True,  # prompts are read by our vocabulary, as in training
             "disable_log_stats": True,
+            "use_tqdm_on_load": False,
             **memory,
         }
 
