@@ -34,7 +34,7 @@ class ServingSettings(BaseModel):
         dtype: vllm: type of weights and activations; log-probabilities are float32 in any case.
         base_url: openai: address of the server, up to and with `/v1`; no user or password in it.
         api_key_env: openai: environment variable that holds the API key; empty: the server wants none.
-        model: openai: name the server gives the checkpoint; empty: the only one it serves.
+        model: openai: name the server gives the checkpoint; empty: the digest of its weights, so that no other answers for it.
         prompts: openai: send token ids, which our vocabulary makes, or text, which the server's tokenizer reads.
         prompts_per_request: openai: prompts of one request.
         concurrency: openai: requests under way at once.

@@ -286,7 +286,7 @@ def server(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     command = [
         sys.executable, "-m", "vllm.entrypoints.openai.api_server", *server_arguments(checkpoint),
         "--host", "127.0.0.1", "--port", str(port), "--enforce-eager",
-        "--kv-cache-memory-bytes", str(2**29), "--served-model-name", "judge",
+        "--kv-cache-memory-bytes", str(2**29),
     ]
     # fmt: on
     settings = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "TORCHDYNAMO_DISABLE": "1"}

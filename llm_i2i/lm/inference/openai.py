@@ -6,6 +6,7 @@ Standard fields, `logit_bias` among them, and two of vLLM's: `logprob_token_ids`
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ import numpy as np
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import Logits, RowsFailed, probabilities
-from llm_i2i.lm.checkpoint import load_metadata, load_vocabulary
+from llm_i2i.lm.checkpoint import checkpoint_digest, load_metadata, load_vocabulary
 from llm_i2i.lm.inference.http import CompletionClient, RequestFailed
 from llm_i2i.lm.inference.ranking import best_items, label_ids, other_tokens, prompt_items
 from llm_i2i.lm.items import BOS, FIRST_ITEM
@@ -36,6 +37,7 @@ class OpenAIBackend:
     def __init__(
         self, folder: Path, serving: ServingSettings, client: CompletionClient | None = None
     ) -> None:
+        self.folder = folder
         self.serving = serving
         self.metadata = load_metadata(folder)
         self.vocabulary = load_vocabulary(folder, self.metadata)
@@ -178,7 +180,7 @@ class OpenAIBackend:
     def _model(self) -> str:
         """Name of the served model, after a look at whether the server answers as we need it."""
         try:
-            name = self.serving.model or self._only_model()
+            name = self.serving.model or self._own_model()
             body = {
                 "model": name, "prompt": [[BOS]], "max_tokens": 1, "temperature": 0, "logprobs": 1,
                 "logit_bias": {str(FIRST_ITEM): 100}, "return_tokens_as_token_ids": True,
@@ -199,16 +201,21 @@ class OpenAIBackend:
             )
         return name
 
-    def _only_model(self) -> str:
-        served = [str(one["id"]) for one in self.client.get("models").get("data", [])]
-        if len(served) != 1:
+    def _own_model(self) -> str:
+        """The name `server_arguments` gives this checkpoint: another one would answer too, and wrongly."""
+        name = checkpoint_digest(self.folder)
+        listed = self.client.get("models")
+        models = listed.get("data", []) if isinstance(listed, dict) else []
+        served = [str(model["id"]) for model in models]
+        if name not in served:
             raise LlmI2iError(
-                f"the server has {len(served)} models",
+                f"the server does not serve this checkpoint ({name})",
                 where=self.serving.base_url,
-                found=", ".join(served),
-                fix="name one: model: under serving: of the language model",
+                found=", ".join(served) or "no model",
+                fix="serve it, then go on; calls made so far are kept: python -m vllm.entrypoints.openai.api_server "
+                + shlex.join(server_arguments(self.folder)),
             )
-        return served[0]
+        return name
 
 
 class _Round:
@@ -251,7 +258,7 @@ def server_arguments(checkpoint: Path) -> list[str]:
         load_metadata(checkpoint).settings.max_length + 1
     )  # the prompt and the one token asked for
     return [
-        "--model", str(checkpoint), "--dtype", "float32", "--max-model-len", str(length),
+        "--model", str(checkpoint), "--served-model-name", checkpoint_digest(checkpoint), "--dtype", "float32", "--max-model-len", str(length),
         "--hf-overrides", json.dumps({"max_position_embeddings": length}),
         "--logprobs-mode", "processed_logprobs", "--max-logprobs", "-1",
     ]  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import RowsFailed, backend_for
+from llm_i2i.lm.checkpoint import checkpoint_digest
 from llm_i2i.lm.inference.http import CompletionClient, RateLimit, retry_after
 from llm_i2i.lm.inference.openai import OpenAIBackend, server_arguments
 from llm_i2i.lm.serving import ServingSettings, project_serving, serving_settings
@@ -39,12 +40,12 @@ class FakeServer:
         self.trouble: Callable[[dict[str, Any]], Answer | None] = lambda body: None
         self.bodies: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
-        self.biased, self.early = True, False
+        self.biased, self.early, self.served = True, False, "only"
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.reply(200, {}, {"data": [{"id": "only"}]})
+                self.reply(200, {}, {"data": [{"id": fake.served}]})
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -121,7 +122,8 @@ def sleeps() -> Sleeps:
 @pytest.fixture
 def open_(checkpoint: Path, server: FakeServer, sleeps: Sleeps) -> Callable[..., OpenAIBackend]:
     def backend(**options: Any) -> OpenAIBackend:
-        known = {"base_url": server.url, "prompts_per_request": 4, "concurrency": 1, **options}
+        known = {"base_url": server.url, "prompts_per_request": 4, "concurrency": 1, "model": "x"}
+        known |= options
         serving = ServingSettings.model_validate(known)
         return OpenAIBackend(checkpoint, serving, CompletionClient(serving, sleeps))
 
@@ -246,6 +248,21 @@ def test_no_server(checkpoint: Path) -> None:
         OpenAIBackend(checkpoint, serving).top_items(["Recent"], 1)
 
 
+def test_the_server_of_another_checkpoint_is_refused(open_: Any, checkpoint: Path) -> None:
+    with pytest.raises(LlmI2iError, match="does not serve this checkpoint") as caught:
+        open_(model="").top_items(["Recent"], 1)
+    assert caught.value.found == "only"
+    assert f"--served-model-name {checkpoint_digest(checkpoint)}" in caught.value.fix
+
+
+def test_the_server_of_this_checkpoint_is_taken(
+    open_: Any, server: FakeServer, checkpoint: Path
+) -> None:
+    server.served = checkpoint_digest(checkpoint)
+    open_(model="").top_items(["Recent"], 1)
+    assert server.bodies[0]["model"] == server.served
+
+
 def test_a_server_with_raw_log_probabilities_is_refused(open_: Any, server: FakeServer) -> None:
     server.biased = False
     with pytest.raises(LlmI2iError) as caught:
@@ -294,8 +311,8 @@ def test_rate_limit_spaces_requests() -> None:
 def test_rate_limit_counts_retries_too(open_: Any, server: FakeServer, sleeps: Sleeps) -> None:
     server.trouble = lambda body: (500, {}, "") if len(server.bodies) == 1 else None
     open_(requests_per_minute=60, backoff_seconds=0).label_logits(["Recent"], ["<i_0>"])
-    # The look at the models, the probe, the try and its retry, a second apart; the backoff itself is 0.
-    assert len([wait for wait in sleeps if wait > 0.5]) == 3
+    # The probe, the try and its retry, a second apart; the backoff itself is 0.
+    assert len([wait for wait in sleeps if wait > 0.5]) == 2
 
 
 def test_retry_after() -> None:
