@@ -20,13 +20,12 @@ from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import Logits, RowsFailed, probabilities
 from llm_i2i.lm.checkpoint import checkpoint_digest, load_metadata, load_vocabulary
 from llm_i2i.lm.inference.http import CompletionClient, RequestFailed
-from llm_i2i.lm.inference.ranking import best_items, label_ids, other_tokens, prompt_items
+from llm_i2i.lm.inference.ranking import best_items, label_ids, prompt_items
+from llm_i2i.lm.inference.sampling import asked, items_only, room
 from llm_i2i.lm.items import BOS, FIRST_ITEM
 from llm_i2i.lm.serving import ServingSettings
 
 Chances = dict[int, float]  # token id -> log-probability of the next token
-MAX_ASKED = 128  # vLLM's bound on logprob_token_ids; beyond it the whole vocabulary comes back
-BARRED = -100  # the API's lowest logit bias: e^-100 of the mass, far below float32
 GIVE_UP_UNANSWERED = 3  # requests in a row without an answer, retries included: the server is down
 GIVE_UP_REFUSED = 64  # refusals before any good answer: it is not the rows
 
@@ -48,18 +47,13 @@ class OpenAIBackend:
     ) -> list[list[tuple[str, float]]]:
         """See `TextBackend.top_items`."""
         vocabulary = self.vocabulary
-        others = other_tokens(vocabulary)
-        mask: dict[str, Any] = (
-            {"logit_bias": {str(token): BARRED for token in others}}
-            if len(others) < vocabulary.n_items
-            else {"allowed_token_ids": list(vocabulary.item_ids)}
-        )
+        mask = items_only(vocabulary)
         seen = prompt_items(vocabulary, prompts)
         left_out = seen if exclude_prompt_items else [set[int]()] * len(prompts)
 
         def fields(rows: Sequence[int]) -> dict[str, Any]:
-            asked = n + max(len(left_out[row]) for row in rows)
-            return {"logprobs": min(asked, vocabulary.n_items), **mask}
+            count = n + max(len(left_out[row]) for row in rows)
+            return {"logprobs": min(count, vocabulary.n_items), **mask}
 
         found, errors = self._ask(self._prompts(prompts), fields)
         ranked = [
@@ -103,11 +97,7 @@ class OpenAIBackend:
         result: list[Any] = [None] * len(prompts)
         errors: dict[int, str] = {}
         for ids, rows in rows_of.items():
-            fields = (
-                {"logprob_token_ids": list(ids), "logprobs": len(ids)}
-                if len(ids) <= MAX_ASKED
-                else {"logprobs": -1}
-            )
+            fields = {"logprobs": len(ids), **asked(ids)}  # an API rule: no token ids without it
             found, failed = self._ask([prompts[r] for r in rows], lambda _, fields=fields: fields)
             errors |= {rows[place]: why for place, why in failed.items()}
             for row, chances in zip(rows, found, strict=True):
@@ -254,11 +244,9 @@ def _or_raise(answers: Any, errors: Mapping[int, str]) -> Any:
 
 def server_arguments(checkpoint: Path) -> list[str]:
     """Arguments of `python -m vllm.entrypoints.openai.api_server` that serve a checkpoint as this backend needs it."""
-    length = (
-        load_metadata(checkpoint).settings.max_length + 1
-    )  # the prompt and the one token asked for
+    length, overrides = room(checkpoint)
     return [
-        "--model", str(checkpoint), "--served-model-name", checkpoint_digest(checkpoint), "--dtype", "float32", "--max-model-len", str(length),
-        "--hf-overrides", json.dumps({"max_position_embeddings": length}),
+        "--model", str(checkpoint), "--served-model-name", checkpoint_digest(checkpoint),
+        "--dtype", "float32", "--max-model-len", str(length), "--hf-overrides", json.dumps(overrides),
         "--logprobs-mode", "processed_logprobs", "--max-logprobs", "-1",
     ]  # fmt: skip

@@ -15,11 +15,10 @@ import numpy as np
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import Logits, probabilities
 from llm_i2i.lm.checkpoint import load_metadata, load_vocabulary
-from llm_i2i.lm.inference.ranking import best_items, label_ids, other_tokens, prompt_items
+from llm_i2i.lm.inference.ranking import best_items, label_ids, prompt_items
+from llm_i2i.lm.inference.sampling import asked, items_only, room
 from llm_i2i.lm.serving import ServingSettings
 
-MAX_ASKED = 128  # vLLM's bound on logprob_token_ids; beyond it the whole vocabulary comes back
-BARRED = -100.0  # vLLM's lowest logit bias: e^-100 of the mass, far below float32
 # Set before vllm is imported and handed to its processes; what the user has set stays.
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -55,10 +54,10 @@ class VllmBackend:
         """See `TextBackend.top_items`."""
         seen = prompt_items(self.vocabulary, prompts)
         left_out = seen if exclude_prompt_items else [set[int]()] * len(prompts)
-        asked = [min(n + len(items), self.vocabulary.n_items) for items in left_out]
+        counts = [min(n + len(items), self.vocabulary.n_items) for items in left_out]
         mask = items_only(self.vocabulary)
-        settings = {count: {"logprobs": count, **mask} for count in set(asked)}
-        found = self._next(self._encode(prompts), [settings[count] for count in asked])
+        settings = {count: {"logprobs": count, **mask} for count in set(counts)}
+        found = self._next(self._encode(prompts), [settings[count] for count in counts])
         return [
             best_items(self.vocabulary, chances, out, n)
             for chances, out in zip(found, left_out, strict=True)
@@ -138,7 +137,15 @@ class VllmBackend:
             os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
         from vllm import LLM
 
-        self._engine = LLM(str(self._servable(on_cpu)), **self._arguments(on_cpu))
+        try:
+            self._engine = LLM(str(self._servable(on_cpu)), **self._arguments(on_cpu))
+        except Exception as error:
+            raise LlmI2iError(
+                "vLLM did not start",
+                where=str(self.folder),
+                found=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}",
+                fix="its own messages are above; memory is kv_cache_gb or gpu_memory_utilization under serving:",
+            ) from error
         VllmBackend._running = self
         atexit.register(self.close)
         return self._engine
@@ -158,7 +165,7 @@ class VllmBackend:
 
     def _arguments(self, on_cpu: bool) -> dict[str, Any]:
         serving = self.serving
-        length = self.metadata.settings.max_length + 1  # the prompt and the one token asked for
+        length, overrides = room(self.folder)
         memory: dict[str, Any] = {}
         if on_cpu:
             memory["kv_cache_memory_bytes"] = int(serving.kv_cache_gb * 2**30)
@@ -167,8 +174,7 @@ class VllmBackend:
         return {
             "dtype": serving.dtype,
             "max_model_len": length,
-            # Rotary positions go on beyond the trained length; only the check against it is lifted.
-            "hf_overrides": {"max_position_embeddings": length},
+            "hf_overrides": overrides,
             "max_num_seqs": serving.max_num_seqs,
             "tensor_parallel_size": serving.tensor_parallel_size,
             "enforce_eager": on_cpu,
@@ -180,19 +186,6 @@ class VllmBackend:
             "use_tqdm_on_load": False,
             **memory,
         }
-
-
-def items_only(vocabulary: Any) -> dict[str, Any]:
-    """Sampling parameters that restrict an answer to items; whichever list is shorter, since it goes with every prompt."""
-    others = other_tokens(vocabulary)
-    if len(others) < vocabulary.n_items:
-        return {"logit_bias": dict.fromkeys(others, BARRED)}
-    return {"allowed_token_ids": list(vocabulary.item_ids)}
-
-
-def asked(ids: Sequence[int]) -> dict[str, Any]:
-    """Sampling parameters that bring the log-probabilities of these tokens."""
-    return {"logprob_token_ids": list(ids)} if len(ids) <= MAX_ASKED else {"logprobs": -1}
 
 
 def missing_vllm() -> LlmI2iError:

@@ -249,6 +249,7 @@ def test_no_server(checkpoint: Path) -> None:
 
 
 def test_the_server_of_another_checkpoint_is_refused(open_: Any, checkpoint: Path) -> None:
+    (checkpoint / "config.json").write_text("{}")
     with pytest.raises(LlmI2iError, match="does not serve this checkpoint") as caught:
         open_(model="").top_items(["Recent"], 1)
     assert caught.value.found == "only"
@@ -376,6 +377,11 @@ def test_wrong_serving_options_of_settings() -> None:
 
 
 def test_server_arguments_leave_room_for_the_answer(checkpoint: Path) -> None:
-    arguments = server_arguments(checkpoint)
-    assert arguments[arguments.index("--max-model-len") + 1] == "51"
-    assert arguments[arguments.index("--logprobs-mode") + 1] == "processed_logprobs"
+    (checkpoint / "config.json").write_text('{"max_position_embeddings": 50}')
+    words = server_arguments(checkpoint)
+    arguments = dict(zip(words[::2], words[1::2], strict=True))
+    assert arguments["--max-model-len"] == "51"
+    assert json.loads(arguments["--hf-overrides"]) == {"max_position_embeddings": 51}
+    assert arguments["--logprobs-mode"] == "processed_logprobs"
+    (checkpoint / "config.json").write_text('{"max_position_embeddings": 4096}')
+    assert "{}" in server_arguments(checkpoint)
