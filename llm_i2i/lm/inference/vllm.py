@@ -81,8 +81,8 @@ class VllmBackend:
         settings = [known.setdefault(ids, asked(ids)) for ids in map(tuple, allowed)]
         # vLLM gives either kind of answer to a whole step, not each to its own: one kind at a time.
         result: list[Any] = [np.zeros(0, dtype=np.float32)] * len(sequences)
-        for kind in {next(iter(chosen)) for chosen in settings}:
-            rows = [r for r, chosen in enumerate(settings) if next(iter(chosen)) == kind]
+        for kind in ("logprob_token_ids", "logprobs"):
+            rows = [r for r, chosen in enumerate(settings) if kind in chosen and allowed[r]]
             found = self._next([sequences[r] for r in rows], [settings[r] for r in rows])
             for row, chances in zip(rows, found, strict=True):
                 result[row] = np.array([chances[t] for t in allowed[row]], dtype=np.float32)
@@ -108,12 +108,13 @@ class VllmBackend:
         """Token id -> log-probability of the next token, for each sequence of token ids."""
         if not sequences:
             return []
+        engine = self._start()
         from vllm import SamplingParams
 
-        engine = self._start()
         common = {"temperature": 0.0, "max_tokens": 1, "detokenize": False}
         fast = {"flat_logprobs": True, "skip_clone": True}
-        params = {id(one): SamplingParams(**common, **fast, **one) for one in settings}
+        distinct = {id(one): one for one in settings}
+        params = {key: SamplingParams(**common, **fast, **one) for key, one in distinct.items()}
         outputs = engine.generate(
             [{"prompt_token_ids": list(sequence)} for sequence in sequences],
             [params[id(one)] for one in settings],
