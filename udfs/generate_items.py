@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llm_i2i.lm.backend import backend_for
-from llm_i2i.udf import UdfContext, batch_udf
+from llm_i2i.lm.backend import RowsFailed, open_backend
+from llm_i2i.udf import RowError, UdfContext, batch_udf
 
 
 @batch_udf(returns="STRUCT(item_token VARCHAR, log_probability DOUBLE)[]", batch_size=2048)
@@ -12,17 +12,22 @@ def generate_items(
     *,
     n: int = 20,
     model: str,
-    backend: str = "transformers",
+    backend: str | None = None,
     context: UdfContext,
-) -> list[list[dict[str, str | float]]]:
+) -> list[list[dict[str, str | float]] | RowError]:
     """The `n` most probable next items of each prompt, best first; items of the prompt are left out, only valid ids come.
 
     Args:
         model: The `checkpoint` value of a fine-tuned model.
-        backend: What runs it: `transformers`, or `fake` for tests.
+        backend: What runs it: `transformers`, `vllm`, `openai`, or `fake` for tests; null: as its language model says.
     """
-    language_model = backend_for(context.resolve(model), backend)
+    failed: dict[int, RowError] = {}
+    try:
+        ranked = open_backend(context, model, backend).top_items(prompt, n)
+    except RowsFailed as some:
+        ranked, failed = some.answers, some.row_errors()
     return [
-        [{"item_token": token, "log_probability": value} for token, value in items]
-        for items in language_model.top_items(prompt, n)
+        failed.get(row)
+        or [{"item_token": token, "log_probability": value} for token, value in items]
+        for row, items in enumerate(ranked)
     ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from llm_i2i.lm.backend import backend_for
-from llm_i2i.udf import UdfContext, batch_udf
+from llm_i2i.lm.backend import RowsFailed, open_backend
+from llm_i2i.udf import RowError, UdfContext, batch_udf
 
 
 @batch_udf(returns="STRUCT(confidence DOUBLE, margin DOUBLE)", batch_size=16384)
@@ -15,18 +15,26 @@ def score_interaction(
     model: str,
     yes: str = "Yes",
     no: str = "No",
-    backend: str = "transformers",
+    backend: str | None = None,
     context: UdfContext,
-) -> list[dict[str, float]]:
+) -> list[dict[str, float] | RowError]:
     """Confidence P(yes) against P(no), in [0, 1], and its logit margin z_yes - z_no, for each prompt (LLM-I2I, eq. 3).
 
     The confidence is a float32 sigmoid of the margin: it is 1.0 from a margin of some 17 on. Compare margins, or confidence
     with `>=` and a declared threshold.
+
+    Args:
+        model: The `checkpoint` value of a fine-tuned model.
+        backend: What runs it: `transformers`, `vllm`, `openai`, or `fake` for tests; null: as its language model says.
     """
-    logits = backend_for(context.resolve(model), backend).label_logits(prompt, [yes, no])
+    failed: dict[int, RowError] = {}
+    try:
+        logits = open_backend(context, model, backend).label_logits(prompt, [yes, no])
+    except RowsFailed as some:
+        logits, failed = some.answers, some.row_errors()
     margin = logits[:, 0] - logits[:, 1]
     confidence = 0.5 * (1.0 + np.tanh(0.5 * margin))  # a sigmoid that cannot overflow
     return [
-        {"confidence": c, "margin": m}
-        for c, m in zip(confidence.tolist(), margin.tolist(), strict=True)
+        failed.get(row) or {"confidence": c, "margin": m}
+        for row, (c, m) in enumerate(zip(confidence.tolist(), margin.tolist(), strict=True))
     ]

@@ -147,31 +147,10 @@ def _print_plan(
     full_refresh: bool,
     output: str,
 ) -> None:
-    from llm_i2i.cli.output import print_rows
+    from llm_i2i.cli.plan import plan_rows, print_plan
 
     found = project.plan(select, exclude, full_refresh)
-    rows = []
-    for step in found.steps:
-        stored = (
-            project.store.meta(step.node.name, step.fingerprint) if step.action == "reuse" else None
-        )
-        counts = project.calls_of(found, step) if step.action == "build" else None
-        needs_calls = any(call.kind == "batch" for call in step.compiled.steps)
-        unknown = "?" if step.action == "build" and needs_calls else None
-        rows.append(
-            (
-                step.node.name,
-                step.action,
-                step.reason,
-                stored.rows if stored else None,
-                counts.distinct if counts else unknown,
-                counts.cached if counts else unknown,
-                counts.made if counts else unknown,
-            )
-        )
-    print_rows(("node", "action", "reason", "rows", "calls", "cached", "to_make"), rows, output)
-    building = sum(step.action == "build" for step in found.steps)
-    click.echo(f"{building} to build, {len(found.steps) - building} to reuse or view.", err=True)
+    print_plan(plan_rows(project, found), output)
 
 
 @cli.command("ls")

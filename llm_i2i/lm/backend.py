@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from llm_i2i.errors import LlmI2iError, closest
-from llm_i2i.lm.checkpoint import METADATA, check_complete
+from llm_i2i.lm.checkpoint import METADATA, Metadata, check_complete
+from llm_i2i.lm.serving import ServingSettings
+from llm_i2i.udf.context import RowError, UdfContext
 
 Logits = npt.NDArray[np.float32]
 KEPT_OPEN = 4  # generator and discriminator of two variants; a small model takes some 20 MB
-BACKENDS = ("transformers", "fake")
+BACKENDS = ("transformers", "vllm", "openai", "fake")
 
 
 class TextBackend(Protocol):
@@ -29,11 +31,18 @@ class TextBackend(Protocol):
 
         Only valid items come out. The log-probabilities are normalised over all items, in float32, before the items of the
         prompt are left out; fewer than `n` pairs come back where the catalogue is smaller.
+
+        Raises:
+            RowsFailed: Some prompts have no answer; those of the others are in it.
         """
         ...
 
     def label_logits(self, prompts: Sequence[str], labels: Sequence[str]) -> Logits:
-        """Logit of each label as the next word, float32, shape (prompts, labels)."""
+        """Logit of each label as the next word, float32, shape (prompts, labels); a constant per row is left open.
+
+        Raises:
+            RowsFailed: Some prompts have no answer; those of the others are in it.
+        """
         ...
 
     def label_probabilities(self, prompts: Sequence[str], labels: Sequence[str]) -> Logits:
@@ -41,15 +50,73 @@ class TextBackend(Protocol):
         ...
 
 
-def backend_for(checkpoint_dir: Path | str, backend_name: str = "transformers") -> TextBackend:
-    """A long-lived backend for a checkpoint: the second call for the same files gives the same object.
+class NextTokenBackend(Protocol):
+    """A language model asked token by token, for items of several tokens."""
+
+    def next_log_probabilities(
+        self, sequences: Sequence[Sequence[int]], allowed: Sequence[Sequence[int]]
+    ) -> list[Logits]:
+        """Log-probability in nats of each allowed token as the next of its sequence, float32.
+
+        Args:
+            sequences: Token ids, the start token included, at least one each.
+            allowed: Token ids asked for, one list a sequence, without repetition.
+
+        Returns:
+            For each sequence an array as long as its `allowed`; normalised over the whole vocabulary.
+        """
+        ...
+
+
+class RowsFailed(LlmI2iError):
+    """Some rows of a request have no answer, the others do.
+
+    Attributes:
+        answers: What the method would have returned; the value of a failed row means nothing.
+        errors: Row number -> why it failed.
+    """
+
+    def __init__(self, answers: Any, errors: Mapping[int, str]) -> None:
+        super().__init__(
+            f"{len(errors):,} of {len(answers):,} prompts have no answer",
+            found=f"the first: {next(iter(errors.values()))}",
+            fix="ask again for these; the answers to the others are good",
+        )
+        self.answers = answers
+        self.errors = dict(errors)
+
+    def row_errors(self) -> dict[int, RowError]:
+        """The failed rows as a batch UDF returns them."""
+        return {row: RowError(message) for row, message in self.errors.items()}
+
+
+def open_backend(context: UdfContext, model: str, backend: str | None = None) -> TextBackend:
+    """The backend of a UDF's checkpoint, served as the project says today.
+
+    Args:
+        model: The `checkpoint` value of a fine-tuned model.
+        backend: What runs it; None is what the checkpoint records, that is its `language_models` entry.
+    """
+    return backend_for(context.resolve(model), backend, context.serving)
+
+
+def backend_for(
+    checkpoint_dir: Path | str,
+    backend_name: str | None = None,
+    serving: ServingSettings | Mapping[str, ServingSettings] | None = None,
+) -> TextBackend:
+    """A long-lived backend for a checkpoint: the second call for the same files and options gives the same object.
 
     A fake checkpoint always runs on the fake backend.
+
+    Args:
+        backend_name: None is the backend recorded in the checkpoint.
+        serving: Options, or those of each entry of `language_models`; None is what is recorded in the checkpoint.
 
     Raises:
         LlmI2iError: The backend is unknown or not installed, or the checkpoint is incomplete.
     """
-    if backend_name not in BACKENDS:
+    if backend_name is not None and backend_name not in BACKENDS:
         near = closest(backend_name, BACKENDS)
         raise LlmI2iError(
             f"unknown language model backend {backend_name!r}",
@@ -61,16 +128,43 @@ def backend_for(checkpoint_dir: Path | str, backend_name: str = "transformers") 
     # A rebuilt checkpoint has the same path: the time of its last file tells it from the one in memory.
     metadata_file = folder / METADATA
     stamp = metadata_file.stat().st_mtime_ns if metadata_file.exists() else 0
-    return _open_backend(folder, backend_name, stamp)
+    metadata = _checked(folder, stamp)
+    name = "fake" if metadata.is_fake else backend_name or metadata.settings.backend
+    # Options that the backend does not read must not open it twice.
+    options = _options(metadata, serving) if name in ("vllm", "openai") else ServingSettings()
+    return _open_backend(folder, name, options, stamp)
+
+
+def _options(
+    metadata: Metadata, serving: ServingSettings | Mapping[str, ServingSettings] | None
+) -> ServingSettings:
+    recorded = metadata.settings.serving
+    if serving is None:
+        return recorded
+    return (
+        serving if isinstance(serving, ServingSettings) else serving.get(recorded.entry, recorded)
+    )
 
 
 @lru_cache(maxsize=KEPT_OPEN)
-def _open_backend(folder: Path, backend_name: str, _stamp: int) -> TextBackend:
-    metadata = check_complete(folder)
-    if metadata.is_fake or backend_name == "fake":
+def _checked(folder: Path, _stamp: int) -> Metadata:
+    return check_complete(folder)
+
+
+@lru_cache(maxsize=KEPT_OPEN)
+def _open_backend(folder: Path, name: str, serving: ServingSettings, _stamp: int) -> TextBackend:
+    if name == "fake":
         from llm_i2i.lm.inference.fake import FakeBackend
 
         return FakeBackend(folder)
+    if name == "vllm":
+        from llm_i2i.lm.inference.vllm import VllmBackend
+
+        return VllmBackend(folder, serving)
+    if name == "openai":
+        from llm_i2i.lm.inference.openai import OpenAIBackend
+
+        return OpenAIBackend(folder, serving)
     wait_without_spinning()
     try:
         from llm_i2i.lm.inference.transformers import TransformersBackend

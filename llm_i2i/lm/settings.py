@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from llm_i2i.errors import LlmI2iError, closest, raise_all
+from llm_i2i.lm.serving import ServingSettings, serving_settings
 
 WHERE = "language_model"
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -100,12 +101,13 @@ class LanguageModelSettings(BaseModel):
         early_stop: null trains all epochs and keeps the last weights.
         checkpoint_every: Steps between the states a killed training resumes from; 0 keeps none.
         normalise: Divide the loss of a step by its number of targets (`mean`) or by the sum of their weights.
+        serving: How `backend` runs the checkpoint; see `llm_i2i.lm.serving`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     architecture: Literal["llama", "fake"] = "llama"
-    backend: Literal["transformers", "vllm", "fake"] = "transformers"
+    backend: Literal["transformers", "vllm", "openai", "fake"] = "transformers"
     hidden_size: int = Field(default=64, ge=2)
     num_layers: int = Field(default=2, ge=1)
     num_heads: int = Field(default=2, ge=1)
@@ -124,6 +126,7 @@ class LanguageModelSettings(BaseModel):
     max_features_per_item: int = Field(default=24, ge=0)
     min_feature_items: int = Field(default=2, ge=1)
     threads: int = Field(default=0, ge=0)
+    serving: ServingSettings = ServingSettings()
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     pretrained: str | None = Field(default=None, min_length=1)
     tokenizer: str | None = Field(default=None, min_length=1)
@@ -173,6 +176,8 @@ def parse_settings(text: str) -> LanguageModelSettings:
 
 def settings_from(values: dict[str, Any]) -> LanguageModelSettings:
     """Settings from a mapping, checked as in `parse_settings`."""
+    if isinstance(values.get("serving"), dict):
+        values = {**values, "serving": serving_settings(values["serving"], f"{WHERE}.serving")}
     try:
         settings = LanguageModelSettings.model_validate(values)
     except ValidationError as error:

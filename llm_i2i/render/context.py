@@ -220,7 +220,11 @@ class Rendering:
                 fix="add it under language_models: in project.yml",
             )
         self.language_models[name] = None
-        return quote_literal(canonical_json({**known[name], **overrides}))
+        settings = {**known[name], **overrides}
+        if "serving" in settings:
+            # How a model is served changes no answer: only where to look it up becomes part of the checkpoint.
+            settings["serving"] = {"entry": name}
+        return quote_literal(canonical_json(settings))
 
     def prompt(self, name: str, /, **keys: Any) -> str:
         """A prompt template filled with SQL expressions, as one SQL expression of type varchar."""

@@ -98,6 +98,17 @@ class Project:
     def udfs(self) -> UdfRegistry:
         return UdfRegistry.load(self.dir / path for path in self.loaded.config.udf_paths)
 
+    @functools.cached_property
+    def serving(self) -> Mapping[str, Any]:
+        """How the checkpoints of each language model are run: not part of any fingerprint.
+
+        Raises:
+            ProjectError: A wrong option under `serving:`.
+        """
+        from llm_i2i.lm.serving import project_serving
+
+        return project_serving(self.loaded.config.language_models)
+
     def select(
         self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
     ) -> list[str]:
@@ -267,7 +278,7 @@ class Project:
         return outcomes
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
-        """Distinct and cached UDF calls of a step, if its inputs are built; None if that cannot be known yet."""
+        """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""
         return plan_calls(step, self._workshop(plan, Reporter()))
 
     def query(self, sql: str) -> duckdb.DuckDBPyRelation:
@@ -298,7 +309,7 @@ class Project:
     def _workshop(self, plan: Plan, reporter: Reporter, max_calls: int | None = None) -> Workshop:
         return Workshop(
             self.dir, self.target_dir, self.manifest, plan, self.store, self.calls, self.sources, self.udfs,
-            self.new_engine, reporter, max_calls,
+            self.new_engine, reporter, max_calls, self.serving,
         )  # fmt: skip
 
     @property

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from llm_i2i.graph.node import DataCheck, Node
 from llm_i2i.names import parquet_scan, quote_identifier
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import CheckOutcome, Reporter
+from llm_i2i.runner.meter import call_meter
 from llm_i2i.runner.sources import SourceFiles
 from llm_i2i.sql.steps import CallStep
 from llm_i2i.store.calls import CallCache
@@ -47,6 +48,7 @@ class Workshop:
     new_engine: Callable[[], Engine]
     reporter: Reporter
     max_calls: int | None = None
+    serving: Mapping[str, Any] = field(default_factory=dict)
 
     def has_result(self, name: str) -> bool:
         """Whether a node can be read now."""
@@ -79,10 +81,10 @@ class Workshop:
             if self.udfs.signatures[name].kind == "scalar":
                 engine.declare_scalar(self.udfs.signatures[name], self.udfs.function(name))
 
-    def open_step(self, step: PlanStep) -> Engine:
-        """A fresh session that holds what the step reads."""
+    def open_step(self, step: PlanStep, reads: tuple[str, ...] | None = None) -> Engine:
+        """A fresh session that holds what the step reads, or only these nodes."""
         engine = self.new_engine()
-        self.declare(engine, step.node.reads)
+        self.declare(engine, step.node.reads if reads is None else reads)
         self._declare_scalars(engine, step)
         return engine
 
@@ -172,43 +174,53 @@ def _context(step: PlanStep, shop: Workshop, folder: Path, activity: str) -> Udf
         artifact_name=shop.store.artifact_name(step.node.name, step.fingerprint),
         resume_dir=shop.store.resume_path(step.node.name, step.fingerprint),
         progress=progress,
+        serving=shop.serving,
     )
 
 
-def batch_call(call: CallStep, step: PlanStep, engine: Engine, udfs: UdfRegistry) -> BatchCall:
-    """A compiled call with its constants evaluated and its function looked up."""
+def batch_call(
+    call: CallStep, step: PlanStep, constants: Mapping[str, Any], shop: Workshop
+) -> BatchCall:
+    """A compiled call with its function looked up."""
     return BatchCall(
         relation=call.relation,
-        signature=udfs.signatures[call.udf.lower()],
-        function=udfs.function(call.udf),
+        signature=shop.udfs.signatures[call.udf.lower()],
+        function=shop.udfs.function(call.udf),
         arguments=call.inputs["arguments"],
-        constants=_constants(call, step.node, engine),
-        file=udfs.file(call.udf),
+        constants=constants,
+        file=shop.udfs.file(call.udf),
         max_error_ratio=float(step.node.config.get("max_error_ratio") or 0.0),
+        meter=call_meter(call.udf.lower(), constants, shop.store.root),
     )
 
 
 def _run_batch(
     call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
 ) -> CallCounts:
-    ready = batch_call(call, step, engine, shop.udfs)
+    ready = batch_call(call, step, _constants(call, step.node, engine), shop)
     return run_batch_call(
         ready, engine, shop.calls, _context(step, shop, folder, call.udf), shop.max_calls
     )
 
 
 def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
-    """Distinct and cached calls of a step's first batch call, if what it reads is built; later calls depend on it."""
+    """Calls of a step's first batch call, if the relations of its arguments are built; later calls depend on it.
+
+    Where the checkpoint is not built yet none of its calls can be cached: they are counted without it.
+    """
     call = next((c for c in step.compiled.steps if c.kind == "batch"), None)
-    if (
-        call is None
-        or call is not step.compiled.steps[0]
-        or not all(map(shop.has_result, step.node.reads))
-    ):
+    if call is None or call is not step.compiled.steps[0]:
         return None
-    engine = shop.open_step(step)
+    built = tuple(filter(shop.has_result, step.node.reads))
+    whole = len(built) == len(step.node.reads)
+    engine = shop.open_step(step, built)
     try:
-        return count_calls(batch_call(call, step, engine, shop.udfs), engine, shop.calls)
+        constants = _constants(call, step.node, engine) if whole else {}
+        return count_calls(batch_call(call, step, constants, shop), engine, shop.calls)
+    except EngineError:
+        if whole:
+            raise
+        return None  # the arguments themselves read what is not built
     finally:
         engine.close()
 

@@ -2,18 +2,23 @@
 
 `<root>/<udf>/<call group>/<segment>.parquet`; a call group is one UDF version with one set of constants (the model
 among them). Columns: `arg_0..`, `result`, `call_key`. A segment is written beside and renamed, so it is whole or absent.
+`speed.json` beside the segments says how fast the group's last run was; a plan's times come from it.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from llm_i2i.store.files import replace_file
+from llm_i2i.store.files import replace_file, replace_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+SPEED = "speed.json"
 
 
 def _is_whole(path: Path) -> bool:
@@ -46,3 +51,17 @@ class CallCache:
         path = self.root / udf / group / f"{uuid.uuid4().hex}.parquet"
         replace_file(path, lambda beside: pq.write_table(calls, beside, compression="zstd"))
         return path
+
+    def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None:
+        """Keep how fast the last run of a call group was."""
+        replace_text(self.root / udf / group / SPEED, json.dumps(dict(measurement)))
+
+    def speeds(self, udf: str) -> list[dict[str, Any]]:
+        """The measurements of all call groups of a UDF; one that cannot be read is left out."""
+        found = []
+        for path in sorted((self.root / udf).glob(f"*/{SPEED}")):
+            try:
+                found.append(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError):
+                continue
+        return found

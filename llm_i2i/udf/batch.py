@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,14 @@ from llm_i2i.names import argument_column, key_column, parquet_scan, result_colu
 from llm_i2i.udf.context import RowError, UdfContext
 from llm_i2i.udf.registry import where_raised
 from llm_i2i.udf.signature import Signature
+from llm_i2i.udf.speed import Amount, Meter, Stopwatch, estimate_seconds
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from llm_i2i.engine.base import Engine
+
+COUNTED_AT_ONCE = 65_536  # rows of prompts in memory while a plan counts tokens
 
 
 class Cache(Protocol):
@@ -28,14 +32,27 @@ class Cache(Protocol):
 
     def commit(self, udf: str, group: str, calls: pa.Table) -> Path: ...
 
+    def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None: ...
+
+    def speeds(self, udf: str) -> list[dict[str, Any]]: ...
+
 
 @dataclass(frozen=True)
 class CallCounts:
-    """Distinct calls a step needs, how many were in the cache, how many rows failed."""
+    """Distinct calls a step needs, how many were in the cache, how many rows failed.
+
+    Attributes:
+        tokens: Tokens of the prompts of the calls to make; None if not counted.
+        token_unit: `tokens` of the checkpoint's vocabulary, or `words` between white space where there is no checkpoint yet.
+        seconds: What the calls to make will take; None if nothing like them was measured.
+    """
 
     distinct: int
     cached: int
     failed: int = 0
+    tokens: int | None = None
+    token_unit: str = ""
+    seconds: float | None = None
 
     @property
     def made(self) -> int:
@@ -52,6 +69,7 @@ class BatchCall:
         constants: Values of the named arguments.
         file: Where the function is defined, for messages.
         max_error_ratio: Share of rows that may fail before the node does.
+        meter: What its work is measured in.
     """
 
     relation: str
@@ -61,6 +79,7 @@ class BatchCall:
     constants: Mapping[str, Any]
     file: Path
     max_error_ratio: float = 0.0
+    meter: Meter | None = None
 
     @property
     def group(self) -> str:
@@ -77,8 +96,20 @@ def count_calls(call: BatchCall, engine: Engine, cache: Cache) -> CallCounts:
     """What `run_batch_call` would have to do, without doing it."""
     todo, cached = _prepare(call, engine, cache)
     distinct = engine.rows(f"select count(*) from {todo}")[0][0]
-    missing = engine.rows(f"select count(*) from ({_missing(call, todo, cached)})")[0][0]
-    return CallCounts(distinct, distinct - missing)
+    missing = _missing(call, todo, cached)
+    if call.meter is None:
+        made = engine.rows(f"select count(*) from ({missing})")[0][0]
+        return CallCounts(distinct, distinct - made)
+    made = tokens = 0
+    for batch in engine.batches(missing, COUNTED_AT_ONCE):
+        made += batch.num_rows
+        tokens += call.meter.tokens(_rows(batch))
+    seconds = estimate_seconds(
+        cache.speeds(call.signature.name), call.meter.subject, Amount(made, tokens)
+    )
+    return CallCounts(
+        distinct, distinct - made, tokens=tokens, token_unit=call.meter.unit, seconds=seconds
+    )
 
 
 def run_batch_call(
@@ -107,18 +138,31 @@ def run_batch_call(
         .type
     )
     done, errors = 0, []
+    stopwatch = Stopwatch()
     for batch in engine.batches(f"select * from {missing}", call.signature.batch_size):
-        rows = [
-            list(row) for row in zip(*[column.to_pylist() for column in batch.columns], strict=True)
-        ]
+        rows = _rows(batch)
+        started = time.monotonic()
         values = _invoke(call, rows, context)
+        if call.meter is not None:
+            seconds = time.monotonic() - started
+            stopwatch.add(Amount(len(rows), call.meter.tokens(rows), seconds))
         errors += [v.message for v in values if isinstance(v, RowError)]
         _commit(call, cache, batch, rows, values, result_type)
         done += len(rows)
         context.progress(done, total, f"{len(errors):,} failed" if errors else "")
+    if (
+        call.meter is not None and total and not errors
+    ):  # failures come sooner, or later, than answers
+        measured = stopwatch.measurement(call.meter.subject)
+        cache.record_speed(call.signature.name, call.group, measured)
     _check_errors(call, errors, total)
     _declare_result(call, engine, cache, todo)
     return CallCounts(distinct, distinct - total, len(errors))
+
+
+def _rows(batch: pa.RecordBatch) -> list[list[Any]]:
+    columns = [column.to_pylist() for column in batch.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _names(call: BatchCall) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 # (done, total, message): total 0 means unknown; message such as "loss 6.21".
 ProgressCallback = Callable[[float, float, str], None]
@@ -26,6 +27,8 @@ class UdfContext:
         resume_dir: Folder for the state of a long call: it outlives a kill, the next build of the same result finds it, and it
             is removed once the result is published. It may not exist yet; None where nothing outlives the call.
         progress: Call it with (done, total, message) as often as you like; it is throttled.
+        serving: How to run the checkpoints of each entry of the project's `language_models` (`llm_i2i.lm.serving`); in no
+            fingerprint and no call key, since it changes no answer.
     """
 
     project_dir: Path
@@ -34,6 +37,7 @@ class UdfContext:
     artifact_name: str
     resume_dir: Path | None = None
     progress: ProgressCallback = field(default=_silent, compare=False)
+    serving: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def resolve(self, artifact: str) -> Path:
         """Folder of a published artifact, given the name found in a `checkpoint` column."""

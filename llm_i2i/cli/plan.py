@@ -1,0 +1,116 @@
+"""`llmi2i plan`: each node with what becomes of it and why, and what the calls to language models will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llm_i2i.cli.output import print_rows, render_table
+
+if TYPE_CHECKING:
+    from llm_i2i.plan.step import Plan
+    from llm_i2i.runner.project import Project
+
+COLUMNS = (
+    "node", "action", "reason", "rows", "calls", "cached", "to_make", "tokens", "token_unit", "seconds",
+)  # fmt: skip
+WIDTH = 80
+
+
+def plan_rows(project: Project, plan: Plan) -> list[dict[str, Any]]:
+    """One row a node: None where there is nothing to say (no calls, no rows yet), `?` where it cannot be known yet.
+
+    Returns:
+        calls (distinct), cached, to_make; tokens of the calls to make, counted by `token_unit` (`tokens` of the checkpoint's
+        vocabulary, or `words` where there is no checkpoint yet); seconds they will take at the speed measured last.
+    """
+    rows = []
+    for step in plan.steps:
+        stored = (
+            project.store.meta(step.node.name, step.fingerprint) if step.action == "reuse" else None
+        )
+        calls = step.action == "build" and any(c.kind == "batch" for c in step.compiled.steps)
+        counts = project.calls_of(plan, step) if calls else None
+        unknown = "?" if calls else None
+        values = (
+            (
+                counts.distinct,
+                counts.cached,
+                counts.made,
+                counts.tokens,
+                counts.token_unit,
+                "?" if counts.seconds is None else round(counts.seconds, 2),
+            )
+            if counts
+            else (unknown,) * 6
+        )
+        head = (step.node.name, step.action, step.reason, stored.rows if stored else None)
+        rows.append(dict(zip(COLUMNS, (*head, *values), strict=True)))
+    return rows
+
+
+def print_plan(rows: list[dict[str, Any]], output: str) -> None:
+    """The rows as JSON, or as two tables of at most 80 columns: the nodes, and those with calls. A summary on stderr."""
+    if output == "json":
+        print_rows(COLUMNS, [[row[name] for name in COLUMNS] for row in rows], output)
+    else:
+        _print_table(COLUMNS[:4], [[*_head(row), _number(row["rows"])] for row in rows], left=3)
+        calls = [row for row in rows if row["calls"] is not None]
+        if calls:
+            columns = ("calls of", "distinct", "cached", "to_make", "tokens", "time")
+            _print_table(columns, [_calls(row) for row in calls], left=1)
+    building = [row for row in rows if row["action"] == "build"]
+    click.echo(
+        f"{len(building)} to build, {len(rows) - len(building)} to reuse or view."
+        + _total([row for row in building if row["calls"] is not None]),
+        err=True,
+    )
+
+
+def _print_table(columns: Sequence[str], rows: list[list[str]], left: int) -> None:
+    """A table of which all but the first `left` columns are set to the right."""
+    widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(columns)]
+
+    def aligned(cells: Sequence[str]) -> list[str]:
+        return [c if i < left else c.rjust(widths[i]) for i, c in enumerate(cells)]
+
+    click.echo(render_table(aligned(columns), [aligned(row) for row in rows], WIDTH))
+
+
+def _head(row: dict[str, Any]) -> list[str]:
+    return [str(row[name]) for name in COLUMNS[:3]]
+
+
+def _calls(row: dict[str, Any]) -> list[str]:
+    numbers = [_number(row[name]) for name in ("calls", "cached", "to_make")]
+    about = "~" if row["token_unit"] == "words" else ""
+    return [row["node"], *numbers, about + _number(row["tokens"]), _duration(row["seconds"])]
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else "" if value is None else str(value)
+
+
+def _duration(seconds: Any) -> str:
+    if not isinstance(seconds, (int, float)):
+        return str(seconds)
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _total(rows: list[dict[str, Any]]) -> str:
+    """What is to be said of all calls together."""
+    if not rows:
+        return ""
+    known = [row["seconds"] for row in rows if row["seconds"] != "?"]
+    text = f" Calls: {_duration(sum(known)) if known else 'time unknown'}"
+    if known and len(known) < len(rows):
+        text += f", and {len(rows) - len(known)} nodes not measured yet"
+    if any(row["token_unit"] == "words" for row in rows):
+        text += ".\n~ counts words between white space: the checkpoint is not built yet"
+    return text + "."
