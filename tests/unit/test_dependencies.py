@@ -16,7 +16,16 @@ COMPILER = ["config", "render", "sql", "graph", "plan"]  # each sees those to it
 MACHINERY = {"store", "engine", "udf", "lm", "i2i"}  # siblings may see each other's protocols
 PROTOCOLS = {"engine.base", "udf.context", "udf.decorators", "udf"}
 HEAVY = {
-    "httpx", "peft", "torch", "transformers", "deepspeed", "vllm", "pyspark", "implicit", "scipy", "sklearn"
+    "httpx",
+    "peft",
+    "torch",
+    "transformers",
+    "deepspeed",
+    "vllm",
+    "pyspark",
+    "implicit",
+    "scipy",
+    "sklearn",
 }
 OWNERS_OF_HEAVY = ("lm/training/", "lm/inference/", "i2i/")
 
