@@ -23,6 +23,7 @@ REBUILD = "rebuild it: llmi2i build --full-refresh -s <the model that trains it>
 
 # sequence: every item of a sequence is a target; labels: the answer is one of a few words; completion: any other answer.
 TrainingKind = Literal["sequence", "labels", "completion"]
+VocabularyKind = Literal["words", "tokenizer"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Metadata:
         n_items: Item tokens have the ids 4 to 3 + n_items.
         labels: The answers it was trained to tell apart, sorted; empty unless `kind` is `labels`.
         words: The whole vocabulary; only a fake checkpoint, which has no tokenizer, keeps it here.
+        vocabulary: `words`: one token an item and a word (lm.items); `tokenizer`: a tokenizer of its own (lm.tokenizer).
     """
 
     settings: LanguageModelSettings
@@ -41,6 +43,7 @@ class Metadata:
     labels: tuple[str, ...]
     random_seed: int
     words: tuple[str, ...] = ()
+    vocabulary: VocabularyKind = "words"
 
     @property
     def is_fake(self) -> bool:
@@ -59,6 +62,8 @@ def save_metadata(folder: Path, metadata: Metadata) -> None:
     }
     if metadata.words:
         values["words"] = list(metadata.words)
+    if metadata.vocabulary != "words":
+        values["vocabulary"] = metadata.vocabulary
     (folder / METADATA).write_text(
         json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
@@ -85,6 +90,7 @@ def load_metadata(folder: Path) -> Metadata:
         labels=tuple(values["labels"]),
         random_seed=values["random_seed"],
         words=tuple(values.get("words", ())),
+        vocabulary=values.get("vocabulary", "words"),
     )
 
 

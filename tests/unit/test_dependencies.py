@@ -16,7 +16,7 @@ COMPILER = ["config", "render", "sql", "graph", "plan"]  # each sees those to it
 MACHINERY = {"store", "engine", "udf", "lm", "i2i"}  # siblings may see each other's protocols
 PROTOCOLS = {"engine.base", "udf.context", "udf.decorators", "udf"}
 HEAVY = {"torch", "transformers", "deepspeed", "vllm", "pyspark", "implicit", "scipy"}
-OWNERS_OF_HEAVY = ("lm/training/", "lm/inference/", "i2i/")
+OWNERS_OF_HEAVY = ("lm/training/", "lm/inference/", "lm/tokenizer.py", "i2i/")
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
