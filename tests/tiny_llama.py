@@ -35,9 +35,14 @@ def bpe_tokenizer(texts: Iterable[str], size: int = 400) -> Any:
 
 
 def random_llama(
-    vocabulary_size: int, *, hidden_size: int = 32, max_length: int = 256, seed: int = 0
+    vocabulary_size: int,
+    *,
+    hidden_size: int = 32,
+    max_length: int = 256,
+    scale: float = 0.2,
+    seed: int = 0,
 ) -> Any:
-    """A Llama of two layers with random weights, large enough for clear preferences."""
+    """A Llama of two layers with random weights: of a scale for clear preferences, or (0.02) one to train."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -49,7 +54,7 @@ def random_llama(
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=max_length,
-        initializer_range=0.2,
+        initializer_range=scale,
         tie_word_embeddings=True,
         pad_token_id=0,
         bos_token_id=1,

@@ -86,7 +86,9 @@ def test_words():
 
 
 def test_the_udf():
-    items = pa.table({"item_id": ["x", "y", "z"], "embedding": [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]})
+    items = pa.table(
+        {"item_id": ["x", "y", "z"], "embedding": [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]}
+    )
     found = load("semantic_ids")(items, levels=1, codes=2, random_seed=0)
     assert found["item_id"].to_pylist() == ["x", "y", "z"]
     first, second, third = (t.split() for t in found["item_token"].to_pylist())
