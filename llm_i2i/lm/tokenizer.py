@@ -133,7 +133,7 @@ class TokenizerVocabulary:
             self.tokenizer.add_tokens(new)
 
     def _ids(self, prompt: str) -> list[int]:
-        ids: list[int] = self.tokenizer(prompt)["input_ids"]
+        ids: list[int] = self.tokenizer(prompt, verbose=False)["input_ids"]
         return ids
 
     def _fitted(self, prompt: str, length: int, max_length: int) -> list[int]:
@@ -160,7 +160,9 @@ class TokenizerVocabulary:
         """How many of the oldest entries hold `excess` tokens: a guess, pieces of a text may join when others go."""
         if not entries:
             return 0
-        offsets = self.tokenizer(prompt, return_offsets_mapping=True)["offset_mapping"]
+        offsets = self.tokenizer(prompt, return_offsets_mapping=True, verbose=False)[
+            "offset_mapping"
+        ]
         starts = sorted(begin for begin, end in offsets if end > begin)
         place, removed = 0, 0
         for number, (begin, end) in enumerate(entries):

@@ -48,6 +48,38 @@ def test_an_answer_is_what_the_tokenizer_makes_of_it_behind_the_prompt(item_ids)
         assert whole == found.encode(QUESTION, 200) + found.answer(text)
 
 
+def metaspace_tokenizer():
+    """As Llama 2 writes: a blank is part of the word behind it, and a text begins with one."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(), pre_tokenizers.Split(":", "isolated")]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False
+    )
+    tokenizer.train_from_iterator(TEXTS * 3 + [QUESTION, "B001 B002 B003"], trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 1)]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
+
+
+@pytest.mark.parametrize(
+    ("item_ids", "items"), [("token", ["<i_1>", "<i_2>"]), ("text", ["B001", "B002"])]
+)
+def test_a_tokenizer_that_begins_texts_with_a_blank(item_ids, items):
+    found = TokenizerVocabulary(metaspace_tokenizer(), items, item_ids)
+    for text in [*items, "Yes", "No"]:
+        whole = found.encode(f"{QUESTION} {text}", 200)
+        assert whole == found.encode(QUESTION, 200) + found.answer(text)
+    assert found.tokenizer.convert_ids_to_tokens(found.answer("Yes")) == ["▁Yes"]
+    if item_ids == "token":
+        assert [len(ids) for ids in found.item_sequences] == [1, 1]
+
+
 def test_spellings():
     found = VOCABULARIES["token"]
     spaced, plain = found.spellings("Yes")
