@@ -18,7 +18,7 @@ LARGE = {"generator_examples": "by_position", "discriminator": "history"}
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("prompts")
-    return folder, {**write_log(folder), **LARGE}
+    return folder, {**write_log(folder, users=80), **LARGE}
 
 
 CASES = [
@@ -90,6 +90,36 @@ def test_semantic_ids_are_four_codes_and_know_no_target(log: tuple[Path, dict[st
     ((strangers, n, n_train),) = project.rows(counts)[1]
     assert strangers == 0
     assert 0 < n < n_train
+
+
+@pytest.mark.parametrize(
+    ("case", "leak"),
+    [
+        ({"item_ids": "text", "generator_prompt": "g2"}, "'1. [' || item_token || '] Kite'"),
+        (
+            {"item_ids": "text", "generator_prompt": "g1"},
+            "'1. a' || chr(10) || '2. ' || item_token",
+        ),
+        ({"item_ids": "semantic", "generator_prompt": "short"}, "'<a_1> ' || item_token"),
+        ({"item_ids": "title", "generator_prompt": "g5"}, "'1. ' || item_token"),
+    ],
+)
+def test_a_leak_is_found(log: tuple[Path, dict[str, Any]], case: dict[str, str], leak: str):
+    vars = {**log[1], **case, "semantic_codes": 8}
+    project = build(log[0], vars, select="+generator_prompts +targets")
+    (check,) = [
+        c
+        for c in project.manifest.checks
+        if c.model == "generator_prompts" and "leakage_in_text" in c.name
+    ]
+    leaky = f"""
+        with generator_prompts as (
+            select targets.user_id, {leak} as prompt
+            from targets inner join item_numbers on item_numbers.item_id = targets.item_id
+        )
+    """
+    n_targets = project.rows("select count(*) from targets")[1][0][0]
+    assert len(project.rows(leaky + check.sql)[1]) >= n_targets > 0
 
 
 def test_titles_are_unique_and_short(log: tuple[Path, dict[str, Any]]):
