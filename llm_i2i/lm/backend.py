@@ -30,7 +30,8 @@ class TextBackend(Protocol):
         """The `n` most probable next items of each prompt, best first, as (item token, log-probability in nats).
 
         Only valid items come out. The log-probabilities are normalised over all items, in float32, before the items of the
-        prompt are left out; fewer than `n` pairs come back where the catalogue is smaller.
+        prompt are left out; fewer than `n` pairs come back where the catalogue is smaller. Items of several tokens (text or
+        semantic ids under a tokenizer) carry the raw log-probability of the whole id instead, not normalised over the items.
 
         Raises:
             RowsFailed: Some prompts have no answer; those of the others are in it.

@@ -36,6 +36,7 @@ class Metadata:
         n_items: Number of valid items; in a vocabulary of words their tokens have the ids 4 to 3 + n_items.
         labels: The answers it was trained to tell apart, sorted; empty unless `kind` is `labels`.
         words: The whole vocabulary; only a fake checkpoint, which has no tokenizer, keeps it here.
+        vocabulary: `words`: one token an item and a word (lm.items); `tokenizer`: a tokenizer of its own (lm.tokenizer).
     """
 
     settings: LanguageModelSettings

@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llm_i2i.errors import LlmI2iError
+from llm_i2i.lm.history import TITLE_LIMITS, cut_spans, cut_texts, history_entries
 
 ITEMS = "items.json"
 ItemIds = Literal["token", "text", "semantic"]
+# Answers stand behind this in every prompt. A tokenizer may write a word at the start of a text otherwise than behind a colon
+# (Llama 2 puts a lone blank before " Yes"), so answers are tokenised behind it.
+ANCHOR = ":"
+CHUNK = 65_536  # answers tokenised in one call
 
 
 class TokenizerVocabulary:
@@ -29,32 +34,79 @@ class TokenizerVocabulary:
         self.tokenizer = tokenizer
         self.item_tokens = tuple(item_tokens)
         self.item_ids = item_ids
+        _check_items(self.item_tokens, item_ids)
         if item_ids != "text":
-            words = dict.fromkeys(word for token in self.item_tokens for word in token.split())
-            tokenizer.add_tokens(list(words))
+            self._add_item_words()
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return len(self.item_tokens)
+
+    @cached_property
+    def item_index(self) -> dict[str, int]:
+        """0-based number of each item token."""
+        return {token: number for number, token in enumerate(self.item_tokens)}
 
     @cached_property
     def item_sequences(self) -> list[tuple[int, ...]]:
-        """Token ids of each item as an answer; the end token closes it unless every item is one token."""
-        spelled = [tuple(self.answer(token)) for token in self.item_tokens]
-        if all(len(ids) == 1 for ids in spelled):
-            return spelled
-        return [(*ids, self.end) for ids in spelled]
+        """Token ids of each item as an answer.
+
+        Where they differ in length the end token closes each: one may then be the beginning of another.
+
+        Raises:
+            LlmI2iError: Two items have the same tokens.
+        """
+        spelled = self._spell_items()
+        if len({len(ids) for ids in spelled}) > 1:
+            end = self.end
+            spelled = [(*ids, end) for ids in spelled]
+        if len(set(spelled)) < len(spelled):
+            raise self._same_spelling(spelled)
+        return spelled
 
     @property
     def end(self) -> int:
-        """The end token."""
+        """The end token.
+
+        Raises:
+            LlmI2iError: The tokenizer has none.
+        """
+        if self.tokenizer.eos_token_id is None:
+            raise LlmI2iError(
+                "the tokenizer has no end token, and items of unequal length need one",
+                where="tokenizer",
+                fix="set its eos_token, or take item_ids token or semantic",
+            )
         return int(self.tokenizer.eos_token_id)
 
     def encode(self, prompt: str, max_length: int) -> list[int]:
-        """Token ids of a prompt, at most `max_length`, the start token first where the tokenizer has one."""
-        ids: list[int] = self.tokenizer(prompt)["input_ids"]
-        return ids if len(ids) <= max_length else ids[:1] + ids[len(ids) - max_length + 1 :]
+        """Token ids of a prompt, at most `max_length`, the start token first where the tokenizer adds one.
+
+        What is too long loses the oldest history entries, then the text behind the ids, and only then words from its
+        beginning: the newest entry and the question at the end stay as long as they fit at all.
+        """
+        ids = self._ids(prompt)
+        return ids if len(ids) <= max_length else self._fitted(prompt, len(ids), max_length)
 
     def answer(self, text: str) -> list[int]:
         """Token ids of an answer behind a prompt (no start token, no end token)."""
-        ids: list[int] = self.tokenizer(" " + text.strip(), add_special_tokens=False)["input_ids"]
-        return ids
+        text = text.strip()
+        if self.item_ids != "text" and text in self.item_index:
+            ids: list[int] = self.tokenizer.convert_tokens_to_ids(text.split())
+            return ids
+        return self._behind_anchor([" " + text])[0]
+
+    def spellings(self, text: str) -> list[list[int]]:
+        """The different ways to write an answer behind a prompt: with a space before it, as `answer`, and without."""
+        plain = self._behind_anchor([text.strip()])[0]
+        spaced = self.answer(text)
+        return [spaced] if plain == spaced else [spaced, plain]
+
+    def prompt_items(self, prompt: str) -> list[int]:
+        """0-based numbers of the items in the history of a prompt, those cut for length included."""
+        entries = history_entries(prompt, self.item_index, self._longest)
+        return sorted({self.item_index[token] for _, token in entries if token is not None})
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer's files and items.json."""
@@ -63,6 +115,94 @@ class TokenizerVocabulary:
             {"item_ids": self.item_ids, "items": self.item_tokens}, ensure_ascii=False
         )
         (folder / ITEMS).write_text(text + "\n", encoding="utf-8")
+
+    @cached_property
+    def _longest(self) -> int:
+        return max((len(token.split()) for token in self.item_tokens), default=1)
+
+    def _add_item_words(self) -> None:
+        from tokenizers import AddedToken
+
+        words = dict.fromkeys(word for token in self.item_tokens for word in token.split())
+        known = self.tokenizer.get_vocab()
+        # lstrip: the space before an item token is no token of its own.
+        new = [
+            AddedToken(word, lstrip=True, normalized=False) for word in words if word not in known
+        ]
+        if new:
+            self.tokenizer.add_tokens(new)
+
+    def _ids(self, prompt: str) -> list[int]:
+        ids: list[int] = self.tokenizer(prompt, verbose=False)["input_ids"]
+        return ids
+
+    def _fitted(self, prompt: str, length: int, max_length: int) -> list[int]:
+        entries = [
+            span for span, _ in history_entries(prompt, self.item_index, self._longest)
+        ]  # the newest is the last, and stays
+        count = self._entries_to_cut(prompt, entries[:-1], length - max_length)
+        while True:
+            text = cut_spans(prompt, entries[:count])
+            ids = self._ids(text)
+            if len(ids) <= max_length:
+                return ids
+            if count >= len(entries) - 1:
+                break
+            count += 1
+        for limit in TITLE_LIMITS:
+            ids = self._ids(cut_texts(text, limit))
+            if len(ids) <= max_length:
+                return ids
+        start = 1 if ids[0] == self.tokenizer.bos_token_id and max_length > 1 else 0
+        return ids[:start] + ids[len(ids) - max_length + start :]
+
+    def _entries_to_cut(self, prompt: str, entries: list[tuple[int, int]], excess: int) -> int:
+        """How many of the oldest entries hold `excess` tokens: a guess, pieces of a text may join when others go."""
+        if not entries:
+            return 0
+        offsets = self.tokenizer(prompt, return_offsets_mapping=True, verbose=False)[
+            "offset_mapping"
+        ]
+        starts = sorted(begin for begin, end in offsets if end > begin)
+        place, removed = 0, 0
+        for number, (begin, end) in enumerate(entries):
+            while place < len(starts) and starts[place] < end:
+                removed += starts[place] >= begin
+                place += 1
+            if removed >= excess:
+                return number + 1
+        return len(entries)
+
+    def _spell_items(self) -> list[tuple[int, ...]]:
+        if self.item_ids != "text":
+            convert = self.tokenizer.convert_tokens_to_ids
+            return [tuple(convert(token.split())) for token in self.item_tokens]
+        texts = [" " + token.strip() for token in self.item_tokens]
+        chunks = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
+        return [tuple(ids) for chunk in chunks for ids in self._behind_anchor(chunk)]
+
+    def _behind_anchor(self, texts: list[str]) -> list[list[int]]:
+        (head,) = self.tokenizer([ANCHOR], add_special_tokens=False)["input_ids"]
+        rows = self.tokenizer([ANCHOR + text for text in texts], add_special_tokens=False)
+        found = []
+        for text, ids in zip(texts, rows["input_ids"], strict=True):
+            if ids[: len(head)] == head and len(ids) > len(head):
+                found.append(ids[len(head) :])
+            else:  # the tokenizer joins the colon with what follows
+                found.append(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return found
+
+    def _same_spelling(self, spelled: list[tuple[int, ...]]) -> LlmI2iError:
+        first: dict[tuple[int, ...], str] = {}
+        for token, ids in zip(self.item_tokens, spelled, strict=True):
+            other = first.setdefault(ids, token)
+            if other is not token:
+                break
+        return LlmI2iError(
+            f"the tokenizer spells items {other!r} and {token!r} the same way",
+            where="items.item_token",
+            fix="make the ids differ in more than spaces and case, or take item_ids token",
+        )
 
 
 def load_tokenizer_vocabulary(folder: Path) -> TokenizerVocabulary:
@@ -79,3 +219,22 @@ def load_tokenizer_vocabulary(folder: Path) -> TokenizerVocabulary:
     values = json.loads(path.read_text(encoding="utf-8"))
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     return TokenizerVocabulary(tokenizer, values["items"], values["item_ids"])
+
+
+def _check_items(item_tokens: tuple[str, ...], item_ids: ItemIds) -> None:
+    for token in item_tokens:
+        words = token.split()
+        if not words or (item_ids == "token" and words != [token]):
+            raise LlmI2iError(
+                f"item token {token!r} is not one word" if words else "an item token is empty",
+                where="items.item_token",
+                fix="give each item one word such as '<i_123>'",
+            )
+    if len(set(item_tokens)) < len(item_tokens):
+        seen: set[str] = set()
+        twice = next(t for t in item_tokens if t in seen or seen.add(t))  # type: ignore[func-returns-value]
+        raise LlmI2iError(
+            f"item token {twice!r} comes twice",
+            where="items.item_token",
+            fix="make item_token unique in the items relation",
+        )

@@ -9,10 +9,14 @@ with prompts as (
         generated.generator_call,
         generated.user_number,
         generated.item_number,
-        {{ prompt('discriminator', history='generator_prompts.history', candidate='item_numbers.item_token') }} as prompt
+        {{ discriminator_prompt(
+            user='generated.user_id',
+            history='generator_prompts.' ~ discriminator_history(),
+            candidate='item_numbers.item_token'
+        ) }} as prompt
     from {{ ref('generated_interactions') }} as generated
     inner join {{ ref('generator_prompts') }} as generator_prompts on generator_prompts.user_number = generated.user_number
-    inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = generated.item_number
+    inner join {{ products_in_prompts('discriminator') }} as item_numbers on item_numbers.item_number = generated.item_number
 {% else %}
     select
         signals.user_id,

@@ -13,6 +13,7 @@ inner join {{ ref('targets') }} as targets
 
 {# The same for text or lists of item tokens: prompts, histories, completions. #}
 {% macro test_no_leakage_in_text(model, column_name) %}
+{%- if var('item_ids') == 'token' %}
 select
     tested.user_id,
     targets.item_id,
@@ -26,6 +27,26 @@ from (
 inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_token = tested.item_token
 inner join {{ ref('targets') }} as targets
     on targets.user_id = tested.user_id and targets.item_id = item_numbers.item_id
+{%- else %}
+select
+    tested.user_id,
+    targets.item_id,
+    targets.split
+from {{ model }} as tested
+inner join {{ ref('targets') }} as targets on targets.user_id = tested.user_id
+inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_id = targets.item_id
+where
+    {%- if column_name == 'completions' %}
+    list_contains(tested.completions, item_numbers.item_token)
+    {%- else %}
+    -- a line of its own behind its number, or in brackets; without lines, between spaces.
+    contains(tested.{{ column_name }} || chr(10), '. ' || item_numbers.item_token || chr(10))
+    or contains(tested.{{ column_name }}, '[' || item_numbers.item_token || ']')
+    {%- if var('item_ids') != 'title' and 'short' in (var('generator_prompt'), var('discriminator_prompt')) %}
+    or contains(' ' || tested.{{ column_name }} || ' ', ' ' || item_numbers.item_token || ' ')
+    {%- endif %}
+    {%- endif %}
+{%- endif %}
 {% endmacro %}
 
 {# A synthetic pair says something the train part does not. #}

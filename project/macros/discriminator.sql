@@ -9,13 +9,13 @@ with histories as (
         train.item_id,
         train.item_number,
         item_numbers.item_token,
-        string_agg(item_numbers.item_token, ' ') over (
-            partition by train.user_number
-            order by train.position
-            rows between {{ var('history_length') }} preceding and 1 preceding
-        ) as history
+        {{ history_of(
+            'discriminator',
+            'item_numbers.item_token',
+            over='partition by train.user_number order by train.position rows between ' ~ var('history_length') ~ ' preceding and 1 preceding'
+        ) }} as history
     from {{ ref('interactions_train') }} as train
-    inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = train.item_number
+    inner join {{ products_in_prompts('discriminator') }} as item_numbers on item_numbers.item_number = train.item_number
 ),
 
 positives as (
@@ -58,7 +58,7 @@ examples as (
         'No' as completion
     from drawn
     inner join positives on positives.user_number = drawn.user_number and positives.position = drawn.position
-    inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = drawn.item_number
+    inner join {{ products_in_prompts('discriminator') }} as item_numbers on item_numbers.item_number = drawn.item_number
 )
 
 select
@@ -67,7 +67,7 @@ select
     cast(draw as integer) as draw,
     item_id,
     history,
-    {{ prompt('discriminator', history='history', candidate='item_token') }} as prompt,
+    {{ discriminator_prompt(user='user_id', history='history', candidate='item_token') }} as prompt,
     completion,
     {{ double(1) }} as weight,
     user_number,

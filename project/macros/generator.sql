@@ -9,6 +9,9 @@ with events as (
         train.user_number,
         train.position,
         item_numbers.item_token,
+        {%- if shows_text('generator') %}
+        shown.item_token as product,
+        {%- endif %}
         case
             -- the first item has no history to be predicted from.
             when train.position = 0 then {{ double(0) }}
@@ -18,6 +21,9 @@ with events as (
         count(*) over (partition by train.user_number) - 1 - train.position as age
     from {{ events }} as train
     inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = train.item_number
+    {%- if shows_text('generator') %}
+    inner join {{ products_in_prompts('generator') }} as shown on shown.item_number = train.item_number
+    {%- endif %}
     inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = train.item_number
 ),
 {% if by_user %}
@@ -47,7 +53,7 @@ windows as (
 select
     user_id,
     cast(max(position) as integer) as position,
-    {{ prompt('generator', history="''") }} as prompt,
+    {{ generator_prompt(user='user_id', history="''") }} as prompt,
     list(item_token order by position) as completions,
     list(weight order by position) as weights
 from windows
@@ -60,18 +66,18 @@ histories as (
         position,
         item_token,
         weight,
-        string_agg(item_token, ' ') over (
-            partition by user_number
-            order by position
-            rows between {{ var('history_length') }} preceding and 1 preceding
-        ) as history
+        {{ history_of(
+            'generator',
+            'product' if shows_text('generator') else 'item_token',
+            over='partition by user_number order by position rows between ' ~ var('history_length') ~ ' preceding and 1 preceding'
+        ) }} as history
     from events
 )
 
 select
     user_id,
     position,
-    {{ prompt('generator', history='history') }} as prompt,
+    {{ generator_prompt(user='user_id', history='history') }} as prompt,
     [item_token] as completions,
     [weight] as weights
 from histories
@@ -104,8 +110,20 @@ with recent as (
         train.user_number,
         train.position,
         item_numbers.item_token
+        {%- if shows_text('generator') %},
+        shown.item_token as product
+        {%- endif %}
+        {%- if discriminator_history() != 'history' %},
+        judged.item_token as judged_product
+        {%- endif %}
     from {{ events }} as train
     inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = train.item_number
+    {%- if shows_text('generator') %}
+    inner join {{ products_in_prompts('generator') }} as shown on shown.item_number = train.item_number
+    {%- endif %}
+    {%- if discriminator_history() != 'history' %}
+    inner join {{ products_in_prompts('discriminator') }} as judged on judged.item_number = train.item_number
+    {%- endif %}
     qualify row_number() over (partition by train.user_number order by train.position desc) <= {{ var('history_length') }}
 ),
 
@@ -114,7 +132,10 @@ histories as (
         user_id,
         user_number,
         count(*) as n_events,
-        string_agg(item_token, ' ' order by position) as history
+        {{ history_of('generator', 'product' if shows_text('generator') else 'item_token', order='position') }} as history
+        {%- if discriminator_history() != 'history' %},
+        {{ history_of('discriminator', 'judged_product', order='position') }} as discriminator_history
+        {%- endif %}
     from recent
     group by user_id, user_number
 )
@@ -122,8 +143,11 @@ histories as (
 select
     user_id,
     history,
-    {{ prompt('generator', history='history') }} as prompt,
+    {{ generator_prompt(user='user_id', history='history') }} as prompt,
     cast(n_events as integer) as n_events,
+    {%- if discriminator_history() != 'history' %}
+    discriminator_history,
+    {%- endif %}
     user_number
 from histories
 {%- endmacro %}

@@ -27,7 +27,7 @@ HEAVY = {
     "scipy",
     "sklearn",
 }
-OWNERS_OF_HEAVY = ("lm/training/", "lm/inference/", "i2i/")
+OWNERS_OF_HEAVY = ("lm/training/", "lm/inference/", "lm/tokenizer.py", "i2i/")
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
