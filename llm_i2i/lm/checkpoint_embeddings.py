@@ -13,6 +13,7 @@ import numpy.typing as npt
 from llm_i2i.errors import LlmI2iError, closest
 from llm_i2i.lm.backend import missing_extra
 from llm_i2i.lm.checkpoint import METADATA, WEIGHTS, check_complete, load_vocabulary
+from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 
 Embeddings = npt.NDArray[np.float32]
 TABLE = "embed_tokens.weight"
@@ -23,7 +24,7 @@ def item_embeddings(folder: Path, item_tokens: Sequence[str]) -> Embeddings:
     """Input embedding of each item token, divided by its norm, float32, shape (tokens, d).
 
     In a checkpoint trained here the side features are folded in, so items of like text lie close even where nobody has
-    bought both.
+    bought both. An item of several tokens (text or semantic ids) is their mean.
 
     Raises:
         LlmI2iError: A token is not an item of the checkpoint, or the checkpoint is incomplete.
@@ -46,12 +47,17 @@ def item_embeddings(folder: Path, item_tokens: Sequence[str]) -> Embeddings:
 @lru_cache(maxsize=2)
 def _open(folder: Path, _stamp: int) -> tuple[Embeddings, dict[str, int]]:
     metadata = check_complete(folder)
-    vocabulary = load_vocabulary(folder, metadata)
-    tokens = vocabulary.item_tokens
-    if metadata.is_fake:
-        table = np.stack([_fake(token) for token in tokens])
+    if metadata.vocabulary == "tokenizer":
+        spelled = load_tokenizer_vocabulary(folder)
+        tokens, weights = spelled.item_tokens, _read(folder / WEIGHTS)
+        table = np.stack([weights[spelled.answer(token)].mean(axis=0) for token in tokens])
     else:
-        table = _read(folder / WEIGHTS)[vocabulary.item_ids.start : vocabulary.item_ids.stop]
+        vocabulary = load_vocabulary(folder, metadata)
+        tokens, ids = vocabulary.item_tokens, vocabulary.item_ids
+        if metadata.is_fake:
+            table = np.stack([_fake(token) for token in tokens])
+        else:
+            table = _read(folder / WEIGHTS)[ids.start : ids.stop]
     norms = np.linalg.norm(table, axis=1, keepdims=True)
     unit: Embeddings = (table / np.maximum(norms, 1e-12)).astype(np.float32)
     return unit, {token: row for row, token in enumerate(tokens)}

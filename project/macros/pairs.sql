@@ -14,11 +14,11 @@ with calls as (
     select
         item_number,
         generate_items(
-            {{ prompt('generator', history='item_token') }},
+            {{ generator_prompt(user="'unknown'", history='item_token' if product_form('generator') == 'inline' else "'1. ' || item_token") }},
             n := {{ var('pair_candidates') }},
             model := (select any_value(checkpoint) from {{ generator }})
         ) as candidates
-    from {{ ref('item_numbers') }}
+    from {{ products_in_prompts('generator') }} as products
 ),
 
 candidates as (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-import statistics
 import random
+import statistics
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
