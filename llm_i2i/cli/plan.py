@@ -110,7 +110,7 @@ def _total(rows: list[dict[str, Any]]) -> str:
     known = [row["seconds"] for row in rows if row["seconds"] != "?"]
     text = f" Calls: {_duration(sum(known)) if known else 'time unknown'}"
     if known and len(known) < len(rows):
-        text += f", and {len(rows) - len(known)} nodes not measured yet"
+        text += f"; {len(rows) - len(known)} of them not known yet (?)"
     if any(row["token_unit"] == "words" for row in rows):
         text += ".\n~ counts words between white space: the checkpoint is not built yet"
     return text + "."
