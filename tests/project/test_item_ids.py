@@ -74,7 +74,7 @@ def test_a_model_of_the_shop_gives_back_what_it_learnt_by_heart(name: str, tmp_p
     learnt = rows[:: len(rows) // 48]
     tokenizer = bpe_tokenizer([prompt for prompt, _ in rows[:2000]], size=800)
     vocabulary = TokenizerVocabulary(tokenizer, items, "semantic" if name == "semantic" else "text")
-    model, losses = train(vocabulary, learnt, steps=200)
+    model, losses = train(vocabulary, learnt, steps=400)
     folder = write_checkpoint(
         tmp_path / "checkpoint",
         items,
