@@ -48,7 +48,7 @@ def train(
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = 3e-3 * (1 - step / steps)
-        chosen = [encoded[i] for i in random.integers(0, len(encoded), 32)]
+        chosen = [encoded[i] for i in random.integers(0, len(encoded), 16)]
         length = max(len(p) + len(a) for p, a in chosen)
         tokens = torch.zeros(len(chosen), length, dtype=torch.long)
         labels = torch.full_like(tokens, -100)
@@ -65,18 +65,17 @@ def train(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-def test_the_shop_trains_and_only_valid_items_come_out(name: str, tmp_path: Path):
+def test_a_model_of_the_shop_gives_back_what_it_learnt_by_heart(name: str, tmp_path: Path):
     project = shop(tmp_path, CASES[name])
-    items = [
-        t for (t,) in project.rows("select item_token from item_numbers order by item_number")[1]
-    ]
+    query = "select item_token from item_numbers order by item_number"
+    items = [token for (token,) in project.rows(query)[1]]
     query = "select prompt, completions[1] from generator_examples order by user_id, position"
     rows = project.rows(query)[1]
-    tokenizer = bpe_tokenizer([p for p, _ in rows[:3000]], size=800)
+    learnt = rows[:: len(rows) // 48]
+    tokenizer = bpe_tokenizer([prompt for prompt, _ in rows[:2000]], size=800)
     vocabulary = TokenizerVocabulary(tokenizer, items, "semantic" if name == "semantic" else "text")
-    model, losses = train(vocabulary, rows, steps=500)
-
-    write_checkpoint(
+    model, losses = train(vocabulary, learnt, steps=400)
+    folder = write_checkpoint(
         tmp_path / "checkpoint",
         items,
         vocabulary.item_ids,
@@ -84,19 +83,12 @@ def test_the_shop_trains_and_only_valid_items_come_out(name: str, tmp_path: Path
         model=model,
         vocabulary=vocabulary,
     )
-    prompts = [
-        p
-        for (p,) in project.rows(
-            "select prompt from generator_prompts order by user_number limit 200"
-        )[1]
-    ]
-    ranked = backend_for(tmp_path / "checkpoint").top_items(prompts, 10)
+    ranked = backend_for(folder).top_items([prompt for prompt, _ in learnt], 10)
+    # Any ten valid items, and first of all the one that followed: from SQL to the trie everything agrees.
     assert all(len({token for token, _ in found} & set(items)) == 10 for found in ranked)
-    # The whole id costs fewer nats than one of all valid ids drawn at random: the model has learnt which ids there are, and more.
-    lengths = np.mean([len(ids) for ids in vocabulary.item_sequences])
-    nats = np.mean(losses[-20:]) * lengths
+    hits = [found[0][0] == token for found, (_, token) in zip(ranked, learnt, strict=True)]
     print(
-        f"{name}: {len(rows)} examples, {len(items)} items, {lengths:.1f} tokens an item, "
-        f"loss {np.mean(losses[:20]):.2f} -> {np.mean(losses[-20:]):.2f} a token, {nats:.2f} nats an id, uniform {np.log(len(items)):.2f}"
+        f"{name}: {len(rows)} examples, {len(items)} items, {len(learnt)} learnt, "
+        f"loss {losses[0]:.2f} -> {losses[-1]:.3f} a token, first {np.mean(hits):.2f}"
     )
-    assert nats < np.log(len(items))
+    assert np.mean(hits) >= 0.9
