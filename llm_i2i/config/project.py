@@ -87,6 +87,7 @@ _Folders = Annotated[
 ]
 
 
+LANGUAGE_MODEL_VAR = "language_model"
 TYPE_WORDS = {
     "number": "a finite number",
     "integer": "a whole number",
@@ -276,14 +277,18 @@ def parse_vars_argument(text: str) -> dict[str, Any]:
 
 
 def merge_vars(config: ProjectConfig, cli_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """The project's vars, those of the command line on top.
+    """The project's vars, on top those that the chosen language model brings, on top those of the command line.
+
+    An entry of `language_models:` brings vars under its key `vars:`, such as the prompts it reads, so that the var
+    `language_model` alone switches a project to another model.
 
     Raises:
-        ProjectError: A var of the command line is not declared in the project.
+        ProjectError: A var is not declared in the project, or has a value its rule forbids.
     """
     unknown = [_unknown_var(name, config) for name in cli_vars if name not in config.vars]
     raise_all(unknown)
-    merged = {**config.vars, **cli_vars}
+    brought = _brought_vars(config, cli_vars)
+    merged = {**config.vars, **brought, **cli_vars}
     broken = {name: rule.broken_by(merged.get(name)) for name, rule in config.var_rules.items()}
     raise_all(
         [
@@ -300,11 +305,23 @@ def merge_vars(config: ProjectConfig, cli_vars: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def _unknown_var(name: str, config: ProjectConfig) -> ProjectError:
+def _brought_vars(config: ProjectConfig, cli_vars: Mapping[str, Any]) -> dict[str, Any]:
+    name = {**config.vars, **cli_vars}.get(LANGUAGE_MODEL_VAR)
+    brought = config.language_models.get(str(name), {}).get("vars") or {}
+    where = f"{config.location.partition(':')[0]}: language_models.{name}.vars"
+    if not isinstance(brought, Mapping):
+        raise ProjectError(
+            "a language model's vars are not a mapping", where=where, found=repr(brought)
+        )
+    raise_all([_unknown_var(var, config, where) for var in brought if var not in config.vars])
+    return dict(brought)
+
+
+def _unknown_var(name: str, config: ProjectConfig, where: str = "--vars") -> ProjectError:
     near = closest(name, config.vars)
     return ProjectError(
         f"var '{name}' is not declared",
-        where="--vars",
+        where=where,
         found=f"{len(config.vars)} vars" + (f", closest {near}" if near else ""),
         fix=f"declare it under vars: in {config.location.partition(':')[0] or 'project.yml'}",
     )

@@ -221,6 +221,7 @@ class Rendering:
             )
         self.language_models[name] = None
         settings = {**known[name], **overrides}
+        settings.pop("vars", None)  # what the project's vars become with it; no setting of its own
         if "serving" in settings:
             # How a model is served changes no answer: only where to look it up becomes part of the checkpoint.
             settings["serving"] = {"entry": name}
