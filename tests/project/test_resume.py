@@ -46,7 +46,7 @@ def test_a_killed_build_goes_on(training: ShopProject):
         assert time.monotonic() < until, "no state was written"
         time.sleep(0.02)
     build.send_signal(signal.SIGKILL)
-    build.wait()
+    build.communicate()
     (state,) = states.glob("trained-*/*/step-*")
     # A mark in the log kept so far shows that the next build goes on from here.
     text = (state / "state.json").read_text()
