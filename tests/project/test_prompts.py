@@ -122,8 +122,8 @@ def test_a_leak_is_found(log: tuple[Path, dict[str, Any]], case: dict[str, str],
     assert len(project.rows(leaky + check.sql)[1]) >= n_targets > 0
 
 
-def test_titles_are_unique_and_short(log: tuple[Path, dict[str, Any]]):
-    project = build(log[0], {**log[1], "item_ids": "title"}, select="+item_numbers")
+def test_titles_are_unique_and_short(log: tuple[Path, dict[str, Any]], tmp_path: Path):
+    project = build(tmp_path, {**log[1], "item_ids": "title"}, select="+item_numbers")
     tokens = [t for (t,) in project.rows("select item_token from item_numbers")[1]]
     assert len(set(tokens)) == 70
     assert "Kite 0 of the 0 winds" in tokens

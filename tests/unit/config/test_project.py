@@ -293,6 +293,28 @@ def test_vars_of_the_command_line_win(tmp_path):
     assert load(tmp_path, FULL).vars["alpha"] == 4.0
 
 
+BROUGHT = """
+name: demo
+vars: {language_model: small, item_ids: token, alpha: 4.0}
+language_models:
+  small: {architecture: llama}
+  large: {pretrained: somewhere, vars: {item_ids: text, alpha: 2.0}}
+  odd: {vars: {itemids: text}}
+  wrong: {vars: text}
+"""
+
+
+def test_a_language_model_brings_its_vars(tmp_path):
+    config = load(tmp_path, BROUGHT)
+    assert merge_vars(config, {})["item_ids"] == "token"
+    merged = merge_vars(config, {"language_model": "large", "alpha": 1.0})
+    assert (merged["item_ids"], merged["alpha"]) == ("text", 1.0)
+    error = failure(merge_vars, config, {"language_model": "odd"})
+    assert error.what == "var 'itemids' is not declared"
+    assert error.where == "project/project.yml: language_models.odd.vars"
+    assert "mapping" in failure(merge_vars, config, {"language_model": "wrong"}).what
+
+
 def test_unknown_vars_of_the_command_line(tmp_path):
     first, second = failures(merge_vars, load(tmp_path, FULL), {"alhpa": 1, "zz": 2})
     assert first.what == "var 'alhpa' is not declared"

@@ -96,7 +96,10 @@ def test_null_is_nothing_on_either_kind():
 
 def test_presets_of_the_project():
     models = yaml.safe_load(Path("project/project.yml").read_text())["language_models"]
-    settings = {name: settings_from(values) for name, values in models.items()}
+    settings = {
+        name: settings_from({key: value for key, value in values.items() if key != "vars"})
+        for name, values in models.items()
+    }
     llama = settings["llama2-7b-chat"]
     # LLM-I2I, implementation details; what the paper leaves open is ours (method.md 2.8).
     assert (llama.learning_rate, llama.batch_size, llama.max_length, llama.epochs) == (
