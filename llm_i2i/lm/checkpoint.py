@@ -11,7 +11,7 @@ from typing import Any, Literal
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.items import Vocabulary
 from llm_i2i.lm.settings import LanguageModelSettings, settings_from
-from llm_i2i.lm.tokenizer import ITEMS
+from llm_i2i.lm.tokenizer import ITEMS, TokenizerVocabulary, load_tokenizer_vocabulary
 
 METADATA = "llmi2i.json"
 WEIGHTS = "model.safetensors"
@@ -115,6 +115,17 @@ def load_vocabulary(folder: Path, metadata: Metadata) -> Vocabulary:
         return Vocabulary(metadata.words, metadata.n_items)
     ids: dict[str, int] = _load_json(folder, TOKENIZER)["model"]["vocab"]
     return Vocabulary(tuple(sorted(ids, key=ids.__getitem__)), metadata.n_items)
+
+
+def open_vocabulary(folder: Path, metadata: Metadata) -> Vocabulary | TokenizerVocabulary:
+    """The vocabulary of a checkpoint, of either kind.
+
+    Raises:
+        LlmI2iError: A file of it is missing or damaged.
+    """
+    if metadata.vocabulary == "tokenizer":
+        return load_tokenizer_vocabulary(folder)
+    return load_vocabulary(folder, metadata)
 
 
 def checkpoint_digest(folder: Path) -> str:

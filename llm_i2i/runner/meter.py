@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_i2i.lm.checkpoint import METADATA, WEIGHTS, load_metadata, load_vocabulary
+from llm_i2i.lm.checkpoint import METADATA, WEIGHTS, load_metadata, open_vocabulary
 from llm_i2i.lm.items import Vocabulary
 
 MODEL, BACKEND = "model", "backend"  # named arguments that say what a UDF runs, and how
@@ -39,7 +39,7 @@ def call_meter(udf: str, constants: Mapping[str, Any], store_root: Path) -> Call
     backend = "fake" if metadata.is_fake else constants.get(BACKEND) or metadata.settings.backend
     weights = folder / WEIGHTS
     size = float(f"{weights.stat().st_size / 1e6:.1e}") if weights.exists() else 0
-    count = _counter(load_vocabulary(folder, metadata), metadata.settings.max_length)
+    count = _counter(open_vocabulary(folder, metadata), metadata.settings.max_length)
     return CallMeter(f"{udf} on {backend}, {size:g} MB", "tokens", count)
 
 

@@ -18,11 +18,12 @@ import numpy as np
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import Logits, RowsFailed, probabilities
-from llm_i2i.lm.checkpoint import checkpoint_digest, load_metadata, load_vocabulary
+from llm_i2i.lm.checkpoint import checkpoint_digest, load_metadata, open_vocabulary
 from llm_i2i.lm.inference.http import CompletionClient, RequestFailed
 from llm_i2i.lm.inference.ranking import best_items, label_ids, prompt_items
 from llm_i2i.lm.inference.sampling import asked, items_only, room
-from llm_i2i.lm.items import BOS, FIRST_ITEM
+from llm_i2i.lm.inference.spelled import SpelledAnswers
+from llm_i2i.lm.items import BOS, FIRST_ITEM, Vocabulary
 from llm_i2i.lm.serving import ServingSettings
 
 Chances = dict[int, float]  # token id -> log-probability of the next token
@@ -39,13 +40,20 @@ class OpenAIBackend:
         self.folder = folder
         self.serving = serving
         self.metadata = load_metadata(folder)
-        self.vocabulary = load_vocabulary(folder, self.metadata)
+        vocabulary = open_vocabulary(folder, self.metadata)
+        self.spelled: SpelledAnswers | None = None
+        if isinstance(vocabulary, Vocabulary):
+            self.vocabulary = vocabulary
+        else:
+            self.spelled = SpelledAnswers(self, vocabulary, self.metadata.settings.max_length)
         self.client = client or CompletionClient(serving)
 
     def top_items(
         self, prompts: Sequence[str], n: int, *, exclude_prompt_items: bool = True
     ) -> list[list[tuple[str, float]]]:
         """See `TextBackend.top_items`."""
+        if self.spelled:
+            return self.spelled.top_items(prompts, n, exclude_prompt_items)
         vocabulary = self.vocabulary
         mask = items_only(vocabulary)
         seen = prompt_items(vocabulary, prompts)
@@ -64,6 +72,8 @@ class OpenAIBackend:
 
     def label_logits(self, prompts: Sequence[str], labels: Sequence[str]) -> Logits:
         """See `TextBackend.label_logits`; these are log-probabilities over the whole vocabulary."""
+        if self.spelled:
+            return self.spelled.label_logits(prompts, labels)
         ids = label_ids(self.vocabulary, labels)
         rows, errors = self._chances_of(self._prompts(prompts), [ids] * len(prompts))
         logits = np.stack(rows) if rows else np.zeros((0, len(labels)), dtype=np.float32)
@@ -164,7 +174,7 @@ class OpenAIBackend:
     def _token(self, key: str) -> int:
         if key.startswith("token_id:"):
             return int(key.removeprefix("token_id:"))
-        return self.vocabulary.ids.get(key.strip(), -1)
+        return -1 if self.spelled else self.vocabulary.ids.get(key.strip(), -1)
 
     @cached_property
     def _model(self) -> str:

@@ -15,12 +15,12 @@ from transformers.utils import logging as transformers_logging
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import Logits, probabilities
-from llm_i2i.lm.checkpoint import load_metadata, load_vocabulary
+from llm_i2i.lm.checkpoint import load_metadata, open_vocabulary
 from llm_i2i.lm.inference.beam import beam_search
 from llm_i2i.lm.inference.ranking import Ints, label_ids, padded_batches, seen_items
 from llm_i2i.lm.inference.tree import PromptTree
 from llm_i2i.lm.inference.trie import Trie, build_trie
-from llm_i2i.lm.tokenizer import TokenizerVocabulary, load_tokenizer_vocabulary
+from llm_i2i.lm.tokenizer import TokenizerVocabulary
 
 # Bounds on one forward pass: its activations stay near the caches, its item logits under some 50 MB.
 MAX_TOKENS = 8192
@@ -46,11 +46,7 @@ class TransformersBackend:
         self.model = _load_quietly(folder)
         self.table: Tensor = self.model.get_output_embeddings().weight.detach()
         self.sum_spellings = sum_spellings
-        self.vocabulary = (
-            load_tokenizer_vocabulary(folder)
-            if self.metadata.vocabulary == "tokenizer"
-            else load_vocabulary(folder, self.metadata)
-        )
+        self.vocabulary = open_vocabulary(folder, self.metadata)
 
     def top_items(
         self, prompts: Sequence[str], n: int, *, exclude_prompt_items: bool = True

@@ -14,9 +14,11 @@ import numpy as np
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import Logits, probabilities
-from llm_i2i.lm.checkpoint import load_metadata, load_vocabulary
+from llm_i2i.lm.checkpoint import load_metadata, open_vocabulary
 from llm_i2i.lm.inference.ranking import best_items, label_ids, prompt_items
 from llm_i2i.lm.inference.sampling import asked, items_only, room
+from llm_i2i.lm.inference.spelled import SpelledAnswers
+from llm_i2i.lm.items import Vocabulary
 from llm_i2i.lm.serving import ServingSettings
 
 # Set before vllm is imported and handed to its processes; what the user has set stays.
@@ -44,7 +46,12 @@ class VllmBackend:
         self.folder = folder
         self.serving = serving
         self.metadata = load_metadata(folder)
-        self.vocabulary = load_vocabulary(folder, self.metadata)
+        vocabulary = open_vocabulary(folder, self.metadata)
+        self.spelled: SpelledAnswers | None = None
+        if isinstance(vocabulary, Vocabulary):
+            self.vocabulary = vocabulary
+        else:
+            self.spelled = SpelledAnswers(self, vocabulary, self.metadata.settings.max_length)
         self._engine: Any = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -52,6 +59,8 @@ class VllmBackend:
         self, prompts: Sequence[str], n: int, *, exclude_prompt_items: bool = True
     ) -> list[list[tuple[str, float]]]:
         """See `TextBackend.top_items`."""
+        if self.spelled:
+            return self.spelled.top_items(prompts, n, exclude_prompt_items)
         seen = prompt_items(self.vocabulary, prompts)
         left_out = seen if exclude_prompt_items else [set[int]()] * len(prompts)
         counts = [min(n + len(items), self.vocabulary.n_items) for items in left_out]
@@ -65,6 +74,8 @@ class VllmBackend:
 
     def label_logits(self, prompts: Sequence[str], labels: Sequence[str]) -> Logits:
         """See `TextBackend.label_logits`; these are log-probabilities over the whole vocabulary."""
+        if self.spelled:
+            return self.spelled.label_logits(prompts, labels)
         ids = label_ids(self.vocabulary, labels)
         rows = self.next_log_probabilities(self._encode(prompts), [ids] * len(prompts))
         return np.stack(rows) if rows else np.zeros((0, len(labels)), dtype=np.float32)
