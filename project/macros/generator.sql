@@ -85,8 +85,9 @@ where weight > 0
 {% endif %}
 {%- endmacro %}
 
-{# Training log of a generator; `checkpoint` names its weights. #}
-{% macro fine_tune_generator(examples) -%}
+{# Training log of a generator; `checkpoint` names its weights. `equally`: every target weighs the same (eq. 1), from another start. #}
+{% macro fine_tune_generator(examples, equally=false) -%}
+{%- set weights = 'list_transform(weights, lambda weight: case when weight > 0 then ' ~ double(1) ~ ' else ' ~ double(0) ~ ' end) as weights' -%}
 select
     step,
     epoch,
@@ -95,10 +96,10 @@ select
     seconds,
     checkpoint
 from fine_tune(
-    (select prompt, completions, weights from {{ examples }} order by user_id, position),
+    (select prompt, completions, {{ weights if equally else 'weights' }} from {{ examples }} order by user_id, position),
     language_model := {{ language_model(var('language_model')) }},
     items := (select item_token, features from {{ ref('item_features') }} order by item_number),
-    random_seed := {{ var('random_seed') }}
+    random_seed := {{ var('random_seed') + (1 if equally else 0) }}
 )
 {%- endmacro %}
 

@@ -5,7 +5,7 @@
 
 {# The signals of a pair, in the order of its prompt; each is a column of pair_signals. #}
 {% macro pair_signal_list() -%}
-log_probability embedding_cosine cosine cooccurrence swing follows precedes text text_then_taken taken_then_text popularity trigger_popularity
+log_probability embedding_cosine{% if var('second_generator') %} second_log_probability second_embedding_cosine{% endif %} cosine cooccurrence swing follows precedes text text_then_taken taken_then_text popularity trigger_popularity
 {%- endmacro %}
 
 {# What a generator expects after each item alone. A new item that nobody has taken gets an answer through its text. #}
@@ -54,8 +54,8 @@ from {{ ref('item_numbers') }}
 
 {# Item pairs worth a judgement, with a column per signal, all computed from `events` and the generator fitted on them.
    Candidates: the best `pair_candidates` of each item by the generator, text, cosine, co-occurrence and steps between events.
-   `pairs` as swing_pairs, `generated` as generated_pairs, `embeddings` as generator_embeddings. #}
-{% macro pair_signals(events, pairs, generated, embeddings) -%}
+   `pairs` as swing_pairs, `generators`: for each, its relations as generated_pairs and generator_embeddings, and the prefix of its signals. #}
+{% macro pair_signals(events, pairs, generators) -%}
 with degrees as (
     select item_number, count(*) as degree from {{ events }} group by item_number
 ),
@@ -99,11 +99,15 @@ text_related as (
 ),
 
 sources as (
+    {%- for generated, embeddings, prefix in generators %}
     select
         item_number,
         related_item_number
     from {{ generated }}
     where rank <= {{ var('pair_candidates') }}
+    {{- '
+    union' if not loop.last }}
+    {%- endfor %}
     {%- for relation, score in [('behaviour', 'cosine'), ('behaviour', 'cooccurrence'), ('steps', 'follows'), ('text_related', 'text')] %}
     union
     select
@@ -156,9 +160,11 @@ taken_then_text as (
 select
     sources.item_number,
     sources.related_item_number,
+    {%- for generated, embeddings, prefix in generators %}
     -- 0: not among those the generator names.
-    coalesce(generated.log_probability, 0) as log_probability,
-    {{ rounded('list_dot_product(embedding.embedding, related_embedding.embedding)') }} as embedding_cosine,
+    coalesce({{ prefix }}generated.log_probability, 0) as {{ prefix }}log_probability,
+    {{ rounded('list_dot_product(' ~ prefix ~ 'embedding.embedding, ' ~ prefix ~ 'related_embedding.embedding)') }} as {{ prefix }}embedding_cosine,
+    {%- endfor %}
     coalesce(behaviour.cosine, 0) as cosine,
     coalesce(behaviour.cooccurrence, 0) as cooccurrence,
     coalesce(behaviour.swing, 0) as swing,
@@ -170,10 +176,12 @@ select
     cast(coalesce(related_degrees.degree, 0) as double) as popularity,
     cast(coalesce(degrees.degree, 0) as double) as trigger_popularity
 from sources
-inner join {{ embeddings }} as embedding on embedding.item_number = sources.item_number
-inner join {{ embeddings }} as related_embedding on related_embedding.item_number = sources.related_item_number
-left join {{ generated }} as generated
-    on generated.item_number = sources.item_number and generated.related_item_number = sources.related_item_number
+{%- for generated, embeddings, prefix in generators %}
+inner join {{ embeddings }} as {{ prefix }}embedding on {{ prefix }}embedding.item_number = sources.item_number
+inner join {{ embeddings }} as {{ prefix }}related_embedding on {{ prefix }}related_embedding.item_number = sources.related_item_number
+left join {{ generated }} as {{ prefix }}generated
+    on {{ prefix }}generated.item_number = sources.item_number and {{ prefix }}generated.related_item_number = sources.related_item_number
+{%- endfor %}
 left join behaviour
     on behaviour.item_number = sources.item_number and behaviour.related_item_number = sources.related_item_number
 left join steps

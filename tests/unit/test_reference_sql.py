@@ -762,20 +762,22 @@ def signals_house(seed: int) -> Warehouse:
         discriminator="signals",
     )
     house.build("interactions_crossfit", "crossfit_targets", "item_numbers", "users")
-    # Unit vectors at an angle of item_number / 5.
-    house.table(
-        "crossfit_embeddings",
-        "select item_id, item_number, [cos(item_number / 5.0), sin(item_number / 5.0)]::float[] as embedding from item_numbers",
-    )
-    house.table(
-        "crossfit_generated_pairs",
-        """
-        select items.item_id, others.item_id as related_item_id, others.item_number + 1 as rank,
-            -1 - others.item_number / 10.0::double as log_probability, items.item_number, others.item_number as related_item_number
-        from item_numbers as items
-        inner join item_numbers as others on others.item_number < 5 and others.item_number <> items.item_number
-        """,
-    )
+    # Two generators: unit vectors at an angle of item_number / 5 and / 3, answers of five items and of two.
+    for name, angle, n_answers in [("", 5, 5), ("second_", 3, 2)]:
+        house.table(
+            f"crossfit_{name}embeddings",
+            f"select item_id, item_number, [cos(item_number / {angle}.0), sin(item_number / {angle}.0)]::float[] as embedding"
+            " from item_numbers",
+        )
+        house.table(
+            f"crossfit_{name}generated_pairs",
+            f"""
+            select items.item_id, others.item_id as related_item_id, others.item_number + 1 as rank,
+                -1 - others.item_number / 10.0::double as log_probability, items.item_number, others.item_number as related_item_number
+            from item_numbers as items
+            inner join item_numbers as others on others.item_number < {n_answers} and others.item_number <> items.item_number
+            """,
+        )
     return house.table(
         "crossfit_candidates",
         """
@@ -913,7 +915,8 @@ def test_pair_signals_equal_brute_force() -> None:
         )
     }
     rows = house.rows(
-        "select item_number, related_item_number, log_probability, embedding_cosine, cosine, cooccurrence, follows,"
+        "select item_number, related_item_number, log_probability, embedding_cosine, second_log_probability,"
+        " second_embedding_cosine, cosine, cooccurrence, follows,"
         " precedes, text, popularity, trigger_popularity from crossfit_pair_signals"
     )
     pairs = {(i, j) for i, j, *_ in rows}
@@ -926,6 +929,8 @@ def test_pair_signals_equal_brute_force() -> None:
             [
                 -1 - j / 10 if j < 5 else 0,
                 math.cos((i - j) / 5),
+                -1 - j / 10 if j < 2 else 0,
+                math.cos((i - j) / 3),
                 common / math.sqrt(degrees) if common else 0,
                 common / degrees**0.25 if common else 0,
                 follows[i, j],
@@ -957,5 +962,5 @@ def test_judged_pairs_weigh_misses_back_and_leave_seen_items_out() -> None:
         assert is_hit == (held_out[user] == item)
     prompts = house.rows("select prompt, completion from pair_examples")
     assert len(prompts) == len(rows)
-    assert {len(prompt.split()) for prompt, _ in prompts} == {12}
+    assert {len(prompt.split()) for prompt, _ in prompts} == {14}
     assert {answer for _, answer in prompts} == {"Yes", "No"}
