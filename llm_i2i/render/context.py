@@ -209,7 +209,10 @@ class Rendering:
         return ""
 
     def language_model(self, name: str, /, **overrides: Any) -> str:
-        """Settings of a language model as an SQL string of JSON, those given here on top."""
+        """Settings of a language model as an SQL string of JSON, those given here on top.
+
+        A model with a tokenizer spells items as the var `item_ids` says (titles are text), if its entry does not say it itself.
+        """
         _refuse_undefined(name)
         known = self.inputs.language_models
         if name not in known:
@@ -222,6 +225,9 @@ class Rendering:
         self.language_models[name] = None
         settings = {**known[name], **overrides}
         settings.pop("vars", None)  # what the project's vars become with it; no setting of its own
+        if settings.get("pretrained") and "item_ids" in self.inputs.vars:
+            spelling = self.var("item_ids")
+            settings.setdefault("item_ids", "text" if spelling == "title" else spelling)
         if "serving" in settings:
             # How a model is served changes no answer: only where to look it up becomes part of the checkpoint.
             settings["serving"] = {"entry": name}

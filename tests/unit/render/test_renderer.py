@@ -326,3 +326,30 @@ def test_errors_of_expressions(renderer, text, what, where, found):
     assert what in error.what
     assert error.where == where
     assert found in error.found
+
+
+@pytest.mark.parametrize(
+    ("spelling", "entry", "expected"),
+    [
+        ("semantic", {"pretrained": "x"}, '{"item_ids":"semantic","pretrained":"x"}'),
+        ("title", {"pretrained": "x"}, '{"item_ids":"text","pretrained":"x"}'),
+        (
+            "title",
+            {"pretrained": "x", "item_ids": "token"},
+            '{"item_ids":"token","pretrained":"x"}',
+        ),
+        ("semantic", {"layers": 2}, '{"layers":2}'),
+    ],
+)
+def test_a_model_with_a_tokenizer_spells_items_as_the_var_says(spelling, entry, expected, tmp_path):
+    renderer = Renderer(
+        vars={"item_ids": spelling},
+        language_models={"large": entry},
+        macros=MacroLibrary({}),
+        prompts=tmp_path,
+        env={},
+        target={},
+        root=tmp_path,
+    )
+    rendered = renderer.render_model("m.sql", "{{ language_model('large') }}", name="m")
+    assert rendered.sql == f"'{expected}'"
