@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+
 import pytest
 
 from llm_i2i.lm.backend import TextBackend, backend_for
