@@ -150,6 +150,7 @@ def check_declared(source: Node, columns: Columns) -> None:
             f"source {source.name.replace('__', '.', 1)} has no column {', '.join(repr(m) for m in missing)}",
             where=source.file_path,
             found=f"columns {', '.join(names)}",
-            fix="rename the column in the file, or set the var that names it (order_column for what"
-            " orders the events) to one of these columns" + (f" (closest {near})" if near else ""),
+            fix="rename the column in the file, or set the var that names it (user_column, item_column,"
+            " order_column; item_columns for the items file) to one of these columns"
+            + (f" (closest {near})" if near else ""),
         )

@@ -1,5 +1,36 @@
 {# Data tests of this project. Each selects the rows that fail. #}
 
+{# Rows of the log that lack an id or an order value, where they are more than `max_share` of it. #}
+{% macro test_rejected_rows(model, max_share) %}
+select *
+from (
+    select
+        problem,
+        count(*) as n_rows,
+        count(*) || ' of ' || sum(count(*)) over () || ' rows have ' || problem as message,
+        sum(case when problem is null then 0 else count(*) end) over () > {{ double(max_share) }} * sum(count(*)) over () as is_too_many
+    from {{ model }}
+    group by problem
+) as problems
+where problem is not null and is_too_many
+{% endmacro %}
+
+{# Users and items with fewer than `k` rows; no k, no failure. #}
+{% macro test_k_core(model, k) %}
+{%- for name in ['user_id', 'item_id'] %}
+{%- if not loop.first %}
+union all
+{%- endif %}
+select
+    '{{ name }}' as of,
+    cast({{ name }} as varchar) as id,
+    count(*) as n_rows
+from {{ model }}
+group by {{ name }}
+having {% if k is none %}false{% else %}count(*) < {{ k }}{% endif %}
+{%- endfor %}
+{% endmacro %}
+
 {# No user's held-out target among the items of the same user. `targets` holds what the protocol holds out, no more: under standard_val the last but one event may be trained on. #}
 {% macro test_no_leakage(model, column_name='item_id') %}
 select

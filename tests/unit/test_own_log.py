@@ -1,0 +1,126 @@
+"""How the project reads a log that is not in its own shape: other column names, rows that lack something, the k-core."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from llm_i2i.errors import ProjectError
+from tests.unit.test_reference_sql import Log, Warehouse
+
+
+def test_columns_by_other_names() -> None:
+    house = Warehouse(
+        [],
+        "select 7 as \"Art. Nr\", 'Kite' as produkt, 'old' as title, 'Fun' as \"BRAND\", 3 as stock",
+        user_column="Kunde",
+        item_column="Art. Nr",
+        order_column="wann",
+        item_columns={"title": "produkt"},
+    )
+    house.connection.execute(
+        "create or replace table log__interactions as select * from (values ('k', 7, 2), ('k', 8, 1)) as log(Kunde, \"Art. Nr\", wann)"
+    )
+    house.build("interactions", "items")
+    assert house.rows("select user_id, item_id, position, timestamp from interactions") == [
+        ("k", 8, 0, 1),
+        ("k", 7, 1, 2),
+    ]
+    assert house.rows("select item_id, title, brand from items order by 1") == [
+        (7, "Kite", "Fun"),
+        (8, None, None),
+    ]
+    # what the file has beyond the text can be used too (near_column).
+    assert house.rows("select stock from log_items") == [(3,)]
+
+
+def test_a_wrong_item_column_is_named() -> None:
+    with pytest.raises(ProjectError, match="'titel', which is none of item_id, title, brand"):
+        Warehouse([("u", "a", 0)], item_columns={"titel": "produkt"})
+
+
+INCOMPLETE: list[tuple[Any, Any, Any]] = [
+    ("u", "a", 1),
+    ("u", "b", 2),
+    ("u", None, 3),
+    (None, "a", 4),
+    (None, None, None),
+    ("u", "c", None),
+    ("v", "a", 1),
+    ("v", "a", 0),
+]
+
+
+def test_rows_that_lack_something_are_counted_and_left_out() -> None:
+    house = Warehouse(INCOMPLETE).build("interactions")
+    assert house.rows("select user_id, item_id, timestamp from interactions order by all") == [
+        ("u", "a", 1),
+        ("u", "b", 2),
+        ("v", "a", 0),
+    ]
+    assert dict(house.rows("select problem, count(*) from log_events group by all")) == {
+        None: 4,
+        "no item": 1,
+        "no user": 1,
+        "neither user nor item": 1,
+        "no order value": 1,
+    }
+    failing = house.failures("log_events")["log_rows_have_user_item_and_order"]
+    assert {row[2] for row in failing} == {
+        "1 of 8 rows have no item",
+        "1 of 8 rows have no user",
+        "1 of 8 rows have neither user nor item",
+        "1 of 8 rows have no order value",
+    }
+
+
+@pytest.mark.parametrize(("share", "fails"), [(0.5, False), (0.49, True)])
+def test_how_many_may_be_left_out_is_declared(share: float, fails: bool) -> None:
+    house = Warehouse(INCOMPLETE, max_rejected_share=share).build("interactions")
+    assert bool(house.failures("log_events")) == fails
+
+
+def k_core(pairs: set[tuple[str, str]], k: int) -> set[tuple[str, str]]:
+    while True:
+        users, items = Counter(u for u, _ in pairs), Counter(i for _, i in pairs)
+        kept = {(u, i) for u, i in pairs if users[u] >= k and items[i] >= k}
+        if kept == pairs:
+            return pairs
+        pairs = kept
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_k_core_equals_striking_out_until_nothing_changes(seed: int) -> None:
+    draw = random.Random(seed)
+    log: Log = [
+        (f"u{draw.randrange(60)}", f"i{int(draw.expovariate(0.05))}", n) for n in range(420)
+    ]
+    items = "select 'never bought' as item_id, 'Kite' as title"
+    house = Warehouse(log, items, min_events=4).build("interactions", "items")
+    pairs = {(user, item) for user, item, _ in log}
+    expected = k_core(pairs, 4)
+    users = Counter(u for u, _ in pairs)
+    one_round = {(u, i) for u, i in pairs if users[u] >= 4}
+    assert 20 < len(expected) < len(one_round), "it must take more than one round"
+    assert set(house.rows("select user_id, item_id from interactions")) == expected
+    assert {i for (i,) in house.rows("select item_id from items")} == {i for _, i in expected}
+    assert house.failures("log_pairs") == {}
+    assert house.failures("interactions") == {}
+
+
+def test_k_core_of_two_worked_by_hand() -> None:
+    # d is bought once, so w keeps a alone and goes; then b has u and v, a has u and v.
+    log = [("u", "a", 0), ("u", "b", 1), ("v", "a", 0), ("v", "b", 1), ("w", "a", 0), ("w", "d", 1)]
+    house = Warehouse(log, min_events=2).build("log_pairs")
+    assert sorted(house.rows("select user_id, item_id from log_pairs")) == [
+        ("u", "a"),
+        ("u", "b"),
+        ("v", "a"),
+        ("v", "b"),
+    ]
+    whole = Warehouse(log).build("log_pairs")
+    sql = whole.render("{{ test_k_core(ref('log_pairs'), 2) }}")
+    assert whole.rows(sql) == [("item_id", "d", 1)]
