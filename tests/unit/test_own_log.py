@@ -14,7 +14,7 @@ from tests.unit.test_reference_sql import Log, Warehouse
 
 def test_columns_by_other_names() -> None:
     house = Warehouse(
-        [],
+        [("replaced", "below", 0)],
         "select 7 as \"Art. Nr\", 'Kite' as produkt, 'old' as title, 'Fun' as \"BRAND\", 3 as stock",
         user_column="Kunde",
         item_column="Art. Nr",
