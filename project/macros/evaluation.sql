@@ -86,6 +86,22 @@ left join target_scores on target_scores.target_number = targets.target_number
 left join counts_ahead on counts_ahead.target_number = targets.target_number
 {%- endmacro %}
 
+{# Rank of each target in a list of its own: `lists` has user_number (a target's number), item_number and rank. #}
+{% macro target_ranks_of_lists(recommender, augmentation, lists) -%}
+select
+    '{{ recommender }}' as recommender,
+    '{{ augmentation }}' as augmentation,
+    targets.user_id,
+    targets.split,
+    targets.item_id,
+    item_long_tail.is_long_tail,
+    cast(lists.rank as integer) as rank,
+    targets.target_number
+from {{ ref('targets') }} as targets
+inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = targets.item_number
+left join {{ lists }} as lists on lists.user_number = targets.target_number and lists.item_number = targets.item_number
+{%- endmacro %}
+
 {# The arms that are evaluated, each once: `target_ranks_<arm>` is its model. The recommender's own arms are baseline and augmented. #}
 {% macro evaluation_arms() -%}
 {%- set arms = [
@@ -106,6 +122,9 @@ left join counts_ahead on counts_ahead.target_number = targets.target_number
 {%- do arms.extend(var('controls')) -%}
 {%- if var('others_folds') is not none -%}
     {%- do arms.append('others') -%}
+{%- endif -%}
+{%- if var('generator_arm') -%}
+    {%- do arms.append('generator') -%}
 {%- endif -%}
 {%- for arm in arms if arm not in [var('recommender'), var('recommender') ~ '_augmented'] -%}
 {{ arm }}{{ ' ' }}

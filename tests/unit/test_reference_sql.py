@@ -521,6 +521,36 @@ def test_ranks_equal_a_full_sort(protocol: str, seed: int) -> None:
     assert n_hits > 10
 
 
+def test_the_generators_own_lists_are_ranked_before_each_target() -> None:
+    log = [("u", item, when) for when, item in enumerate("abcde")]
+    house = Warehouse([*log, ("v", "a", 0), ("v", "b", 1), ("v", "c", 2)])
+    house.build("target_histories")
+    histories = house.rows(
+        "select targets.user_id, targets.split, string_agg(histories.item_id, '' order by histories.position)"
+        " from target_histories as histories"
+        " inner join targets on target_number = histories.user_number group by all order by all"
+    )
+    assert histories == [
+        ("u", "test", "abcd"),
+        ("u", "validation", "abc"),
+        ("v", "test", "ab"),
+        ("v", "validation", "a"),
+    ]
+    house.table(
+        "generator_rankings",
+        "select target_number as user_number, item_number, 2 as rank from targets where user_id = 'u' and split = 'test'",
+    )
+    ranks = house.build("target_ranks_generator").rows(
+        "select user_id, split, rank from target_ranks_generator order by all"
+    )
+    assert ranks == [
+        ("u", "test", 2),
+        ("u", "validation", None),
+        ("v", "test", None),
+        ("v", "validation", None),
+    ]
+
+
 def test_metrics_are_means_over_all_users() -> None:
     log = random_log(9, users=60)
     house = Warehouse(log)
