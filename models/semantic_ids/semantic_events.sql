@@ -8,6 +8,9 @@ with numbered as (
         row_number() over (partition by user_id order by order_value, item_id) - 1 as position,
         count(*) over (partition by user_id) as n_events
     from {{ ref('log_pairs') }}
+    {%- if splits_by_time() == 'true' %}
+    where order_value < (select train_before from {{ ref('time_cuts') }})
+    {%- endif %}
 )
 
 select
@@ -18,5 +21,9 @@ from numbered
 where
     -- the two rules of interactions_train and interactions_crossfit, one after the other: somebody with fewer than three events keeps them.
     n_events < 3
+    {%- if splits_by_time() == 'true' %}
+    or position < n_events - 1
+    {%- else %}
     or (n_events - {{ protocol_setting('held_out_events') }} < 3 and position < n_events - {{ protocol_setting('held_out_events') }})
     or position < n_events - {{ protocol_setting('held_out_events') }} - 1
+    {%- endif %}

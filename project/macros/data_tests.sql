@@ -181,6 +181,7 @@ left join {{ model }} as plain
     and plain.split = arm.split
     and plain.metric = arm.metric
     and plain.k = arm.k
+    and plain.protocol = arm.protocol
     and plain.augmentation = 'none'
 where
     arm.recommender = {{ quote_literal(recommender) }}
@@ -198,6 +199,41 @@ where
         or arm.value < {{ ratio }} * plain.value
         {%- endif %}
     )
+{% endmacro %}
+
+{# Rows of one protocol only, and of the project's present one: figures of different protocols are never compared. #}
+{% macro test_one_protocol(model, column_name) %}
+select distinct
+    {{ column_name }} as found,
+    'protocol ' || coalesce({{ column_name }}, 'null') || ' among rows of ' || {{ protocol_label() }} as message
+from {{ model }}
+where {{ column_name }} is distinct from {{ protocol_label() }}
+{% endmacro %}
+
+{# Each target of protocol sampled99 competes with 99 items its user never met, or with all of them where there are fewer. #}
+{% macro test_sampled_candidates(model) %}
+select
+    targets.target_number,
+    'rows' as wrong,
+    count(tested.item_number) as n_rows
+from {{ ref('targets') }} as targets
+inner join {{ ref('users') }} as users on users.user_number = targets.user_number
+left join {{ model }} as tested on tested.target_number = targets.target_number
+group by targets.target_number, users.n_interactions
+having
+    count(tested.item_number) <> 1 + least(99, (select count(*) from {{ ref('item_numbers') }}) - users.n_interactions)
+    or sum(case when tested.is_target then 1 else 0 end) <> 1
+union all
+select
+    targets.target_number,
+    'met' as wrong,
+    count(*) as n_rows
+from {{ model }} as tested
+inner join {{ ref('targets') }} as targets on targets.target_number = tested.target_number
+inner join {{ ref('interactions') }} as met
+    on met.user_number = targets.user_number and met.item_number = tested.item_number
+where met.item_number <> targets.item_number
+group by targets.target_number
 {% endmacro %}
 
 {# At least one row fulfils the condition. #}

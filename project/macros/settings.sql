@@ -4,6 +4,8 @@
     'paper': {'held_out_events': 2, 'triggers': 1, 'trigger_decay': 1.0, 'exclude_seen': false, 'self_pairs': false, 'degree_exponent': 0},
     'standard': {'held_out_events': 2, 'triggers': 10, 'trigger_decay': 0.5, 'exclude_seen': true, 'self_pairs': true, 'degree_exponent': 0.5},
     'standard_val': {'held_out_events': 1, 'triggers': 10, 'trigger_decay': 0.5, 'exclude_seen': true, 'self_pairs': true, 'degree_exponent': 0.5},
+    'sampled99': {'held_out_events': 2, 'triggers': 10, 'trigger_decay': 0.5, 'exclude_seen': false, 'self_pairs': true, 'degree_exponent': 0.5},
+    'global_time': {'held_out_events': none, 'triggers': 10, 'trigger_decay': 0.5, 'exclude_seen': true, 'self_pairs': true, 'degree_exponent': 0.5},
 } -%}
 {%- set override = var(name, none) -%}
 {%- set value = presets[var('protocol')][name] if override is none else override -%}
