@@ -16,6 +16,11 @@ from llm_i2i.names import quote_literal
 from llm_i2i.store.files import replace_text
 
 READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
+# One column and no quotes; the separator is a control character, which text files do not hold.
+LINES = (
+    "select line from read_csv([{files}], columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false,"
+    " delim = '\x01', strict_mode = false, quote = '', escape = '', max_line_size = 16777216) where trim(line) <> ''"
+)
 FORMATS = {
     ".parquet": "parquet",
     ".csv": "csv",
@@ -96,8 +101,11 @@ class SourceFiles:
     def scan(self, source: Node) -> str:
         """A query over the source's files."""
         files = self.files(source)
-        reader = READERS[self._format(source, files[0])]
-        return f"select * from {reader}([{', '.join(quote_literal(p) for p in files)}])"
+        listed = ", ".join(quote_literal(p) for p in files)
+        form = self._format(source, files[0])
+        if form == "lines":
+            return LINES.format(files=listed)
+        return f"select * from {READERS[form]}([{listed}])"
 
     def columns(self, source: Node, engine: Engine) -> Columns:
         """Names and types of a source's columns.
@@ -127,7 +135,7 @@ class SourceFiles:
                 f"the format of {path.name} is not known from its name",
                 where=source.path,
                 found=str(path),
-                fix=f"set `format:` to {', '.join(READERS)} in YAML, or use one of {', '.join(FORMATS)}",
+                fix=f"set `format:` to {', '.join(READERS)} or lines in YAML, or use one of {', '.join(FORMATS)}",
             )
         return known
 

@@ -15,6 +15,26 @@ from (
 where problem is not null and is_too_many
 {% endmacro %}
 
+{# Lines that could not be read, where they are more than `max_share` of the rows. #}
+{% macro test_malformed_lines(model, max_share) %}
+select
+    malformed_line,
+    'cannot read: ' || malformed_line as message
+from {{ model }}
+where
+    malformed_line is not null
+    and (select count(malformed_line) > {{ double(max_share) }} * count(*) from {{ model }})
+{% endmacro %}
+
+{# The warnings of log_report, each in its own words. #}
+{% macro test_log_warnings(model) %}
+select
+    finding,
+    finding || ': ' || n || ' of ' || total || ' ' || unit || ' (' || round(100 * share, 1) || '%). ' || meaning || '; ' || what_to_do as message
+from {{ model }}
+where level = 'warning'
+{% endmacro %}
+
 {# Users and items with fewer than `k` rows; no k, no failure. #}
 {% macro test_k_core(model, k) %}
 {%- for name in ['user_id', 'item_id'] %}

@@ -25,3 +25,23 @@
 {% macro quoted(column) -%}
 "{{ column | replace('"', '""') }}"
 {%- endmacro %}
+
+{# Whether an order value is a time at midnight: a date, a timestamp, or seconds, milliseconds or microseconds since 1970 in a plausible century. #}
+{% macro is_whole_day(column) -%}
+case
+    when try_cast(cast({{ column }} as varchar) as bigint) is not null then
+        case
+            when cast(cast({{ column }} as varchar) as bigint) between 100000000 and 9999999999
+                then cast(cast({{ column }} as varchar) as bigint) % 86400 = 0
+            when cast(cast({{ column }} as varchar) as bigint) between 100000000000 and 9999999999999
+                then cast(cast({{ column }} as varchar) as bigint) % 86400000 = 0
+            when cast(cast({{ column }} as varchar) as bigint) >= 100000000000000
+                then cast(cast({{ column }} as varchar) as bigint) % 86400000000 = 0
+            else false
+        end
+    else coalesce(
+        try_cast(cast({{ column }} as varchar) as timestamp) = date_trunc('day', try_cast(cast({{ column }} as varchar) as timestamp)),
+        false
+    )
+end
+{%- endmacro %}
