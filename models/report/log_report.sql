@@ -103,7 +103,7 @@
 {%- if var('items') %}
     {%- do findings.append({
         'name': 'items_not_in_the_items_file', 'unit': 'items of the log',
-        'n': "select count(distinct pairs.item_id) from " ~ ref('log_pairs') ~ " as pairs left join " ~ ref('log_items') ~ " as items on items.item_id = pairs.item_id where items.item_id is null",
+        'n': "select count(distinct pairs.item_id) from " ~ ref('log_pairs') ~ " as pairs left join " ~ ref('log_items') ~ " as items on cast(items.item_id as varchar) = cast(pairs.item_id as varchar) where items.item_id is null",
         'total': "select count(distinct item_id) from " ~ ref('log_pairs'),
         'warned_above': 0.2,
         'meaning': 'items are bought but not in the items file',

@@ -26,6 +26,19 @@ where
     and (select count(malformed_line) > {{ double(max_share) }} * count(*) from {{ model }})
 {% endmacro %}
 
+{# Ids are text in both files or numbers in both: text '007' and the number 7 would be joined as one item here and two there. #}
+{% macro test_ids_of_one_kind(model, to) %}
+select
+    'the log has ids of type ' || log_type || ', the items file of type ' || items_type
+    || ': cast one of them in models/staging/log_events.sql or log_items.sql' as message
+from (
+    select
+        (select any_value(typeof(item_id)) from {{ to }}) as log_type,
+        (select any_value(typeof(item_id)) from {{ model }}) as items_type
+) as types
+where (log_type = 'VARCHAR') <> (items_type = 'VARCHAR')
+{% endmacro %}
+
 {# The warnings of log_report, each in its own words. #}
 {% macro test_log_warnings(model) %}
 select

@@ -114,7 +114,7 @@ ben;008;2024-03-04 11:00:00
 
 def write_clicks(folder: Path) -> dict[str, Any]:
     (folder / "clicks.csv").write_text(CLICKS)
-    (folder / "goods.csv").write_text("sku,name\n7,Kite\n8,Drum\n")
+    (folder / "goods.csv").write_text("sku,name\n007,Kite\n008,Drum\n")
     return {
         "interactions": str(folder / "clicks.csv"),
         "items": str(folder / "goods.csv"),
@@ -135,6 +135,19 @@ def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "besucher" in error.value.fix
 
 
+def test_ids_of_two_kinds_are_an_error(tmp_path: Path) -> None:
+    vars = write_clicks(tmp_path)
+    (tmp_path / "goods.csv").write_text("sku,name\n7,Kite\n8,Drum\n")
+    result = Project.load(ROOT, vars=vars, target_path=tmp_path / "target").build(
+        select="+log_report"
+    )
+    (failed,) = [c for c in result.checks if c.status == "FAIL"]
+    assert failed.check.name == "ids_of_one_kind_log_items"
+    assert failed.messages[0].startswith(
+        "the log has ids of type VARCHAR, the items file of type BIGINT"
+    )
+
+
 def test_warnings_stand_at_the_end_of_a_build(tmp_path: Path) -> None:
     vars = write_clicks(tmp_path)
     command = [sys.executable, "-m", "llm_i2i", "build", "--select", "+log_report"]
@@ -142,7 +155,7 @@ def test_warnings_stand_at_the_end_of_a_build(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     assert run.returncode == 0, run.stderr
-    end = run.stderr[run.stderr.index("of 11 OK created log_report") :]
+    end = run.stderr[run.stderr.index("created log_report") :]
     for message in (
         "few_users: 2 of 2 users (100.0%)",
         "few_items: 3 of 3 items (100.0%)",

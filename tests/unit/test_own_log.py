@@ -124,3 +124,81 @@ def test_k_core_of_two_worked_by_hand() -> None:
     whole = Warehouse(log).build("log_pairs")
     sql = whole.render("{{ test_k_core(ref('log_pairs'), 2) }}")
     assert whole.rows(sql) == [("item_id", "d", 1)]
+
+
+# -- log_report --------------------------------------------------------------------------------------------------------
+
+
+def report(log: Log, items: str = "", **vars: Any) -> dict[str, tuple[str, int, int]]:
+    """Finding -> level, n, total."""
+    house = Warehouse(log, items, **vars) if items else Warehouse(log, **vars)
+    house.build("log_report")
+    assert house.failures("log_report").keys() <= {"log_report"}
+    return {
+        name: (level, n, total)
+        for name, level, n, total in house.rows("select finding, level, n, total from log_report")
+    }
+
+
+def test_a_report_counts_what_it_sees() -> None:
+    # u1: five different items, one of them twice; u2: two items at one time; u3: three items, two of them tied.
+    log = [("u1", item, n) for n, item in enumerate("abcdea")]
+    log += [("u2", "a", 5), ("u2", "b", 5), ("u3", "a", 1), ("u3", "b", 1), ("u3", "c", 2)]
+    items = "select * from (values ('a', 'Kite'), ('b', 'Drum'), ('c', null), ('d', 'Ball')) as t(item_id, title)"
+    assert report(log, items) == {
+        "no_order": ("warning", 1, 3),
+        "tied_order": ("warning", 4, 10),
+        "few_users": ("warning", 3, 3),
+        "few_items": ("warning", 5, 5),
+        "repeated_pairs": ("note", 1, 11),
+        "tiny_users": ("note", 1, 3),
+        "items_without_text": ("note", 2, 5),
+        "items_not_in_the_items_file": ("note", 1, 5),
+    }
+
+
+def large_log(users: int = 250, items: int = 120, each: int = 6) -> Log:
+    """Every user has `each` items and every item users * each / items users: nothing to say but a k-core."""
+    return [(f"u{u:03}", f"i{(u * each + k) % items:03}", k) for u in range(users) for k in range(each)]  # fmt: skip
+
+
+def test_a_core_gives_away_which_items_are_held_out() -> None:
+    log = large_log()
+    items = "select distinct item_id, 'Kite ' || item_id as title from log__interactions"
+    # all have 12 or 13 events but users have six: k is 6. Items with fewer than six train events: those that are often last.
+    train = Counter(item for _, item, when in log if when < 4)
+    below = sum(train[item] < 6 for item in {item for _, item, _ in log})
+    assert 0 < below < 120
+    assert report(log, items) == {"k_core_trap": ("warning", below, 120)}
+    short = [*log, ("u", "i000", 0), ("u", "i001", 1)]
+    assert report(short, items) == {"tiny_users": ("note", 1, 251)}, "no core, no trap"
+
+
+@pytest.mark.parametrize(
+    ("times", "finding"),
+    [
+        ("date '2024-01-01' + ts", "day_granular_times"),
+        ("timestamp '2024-01-01' + to_days(ts)", "day_granular_times"),
+        ("1704067200 + ts * 86400", "day_granular_times"),
+        ("1704067200000 + ts::bigint * 86400000", "day_granular_times"),
+        ("timestamp '2024-01-01 10:00:00' + to_days(ts)", None),
+        ("1704067201 + ts * 86400", None),
+        ("ts", None),
+        ("'day ' || ts", "order_is_text"),
+    ],
+)
+def test_a_report_knows_days_and_text(times: str, finding: str | None) -> None:
+    log = [*large_log(), ("u", "i000", 0)]
+    house = Warehouse(log, "select distinct item_id, 'Kite ' || item_id as title from log__interactions")  # fmt: skip
+    house.connection.execute(f"create or replace table log__interactions as select user_id, item_id, {times} as ts from log__interactions")  # fmt: skip
+    house.build("log_report")
+    found = dict(house.rows("select finding, level from log_report"))
+    assert found == {"tiny_users": "note"} | ({finding: "warning"} if finding else {})
+
+
+def test_a_report_counts_users_without_a_target_by_time() -> None:
+    log = [("a", "x", 1), ("b", "x", 2), ("b", "y", 3), ("a", "y", 12), ("b", "z", 16), ("c", "x", 17)]  # fmt: skip
+    found = report(log, protocol="global_time", train_before=10, query_before=15)
+    # validation: a alone; test: b's z was never met before, c has nothing before.
+    assert found["users_without_validation_target"] == ("warning", 2, 3)
+    assert found["users_without_test_target"] == ("warning", 3, 3)
