@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,15 @@ def check_declared(source: Node, columns: Columns) -> None:
     names = [name for name, _ in columns]
     missing = [c for c in source.columns if c.lower() not in {n.lower() for n in names}]
     if missing:
+        one_column = len(names) == 1 and any(separator in names[0] for separator in ",;\t|")
+        if one_column or all(re.fullmatch(r"column\d+", name) for name in names):
+            raise ProjectError(
+                f"the header of source {source.name.replace('__', '.', 1)} was not recognised",
+                where=source.file_path,
+                found=f"columns {', '.join(names)}",
+                fix="write the columns' names on the first line; if they are there, some line has more or fewer"
+                " fields than it: mend that line",
+            )
         near = closest(missing[0], names, count=1)
         raise ProjectError(
             f"source {source.name.replace('__', '.', 1)} has no column {', '.join(repr(m) for m in missing)}",

@@ -135,6 +135,18 @@ def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "besucher" in error.value.fix
 
 
+@pytest.mark.parametrize("line", ["v,007", "v,007,2024-03-01 10:00:00,more"])
+def test_a_line_of_another_length_is_an_error(tmp_path: Path, line: str) -> None:
+    vars = write_clicks(tmp_path)
+    (tmp_path / "clicks.csv").write_text(CLICKS.replace(";", ",") + line + "\n")
+    project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
+    with pytest.raises(
+        ProjectError, match="header of source log.interactions was not recognised"
+    ) as error:
+        project.build(select="+log_report")
+    assert "more or fewer fields" in error.value.fix
+
+
 def test_ids_of_two_kinds_are_an_error(tmp_path: Path) -> None:
     vars = write_clicks(tmp_path)
     (tmp_path / "goods.csv").write_text("sku,name\n7,Kite\n8,Drum\n")
@@ -161,5 +173,5 @@ def test_warnings_stand_at_the_end_of_a_build(tmp_path: Path) -> None:
         "few_items: 3 of 3 items (100.0%)",
     ):
         assert message in end
-    assert "WARN=1 FAIL=0" in end
+    assert " FAIL=0 ERROR=0" in end
     assert "repeated_pairs" not in end, "a note, not a warning"
