@@ -24,6 +24,7 @@ class Console(Reporter):
         self._next_progress = 0.0
         self._meters: dict[tuple[str, str], float] = {}
         self._passed: Counter[str] = Counter()
+        self._warnings: list[LlmI2iError] = []
 
     def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None:
         from llm_i2i import __version__
@@ -91,20 +92,29 @@ class Console(Reporter):
             f"{outcome.status} data test {outcome.check.name}",
             f"[{outcome.status} {outcome.failures:,} rows]",
         )
-        self._error(
-            LlmI2iError(
-                f"data test {outcome.check.name} found {outcome.failures:,} rows that break it",
-                where=outcome.check.where,
-                found=f"{outcome.failures:,} rows of {outcome.check.model}",
-                fix=f"look at them: the query is in {outcome.failures_sql}",
-            ),
-            word="warning" if outcome.status == "WARN" else "error",
+        problem = LlmI2iError(
+            f"data test {outcome.check.name} found {outcome.failures:,} rows that break it",
+            where=outcome.check.where,
+            found="\n".join(outcome.messages)
+            or f"{outcome.failures:,} rows of {outcome.check.model}",
+            fix=f"look at them: the query is in {outcome.failures_sql}",
         )
+        if outcome.status == "WARN":
+            self._warnings.append(problem)
+        else:
+            self._error(problem)
+
+    def show_warnings(self) -> None:
+        """What data tests warned of, together at the end, where it is seen."""
+        for problem in self._warnings:
+            self._error(problem, word="warning")
+        self._warnings.clear()
 
     def note(self, message: str) -> None:
         self._line(message)
 
     def finished(self, result: BuildResult, env: str) -> None:
+        self.show_warnings()
         nodes = Counter(n.status for n in result.nodes)
         made = sum(n.calls.made for n in result.nodes if n.calls)
         cached = sum(n.calls.cached for n in result.nodes if n.calls)

@@ -272,7 +272,9 @@ def test(select: tuple[str, ...], exclude: tuple[str, ...], quiet: bool, **setti
     """Run the data tests of what is built now."""
     from llm_i2i.cli.console import Console
 
-    outcomes = _project(**settings).test(select, exclude, Console(quiet=quiet))
+    console = Console(quiet=quiet)
+    outcomes = _project(**settings).test(select, exclude, console)
+    console.show_warnings()
     failed = [o for o in outcomes if o.status in ("FAIL", "ERROR")]
     warned = [o for o in outcomes if o.status == "WARN"]
     if not quiet:

@@ -175,12 +175,15 @@ class ModelProperties(_Table):
 
 
 class SourceTable(_Table):
-    """Files read as a table; `path` is a file or glob below the project, and may hold Jinja."""
+    """Files read as a table; `path` is a file or glob below the project, and may hold Jinja.
+
+    Format `lines` gives one row a line that is not blank, as text in the column `line`: for what no reader knows, parsed by a model.
+    """
 
     title: ClassVar[str] = "a source table"
 
     path: str
-    format: Literal["auto", "parquet", "csv", "json"] = "auto"
+    format: Literal["auto", "parquet", "csv", "json", "lines"] = "auto"
     tags: StrList = Field(default_factory=list)
     meta: PlainDict = Field(default_factory=dict)
 

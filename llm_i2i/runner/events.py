@@ -27,12 +27,16 @@ class NodeOutcome:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What a data test found; `failures` counts failing rows, `reused` that the same rows passed before."""
+    """What a data test found; `failures` counts failing rows, `reused` that the same rows passed before.
+
+    A data test whose rows have a column `message` says in it what is wrong: `messages` are the first of them.
+    """
 
     check: DataCheck
     failures: int
     reused: bool = False
     failures_sql: str = ""
+    messages: tuple[str, ...] = ()
     error: LlmI2iError | None = None
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from llm_i2i.names import quote_literal
 from llm_i2i.store.files import replace_text
 
 READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
+# One column and no quotes; the separator is a control character, which text files do not hold.
+LINES = (
+    "select line from read_csv([{files}], columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false,"
+    " delim = '\x01', strict_mode = false, quote = '', escape = '', max_line_size = 16777216) where trim(line) <> ''"
+)
 FORMATS = {
     ".parquet": "parquet",
     ".csv": "csv",
@@ -96,8 +102,11 @@ class SourceFiles:
     def scan(self, source: Node) -> str:
         """A query over the source's files."""
         files = self.files(source)
-        reader = READERS[self._format(source, files[0])]
-        return f"select * from {reader}([{', '.join(quote_literal(p) for p in files)}])"
+        listed = ", ".join(quote_literal(p) for p in files)
+        form = self._format(source, files[0])
+        if form == "lines":
+            return LINES.format(files=listed)
+        return f"select * from {READERS[form]}([{listed}])"
 
     def columns(self, source: Node, engine: Engine) -> Columns:
         """Names and types of a source's columns.
@@ -127,7 +136,7 @@ class SourceFiles:
                 f"the format of {path.name} is not known from its name",
                 where=source.path,
                 found=str(path),
-                fix=f"set `format:` to {', '.join(READERS)} in YAML, or use one of {', '.join(FORMATS)}",
+                fix=f"set `format:` to {', '.join(READERS)} or lines in YAML, or use one of {', '.join(FORMATS)}",
             )
         return known
 
@@ -145,11 +154,21 @@ def check_declared(source: Node, columns: Columns) -> None:
     names = [name for name, _ in columns]
     missing = [c for c in source.columns if c.lower() not in {n.lower() for n in names}]
     if missing:
+        one_column = len(names) == 1 and any(separator in names[0] for separator in ",;\t|")
+        if one_column or all(re.fullmatch(r"column\d+", name) for name in names):
+            raise ProjectError(
+                f"the header of source {source.name.replace('__', '.', 1)} was not recognised",
+                where=source.file_path,
+                found=f"columns {', '.join(names)}",
+                fix="write the columns' names on the first line; if they are there, some line has more or fewer"
+                " fields than it: mend that line",
+            )
         near = closest(missing[0], names, count=1)
         raise ProjectError(
             f"source {source.name.replace('__', '.', 1)} has no column {', '.join(repr(m) for m in missing)}",
             where=source.file_path,
             found=f"columns {', '.join(names)}",
-            fix="rename the column in the file, or set the var that names it (order_column for what"
-            " orders the events) to one of these columns" + (f" (closest {near})" if near else ""),
+            fix="rename the column in the file, or set the var that names it (user_column, item_column,"
+            " order_column; item_columns for the items file) to one of these columns"
+            + (f" (closest {near})" if near else ""),
         )

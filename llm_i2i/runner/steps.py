@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+SHOWN = 20  # messages of a data test that are shown
+
 
 @dataclass(frozen=True)
 class Workshop:
@@ -331,10 +333,13 @@ def _check_digest(check: DataCheck, inputs: dict[str, str]) -> str:
 def _run_check(
     check: DataCheck, engine: Engine, declared: set[str], shop: Workshop
 ) -> CheckOutcome:
+    messages: list[tuple[object, ...]] = []
     try:
         shop.declare(engine, tuple(name for name in check.depends_on if name not in declared))
         declared |= set(check.depends_on)
         failures = int(engine.rows(f"select count(*) from ({check.sql}\n) as failing")[0][0])
+        if failures and "message" in (name for name, _ in engine.columns(check.sql)):
+            messages = engine.rows(f"select message from ({check.sql}\n) as failing limit {SHOWN}")
     except LlmI2iError as error:
         problem = NodeError(
             f"data test {check.name} cannot run: {error.what}", where=check.where, found=error.found
@@ -344,4 +349,5 @@ def _run_check(
         return CheckOutcome(check, 0)
     path = shop.target_dir / "failures" / f"{check.name}.sql"
     replace_text(path, check.sql + "\n")
-    return CheckOutcome(check, failures, failures_sql=str(path))
+    texts = tuple(str(message) for (message,) in messages)
+    return CheckOutcome(check, failures, failures_sql=str(path), messages=texts)

@@ -10,10 +10,11 @@ with at_ten as (
         max(case when metric = 'recall' and segment = 'all_without_near' then value end) as recall_all_without_near,
         max(case when metric = 'recall' and segment = 'long_tail_without_near' then value end) as recall_long_tail_without_near,
         {% endif %}
-        max(case when metric = 'ndcg' and segment = 'all' then value end) as ndcg_all
+        max(case when metric = 'ndcg' and segment = 'all' then value end) as ndcg_all,
+        protocol
     from {{ ref('ranking_metrics') }}
     where k = 10 and split = 'test'
-    group by recommender, augmentation
+    group by recommender, augmentation, protocol
 )
 select
     arm.recommender,
@@ -29,7 +30,8 @@ select
     case when arm.augmentation <> 'none' then round(arm.recall_all / nullif(plain.recall_all, 0) - 1, 3) end as lift_all,
     case
         when arm.augmentation <> 'none' then round(arm.recall_long_tail / nullif(plain.recall_long_tail, 0) - 1, 3)
-    end as lift_long_tail
+    end as lift_long_tail,
+    arm.protocol
 from at_ten as arm
-left join at_ten as plain on plain.recommender = arm.recommender and plain.augmentation = 'none'
+left join at_ten as plain on plain.recommender = arm.recommender and plain.augmentation = 'none' and plain.protocol = arm.protocol
 order by arm.recall_all desc, arm.recommender, arm.augmentation

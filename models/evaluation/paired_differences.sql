@@ -223,7 +223,8 @@ select
     round(long_form.bounds[2], 12) as upper,
     -- 0.1 = ten percent more.
     round(arm.value / nullif(other.value, 0) - 1, 4) as relative_gain,
-    cast(long_form.n_users as integer) as n_users
+    cast(long_form.n_users as integer) as n_users,
+    arm.protocol
 from long_form
 inner join comparisons
     on comparisons.recommender = long_form.recommender

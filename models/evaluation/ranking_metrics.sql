@@ -51,6 +51,6 @@ select
     -- sums of doubles differ in the last bits from run to run.
     round(value, 12) as value,
     cast(n_users as integer) as n_users,
-    '{{ var('protocol') }}' as protocol,
+    {{ protocol_label() }} as protocol,
     '{{ var('long_tail_rule') }} on {{ var('long_tail_counts') }} counts' as long_tail
 from metrics

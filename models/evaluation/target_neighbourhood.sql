@@ -9,7 +9,7 @@ with item_order as (
     select
         item_numbers.item_number,
         row_number() over (order by min(items."{{ var('near_column') }}"), item_numbers.item_number) as place
-    from {{ source('log', 'items') }} as items
+    from {{ ref('log_items') }} as items
     inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_id = items.item_id
     group by item_numbers.item_number
     having min(items."{{ var('near_column') }}") is not null

@@ -1,23 +1,16 @@
 -- models/semantic_ids/semantic_events.sql: the events that item embeddings may know: those of interactions_train, less one more of each user,
 -- so that the cross-fitted generator does not meet its own targets in the ids (findings.md 4).
 {{ config(enabled=var('item_ids') == 'semantic') }}
-with first_events as (
-    select
-        user_id,
-        item_id,
-        min("{{ var('order_column') }}") as order_value
-    from {{ source('log', 'interactions') }}
-    where user_id is not null and item_id is not null
-    group by user_id, item_id
-),
-
-numbered as (
+with numbered as (
     select
         user_id,
         item_id,
         row_number() over (partition by user_id order by order_value, item_id) - 1 as position,
         count(*) over (partition by user_id) as n_events
-    from first_events
+    from {{ ref('log_pairs') }}
+    {%- if splits_by_time() == 'true' %}
+    where order_value < (select train_before from {{ ref('time_cuts') }})
+    {%- endif %}
 )
 
 select
@@ -28,5 +21,9 @@ from numbered
 where
     -- the two rules of interactions_train and interactions_crossfit, one after the other: somebody with fewer than three events keeps them.
     n_events < 3
+    {%- if splits_by_time() == 'true' %}
+    or position < n_events - 1
+    {%- else %}
     or (n_events - {{ protocol_setting('held_out_events') }} < 3 and position < n_events - {{ protocol_setting('held_out_events') }})
     or position < n_events - {{ protocol_setting('held_out_events') }} - 1
+    {%- endif %}

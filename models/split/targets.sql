@@ -1,4 +1,45 @@
--- models/split/targets.sql: the held-out events: each user's last is the test target, the last but one the validation target.
+-- models/split/targets.sql: the held-out events: each user's last is the test target, the last but one the validation target; under global_time the
+-- first event from each point in time on.
+{%- if splits_by_time() == 'true' %}
+with after_cuts as (
+    {%- for split, is_test in [('validation', 0), ('test', 1)] %}
+    {%- if not loop.first %}
+    union all
+    {%- endif %}
+    select
+        interactions.user_id,
+        '{{ split }}' as split,
+        interactions.item_id,
+        interactions.position,
+        interactions.user_number * 2 + {{ is_test }} as target_number,
+        interactions.user_number,
+        interactions.item_number
+    from {{ ref('interactions') }} as interactions
+    cross join {{ ref('time_cuts') }} as time_cuts
+    where {{ 'interactions.timestamp >= time_cuts.query_before' if is_test else 'interactions.timestamp >= time_cuts.train_before and interactions.timestamp < time_cuts.query_before' }}
+    {%- endfor %}
+),
+
+first_after as (
+    select *
+    from after_cuts
+    qualify row_number() over (partition by target_number order by position) = 1
+)
+
+select
+    first_after.user_id,
+    first_after.split,
+    first_after.item_id,
+    first_after.position,
+    first_after.target_number,
+    first_after.user_number,
+    first_after.item_number
+from first_after
+-- a first event of an item that nobody had met is out of reach of any index, and a later one would not be the next: such a user has no target.
+{{ join_competitors('first_after') }}
+-- nor has one without an event before: there is nothing to query with. log_report counts both.
+where first_after.position > 0
+{%- else %}
 with numbered as (
     select
         user_id,
@@ -21,3 +62,4 @@ select
 from numbered
 -- only held-out events are targets: under standard_val the last but one is trained on.
 where n_events >= 3 and position >= n_events - least(2, {{ protocol_setting('held_out_events') }})
+{%- endif %}

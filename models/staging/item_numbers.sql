@@ -1,14 +1,14 @@
 -- models/staging/item_numbers.sql: every item of the log and of the items file, with a dense number and the token that stands for it in prompts.
 with every_item as (
-    select distinct item_id from {{ source('log', 'interactions') }}
-    {% if var('items') %}
+    select distinct item_id from {{ ref('log_pairs') }}
+    {% if var('items') and var('min_events') is none %}
     union
-    select item_id from {{ source('log', 'items') }}
+    select item_id from {{ ref('log_items') }}
     {% endif %}
 )
 {%- if var('item_ids') == 'title' %},
 
-{{ one_text_per_item(source('log', 'interactions')) }},
+{{ one_text_per_item(ref('log_pairs')) }},
 
 titles as (
     select

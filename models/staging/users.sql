@@ -2,9 +2,8 @@
 with every_user as (
     select
         user_id,
-        count(distinct item_id) as n_interactions
-    from {{ source('log', 'interactions') }}
-    where user_id is not null
+        count(*) as n_interactions
+    from {{ ref('log_pairs') }}
     group by user_id
 )
 select

@@ -1,5 +1,69 @@
 {# Data tests of this project. Each selects the rows that fail. #}
 
+{# Rows of the log that lack an id or an order value, where they are more than `max_share` of it. #}
+{% macro test_rejected_rows(model, max_share) %}
+select *
+from (
+    select
+        problem,
+        count(*) as n_rows,
+        count(*) || ' of ' || sum(count(*)) over () || ' rows have ' || problem as message,
+        sum(case when problem is null then 0 else count(*) end) over () > {{ double(max_share) }} * sum(count(*)) over () as is_too_many
+    from {{ model }}
+    group by problem
+) as problems
+where problem is not null and is_too_many
+{% endmacro %}
+
+{# Lines that could not be read, where they are more than `max_share` of the rows. #}
+{% macro test_malformed_lines(model, max_share) %}
+select
+    malformed_line,
+    'cannot read: ' || malformed_line as message
+from {{ model }}
+where
+    malformed_line is not null
+    and (select count(malformed_line) > {{ double(max_share) }} * count(*) from {{ model }})
+{% endmacro %}
+
+{# Ids are text in both files or numbers in both: text '007' and the number 7 would be joined as one item here and two there. #}
+{% macro test_ids_of_one_kind(model, to) %}
+select
+    'the log has ids of type ' || log_type || ', the items file of type ' || items_type
+    || ': cast one of them in models/staging/log_events.sql or log_items.sql' as message
+from (
+    select
+        (select any_value(typeof(item_id)) from {{ to }}) as log_type,
+        (select any_value(typeof(item_id)) from {{ model }}) as items_type
+) as types
+where (log_type = 'VARCHAR') <> (items_type = 'VARCHAR')
+{% endmacro %}
+
+{# The warnings of log_report, each in its own words. #}
+{% macro test_log_warnings(model) %}
+select
+    finding,
+    finding || ': ' || n || ' of ' || total || ' ' || unit || ' (' || round(100 * share, 1) || '%). ' || meaning || '; ' || what_to_do as message
+from {{ model }}
+where level = 'warning'
+{% endmacro %}
+
+{# Users and items with fewer than `k` rows; no k, no failure. #}
+{% macro test_k_core(model, k) %}
+{%- for name in ['user_id', 'item_id'] %}
+{%- if not loop.first %}
+union all
+{%- endif %}
+select
+    '{{ name }}' as of,
+    cast({{ name }} as varchar) as id,
+    count(*) as n_rows
+from {{ model }}
+group by {{ name }}
+having {% if k is none %}false{% else %}count(*) < {{ k }}{% endif %}
+{%- endfor %}
+{% endmacro %}
+
 {# No user's held-out target among the items of the same user. `targets` holds what the protocol holds out, no more: under standard_val the last but one event may be trained on. #}
 {% macro test_no_leakage(model, column_name='item_id') %}
 select
@@ -150,6 +214,7 @@ left join {{ model }} as plain
     and plain.split = arm.split
     and plain.metric = arm.metric
     and plain.k = arm.k
+    and plain.protocol = arm.protocol
     and plain.augmentation = 'none'
 where
     arm.recommender = {{ quote_literal(recommender) }}
@@ -167,6 +232,41 @@ where
         or arm.value < {{ ratio }} * plain.value
         {%- endif %}
     )
+{% endmacro %}
+
+{# Rows of one protocol only, and of the project's present one: figures of different protocols are never compared. #}
+{% macro test_one_protocol(model, column_name) %}
+select distinct
+    {{ column_name }} as found,
+    'protocol ' || coalesce({{ column_name }}, 'null') || ' among rows of ' || {{ protocol_label() }} as message
+from {{ model }}
+where {{ column_name }} is distinct from {{ protocol_label() }}
+{% endmacro %}
+
+{# Each target of protocol sampled99 competes with 99 items its user never met, or with all of them where there are fewer. #}
+{% macro test_sampled_candidates(model) %}
+select
+    targets.target_number,
+    'rows' as wrong,
+    count(tested.item_number) as n_rows
+from {{ ref('targets') }} as targets
+inner join {{ ref('users') }} as users on users.user_number = targets.user_number
+left join {{ model }} as tested on tested.target_number = targets.target_number
+group by targets.target_number, users.n_interactions
+having
+    count(tested.item_number) <> 1 + least(99, (select count(*) from {{ ref('item_numbers') }}) - users.n_interactions)
+    or sum(case when tested.is_target then 1 else 0 end) <> 1
+union all
+select
+    targets.target_number,
+    'met' as wrong,
+    count(*) as n_rows
+from {{ model }} as tested
+inner join {{ ref('targets') }} as targets on targets.target_number = tested.target_number
+inner join {{ ref('interactions') }} as met
+    on met.user_number = targets.user_number and met.item_number = tested.item_number
+where met.item_number <> targets.item_number
+group by targets.target_number
 {% endmacro %}
 
 {# At least one row fulfils the condition. #}

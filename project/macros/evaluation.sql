@@ -59,6 +59,7 @@ counts_ahead as (
         candidates_ahead.target_number,
         count(*) as n_ahead
     from candidates_ahead
+    {{ join_competitors('candidates_ahead') }}
     {% if exclude_seen %}
     inner join {{ ref('targets') }} as targets on targets.target_number = candidates_ahead.target_number
     left join {{ ref('interactions') }} as seen
@@ -88,6 +89,18 @@ left join counts_ahead on counts_ahead.target_number = targets.target_number
 
 {# Rank of each target in a list of its own: `lists` has user_number (a target's number), item_number and rank. #}
 {% macro target_ranks_of_lists(recommender, augmentation, lists) -%}
+{%- if join_competitors('lists') %}
+{%- set lists -%}
+(
+    select
+        lists.target_number as user_number,
+        lists.item_number,
+        row_number() over (partition by lists.target_number order by lists.rank) as rank
+    from (select user_number as target_number, item_number, rank from {{ lists }}) as lists
+    {{ join_competitors('lists') }}
+)
+{%- endset %}
+{%- endif %}
 select
     '{{ recommender }}' as recommender,
     '{{ augmentation }}' as augmentation,

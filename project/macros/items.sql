@@ -14,7 +14,7 @@ item_text as (
     where false
     {% if var('items') %}
     union all by name
-    select * from {{ source('log', 'items') }}
+    select * from {{ ref('log_items') }}
     {% else %}
     union all by name
     select item_id from {{ ids }} where false

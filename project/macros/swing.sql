@@ -7,16 +7,19 @@
    swing_pairs gives, for each pair of items with a user in common,
      user_pairs = sum over u < v of  w_u w_v / (swing_alpha + items in common of u and v)      with w_u = (|I_u| + user_alpha) ^ -user_beta
      self_terms = sum over u     of  w_u w_u / (swing_alpha + |I_u|)                           the u = v term of the literal sum
-   `relation` has user_number and item_number; repeated rows count once. Caps thin the log before anything is counted: the most recent
-   `max_items_per_user` events by `recency`, then a draw of `max_users_per_item` users. `weight` names a column of weights g: a user then adds
-   w_u g_ui g_uj in place of w_u to a pair of items. #}
+   `relation` has user_number and item_number; repeated rows count once. Caps thin the log before anything is counted: users with fewer than
+   `min_items_per_user` items go; of those with more than `max_items_per_user` the most recent by `recency` stay, or the user goes (over_max_items:
+   recent or drop_user); then a draw of `max_users_per_item` users. `weight` names a column of weights g: a user then adds
+   w_u g_ui g_uj in place of w_u to a pair of items. Defaults: the vars, or what swing_preset says (swing_setting). #}
 {% macro swing_pairs(
     relation,
-    user_alpha=var('user_alpha'),
-    user_beta=var('user_beta'),
-    swing_alpha=var('swing_alpha'),
-    max_users_per_item=var('max_users_per_item'),
-    max_items_per_user=var('max_items_per_user'),
+    user_alpha=swing_setting('user_alpha'),
+    user_beta=swing_setting('user_beta'),
+    swing_alpha=swing_setting('swing_alpha'),
+    max_users_per_item=swing_setting('max_users_per_item'),
+    max_items_per_user=swing_setting('max_items_per_user'),
+    min_items_per_user=swing_setting('min_items_per_user'),
+    over_max_items=swing_setting('over_max_items'),
     recency=none,
     weight=none,
     random_seed=var('random_seed')
@@ -31,13 +34,36 @@ with log_events as (
     group by user_number, item_number
 ),
 
-{% if max_items_per_user is not none %}
+{#- settings are text, and no cap is 0 or none. -#}
+{% set max_items_per_user = (max_items_per_user or 0) | int -%}
+{% set max_users_per_item = (max_users_per_item or 0) | int -%}
+{% set drops_users = max_items_per_user and over_max_items == 'drop_user' -%}
+{% set keeps_recent = max_items_per_user and not drops_users -%}
+{% set bounds_users = drops_users or min_items_per_user | int > 1 -%}
+{% set kept_events = 'recent_events' if keeps_recent else 'bounded_events' if bounds_users else 'log_events' -%}
+{% if bounds_users %}
+bounded_events as (
+    select
+        user_number,
+        item_number{% if recency %},
+        recency{% endif %}{% if weight %},
+        weight{% endif %}
+    from log_events
+    qualify
+        count(*) over (partition by user_number) >= {{ min_items_per_user }}
+        {%- if drops_users %}
+        and count(*) over (partition by user_number) <= {{ max_items_per_user }}
+        {%- endif %}
+),
+{% endif %}
+
+{% if keeps_recent %}
 recent_events as (
     select
         user_number,
         item_number{% if weight %},
         weight{% endif %}
-    from log_events
+    from {{ 'bounded_events' if bounds_users else 'log_events' }}
     qualify row_number() over (
         partition by user_number
         order by {% if recency %}recency desc, {% endif %}item_number
@@ -45,14 +71,14 @@ recent_events as (
 ),
 {% endif %}
 
-{% if max_users_per_item is not none %}
+{% if max_users_per_item %}
 seeded_events as (
     select
         user_number,
         item_number{% if weight %},
         weight{% endif %},
         {{ draw_seed(['user_number', 'item_number'], random_seed) }} as seed
-    from {{ 'recent_events' if max_items_per_user is not none else 'log_events' }}
+    from {{ kept_events }}
 ),
 {% endif %}
 
@@ -61,11 +87,11 @@ events as (
         user_number,
         item_number{% if weight %},
         weight{% endif %}
-    {% if max_users_per_item is not none %}
+    {% if max_users_per_item %}
     from seeded_events
     qualify row_number() over (partition by item_number order by {{ scrambled('seed') }}, user_number) <= {{ max_users_per_item }}
     {% else %}
-    from {{ 'recent_events' if max_items_per_user is not none else 'log_events' }}
+    from {{ kept_events }}
     {% endif %}
 ),
 
@@ -173,14 +199,16 @@ left join user_pair_sums on user_pair_sums.item_pair = item_pairs.item_pair
 
 {# The scores of the pairs that `pairs` (a relation of swing_pairs) holds, in both directions, with the log's ids.
    score = (user_pair_weight x user_pairs + self_pair_weight x self_terms) / (d_i d_j) ^ degree_exponent.
-   u < v only: self_pairs=false. The literal ordered sum of the paper: user_pair_weight=2, self_pair_weight=1 (each pair twice, u = v once). #}
+   u < v only: self_pairs=false. The literal ordered sum of the paper: user_pair_weight=2, self_pair_weight=1 (each pair twice, u = v once).
+   max_normalised: divided by the trigger item's best, as Alink's resultNormalize; it changes no single list, but what several triggers add up to. #}
 {% macro swing_scores(
     pairs,
-    self_pairs=(protocol_setting('self_pairs') == 'true'),
-    self_pair_weight=var('self_pair_weight'),
-    user_pair_weight=1,
-    min_common_users=var('min_common_users'),
-    degree_exponent=protocol_setting('degree_exponent')
+    self_pairs=(swing_setting('self_pairs') == 'true'),
+    self_pair_weight=swing_setting('self_pair_weight'),
+    user_pair_weight=swing_setting('user_pair_weight'),
+    min_common_users=swing_setting('min_common_users'),
+    degree_exponent=swing_setting('degree_exponent'),
+    max_normalised=(swing_setting('max_normalised') == 'true')
 ) -%}
 with scored_pairs as (
     select
@@ -204,7 +232,7 @@ both_directions as (
 select
     items.item_id,
     related_items.item_id as related_item_id,
-    both_directions.score,
+    both_directions.score{% if max_normalised %} / max(both_directions.score) over (partition by both_directions.item_number) as score{% endif %},
     both_directions.item_number,
     both_directions.related_item_number
 from both_directions
@@ -217,6 +245,8 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
 {{ swing_scores(
     '(select item_number, related_item_number, cast(n_common_users as double) as user_pairs, n_common_users, degree, related_degree from ' ~ pairs ~ ')',
     self_pairs=false,
-    degree_exponent=degree_exponent
+    user_pair_weight=1,
+    degree_exponent=degree_exponent,
+    max_normalised=false
 ) }}
 {%- endmacro %}

@@ -40,8 +40,8 @@ def swing_sql(path: Path) -> str:
             "interactions": str(path),
             "items": str(path).replace(".interactions.", ".items."),
             "order_column": "position",
-            "max_users_per_item": None,
-            "max_items_per_user": None,
+            "max_users_per_item": 0,
+            "max_items_per_user": 0,
         },
     )
     return project.compile(["swing_pairs"])["swing_pairs"].sql

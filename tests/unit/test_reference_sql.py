@@ -285,8 +285,12 @@ def test_a_repeated_pair_counts_at_its_first_time() -> None:
 
 
 def test_an_event_without_an_item_fails_loudly() -> None:
-    house = Warehouse([("u", "a", 0), ("u", None, 1)]).build("interactions", "items")  # type: ignore[list-item]
-    assert "not_null_interactions_item_number" in house.failures("interactions")
+    house = Warehouse([("u", "a", 0), ("u", None, 1)]).build("interactions")  # type: ignore[list-item]
+    ((problem, n_rows, message, _),) = house.failures("log_events")[
+        "log_rows_have_user_item_and_order"
+    ]
+    assert (problem, n_rows, message) == ("no item", 1, "1 of 2 rows have no item")
+    assert house.rows("select item_id from interactions") == [("a",)]
 
 
 SPLIT_LOG = [("long", item, n) for n, item in enumerate("abcde")] + [

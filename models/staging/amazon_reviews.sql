@@ -1,0 +1,19 @@
+-- models/staging/amazon_reviews.sql: Amazon reviews as published (2014 and 2018: reviewerID, asin, unixReviewTime, overall), a line a review, JSON or
+-- Python literal, .gz or not. A line that is neither gives a row without user, item and time, which log_events counts.
+{{ config(enabled=var('log_format') == 'amazon') }}
+with records as (
+    select
+        line,
+        -- the function is called for what is no JSON only.
+        nullif(case when json_valid(line) then line else json_line(line) end, '') as record
+    from {{ source('amazon', 'reviews') }}
+)
+
+select
+    nullif(json_extract_string(record, '$.reviewerID'), '') as user_id,
+    nullif(json_extract_string(record, '$.asin'), '') as item_id,
+    -- seconds since 1970, of whole days (log_report).
+    try_cast(json_extract_string(record, '$.unixReviewTime') as bigint) as timestamp,
+    try_cast(json_extract_string(record, '$.overall') as double) as rating,
+    case when record is null then line[1:200] end as malformed_line
+from records

@@ -1,0 +1,13 @@
+-- models/staging/log_events.sql: every row of the log as the project reads it; the model to edit for a log that needs more than other column names.
+select
+    {{ quoted(var('user_column')) }} as user_id,
+    {{ quoted(var('item_column')) }} as item_id,
+    {{ quoted(var('order_column')) }} as order_value,
+    -- such a row is set apart and counted (log_report), it does not vanish.
+    case
+        when {{ quoted(var('user_column')) }} is null and {{ quoted(var('item_column')) }} is null then 'neither user nor item'
+        when {{ quoted(var('user_column')) }} is null then 'no user'
+        when {{ quoted(var('item_column')) }} is null then 'no item'
+        when {{ quoted(var('order_column')) }} is null then 'no order value'
+    end as problem
+from {{ log_relation() }}

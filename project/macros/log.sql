@@ -1,0 +1,47 @@
+{# How the log and the items file are read: names of their columns, the two formats. #}
+
+{# The relation that holds the log: as it is, or read from raw Amazon review lines. #}
+{% macro log_relation() -%}
+{{ ref('amazon_reviews') if var('log_format') == 'amazon' else source('log', 'interactions') }}
+{%- endmacro %}
+
+{# The same for the items file. #}
+{% macro item_relation() -%}
+{{ ref('amazon_items') if var('log_format') == 'amazon' else source('log', 'items') }}
+{%- endmacro %}
+
+{# What the items file calls one of our columns; item_id is called as in the log unless item_columns says otherwise. #}
+{% macro items_file_column(name) -%}
+{%- set known = ['item_id', 'title', 'brand', 'category', 'category_path', 'keywords', 'text'] -%}
+{%- for ours in var('item_columns') -%}
+    {%- if ours not in known -%}
+        {{ exceptions.raise_compiler_error("var item_columns names '" ~ ours ~ "', which is none of " ~ known | join(', ') ~ "; write {ours: theirs}, such as {title: product_name}") }}
+    {%- endif -%}
+{%- endfor -%}
+{{- var('item_columns').get(name, var('item_column') if name == 'item_id' and var('log_format') == 'columns' else name) -}}
+{%- endmacro %}
+
+{# A column name of somebody else's file, as SQL. #}
+{% macro quoted(column) -%}
+"{{ column | replace('"', '""') }}"
+{%- endmacro %}
+
+{# Whether an order value is a time at midnight: a date, a timestamp, or seconds, milliseconds or microseconds since 1970 in a plausible century. #}
+{% macro is_whole_day(column) -%}
+case
+    when try_cast(cast({{ column }} as varchar) as bigint) is not null then
+        case
+            when cast(cast({{ column }} as varchar) as bigint) between 100000000 and 9999999999
+                then cast(cast({{ column }} as varchar) as bigint) % 86400 = 0
+            when cast(cast({{ column }} as varchar) as bigint) between 100000000000 and 9999999999999
+                then cast(cast({{ column }} as varchar) as bigint) % 86400000 = 0
+            when cast(cast({{ column }} as varchar) as bigint) >= 100000000000000
+                then cast(cast({{ column }} as varchar) as bigint) % 86400000000 = 0
+            else false
+        end
+    else coalesce(
+        try_cast(cast({{ column }} as varchar) as timestamp) = date_trunc('day', try_cast(cast({{ column }} as varchar) as timestamp)),
+        false
+    )
+end
+{%- endmacro %}

@@ -1,0 +1,177 @@
+"""Somebody's own log, end to end: raw Amazon lines, odd column names, what log_report says of it and where it is shown."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llm_i2i.errors import ProjectError
+from llm_i2i.runner.project import Project
+from tests.project.test_reference_project import build
+
+ROOT = Path(__file__).parents[2]
+DAY = 86400
+
+
+def write_amazon(folder: Path, *, python: bool, extra: str = "") -> dict[str, Any]:
+    """Reviews and metadata as published, as Python literals (2014) or JSON (2018); vars to read them."""
+    draw = random.Random(3)
+    written = repr if python else json.dumps
+    reviews, products = [], []
+    for user in range(120):
+        start = draw.randrange(60)
+        for event in range(draw.choice([1, 3, 5, 6, 8])):
+            product = (start + int(draw.expovariate(0.3))) % 70
+            reviews.append(
+                {
+                    "reviewerID": f"A{user:04}",
+                    "asin": f"B{product:04}",
+                    "reviewerName": 'O\'Neil "Jr"',
+                    "helpful": [0, 1],
+                    "reviewText": "line\nbreak, 'quotes' and {braces}",
+                    "overall": 4.0,
+                    "unixReviewTime": (16071 + event // 2) * DAY,
+                    "reviewTime": "01 1, 2014",
+                }
+            )
+    for product in range(90):  # 70 to 89 were never reviewed
+        record: dict[str, Any] = {
+            "asin": f"B{product:04}",
+            "title": f"Kite {product % 9} &amp; the {product % 4}' winds",
+            "price": 3.17,
+            "related": {"also_bought": ["B0001"]},
+        }
+        path = ["Toys & Games", f"Kind {product % 5}"]
+        record |= {"categories": [path, ["Other"]]} if python else {"category": path}
+        if product % 3:
+            record["brand"] = "O'Wind"
+        products.append(record)
+    names = {}
+    for name, records in (("interactions", reviews), ("items", products)):
+        path = folder / f"{name}.json.gz"
+        with gzip.open(path, "wt", encoding="utf-8") as file:
+            file.write("".join(written(record) + "\n" for record in records))
+            file.write(extra)
+        names[name] = str(path)
+    return {"log_format": "amazon", "language_model": "fake", **names}
+
+
+@pytest.mark.parametrize("python", [True, False])
+def test_raw_amazon_lines_become_a_log(tmp_path: Path, python: bool) -> None:
+    vars = write_amazon(tmp_path, python=python)
+    project = build(tmp_path, vars, select="+index_swing_plain +log_report")
+    _, rows = project.rows(
+        "select user_id, item_id, timestamp, rating from amazon_reviews order by user_id limit 1"
+    )
+    assert rows[0][0] == "A0000"
+    assert rows[0][2:] == (16071 * DAY, 4.0)
+    _, rows = project.rows(
+        "select title, brand, category from items where item_id in ('B0003', 'B0004') order by item_id"
+    )
+    assert rows == [
+        ("Kite 3 & the 3' winds", None, "Toys & Games > Kind 3"),
+        ("Kite 4 & the 0' winds", "O'Wind", "Toys & Games > Kind 4"),
+    ]
+    _, rows = project.rows("select count(*), count(n_interactions > 0 or null) from items")
+    assert rows[0][0] == rows[0][1] <= 70, "only items that were reviewed"
+    _, rows = project.rows("select finding from log_report where level = 'warning'")
+    assert {"day_granular_times", "tied_order"} <= {finding for (finding,) in rows}
+    assert project.rows("select count(*) from index_swing_plain")[1][0][0] > 0
+
+
+def test_lines_that_cannot_be_read_stop_the_build_or_are_counted(tmp_path: Path) -> None:
+    vars = write_amazon(tmp_path, python=True, extra="{'asin': 'B0001', 'cut off\n\n")
+    project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
+    result = project.build(select="+log_report")
+    messages = {c.check.name: c.messages for c in result.checks if c.status == "FAIL"}
+    assert messages["log_rows_have_user_item_and_order"][0].endswith("rows have neither user nor item")  # fmt: skip
+    assert messages["amazon_items_are_readable"] == ("cannot read: {'asin': 'B0001', 'cut off",)
+    assert not result.published
+    project = build(tmp_path, {**vars, "max_rejected_share": 0.02}, select="+log_report")
+    _, rows = project.rows("select n, level from log_report where finding = 'rejected_rows'")
+    assert rows == [(1, "warning")]
+    _, rows = project.rows("select malformed_line from amazon_reviews where malformed_line is not null")  # fmt: skip
+    assert rows == [("{'asin': 'B0001', 'cut off",)]
+
+
+CLICKS = """besucher;artikel nr;wann
+anna;007;2024-03-01 10:00:00
+anna;008;2024-03-01 10:05:00
+anna;007;2024-03-02 09:00:00
+ben;007;2024-03-01 11:00:00
+ben;009;2024-03-03 11:00:00
+ben;008;2024-03-04 11:00:00
+"""
+
+
+def write_clicks(folder: Path) -> dict[str, Any]:
+    (folder / "clicks.csv").write_text(CLICKS)
+    (folder / "goods.csv").write_text("sku,name\n007,Kite\n008,Drum\n")
+    return {
+        "interactions": str(folder / "clicks.csv"),
+        "items": str(folder / "goods.csv"),
+        "user_column": "besucher",
+        "item_column": "artikel nr",
+        "order_column": "wann",
+        "item_columns": {"item_id": "sku", "title": "name"},
+        "language_model": "fake",
+    }
+
+
+def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+    vars = write_clicks(tmp_path) | {"user_column": "besuch"}
+    project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
+    with pytest.raises(ProjectError, match="has no column 'besuch'") as error:
+        project.build(select="+log_report")
+    assert "user_column" in error.value.fix
+    assert "besucher" in error.value.fix
+
+
+@pytest.mark.parametrize("line", ["v,007", "v,007,2024-03-01 10:00:00,more"])
+def test_a_line_of_another_length_is_an_error(tmp_path: Path, line: str) -> None:
+    vars = write_clicks(tmp_path)
+    (tmp_path / "clicks.csv").write_text(CLICKS.replace(";", ",") + line + "\n")
+    project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
+    with pytest.raises(
+        ProjectError, match="header of source log.interactions was not recognised"
+    ) as error:
+        project.build(select="+log_report")
+    assert "more or fewer fields" in error.value.fix
+
+
+def test_ids_of_two_kinds_are_an_error(tmp_path: Path) -> None:
+    vars = write_clicks(tmp_path)
+    (tmp_path / "goods.csv").write_text("sku,name\n7,Kite\n8,Drum\n")
+    result = Project.load(ROOT, vars=vars, target_path=tmp_path / "target").build(
+        select="+log_report"
+    )
+    (failed,) = [c for c in result.checks if c.status == "FAIL"]
+    assert failed.check.name == "ids_of_one_kind_log_items"
+    assert failed.messages[0].startswith(
+        "the log has ids of type VARCHAR, the items file of type BIGINT"
+    )
+
+
+def test_warnings_stand_at_the_end_of_a_build(tmp_path: Path) -> None:
+    vars = write_clicks(tmp_path)
+    command = [sys.executable, "-m", "llm_i2i", "build", "--select", "+log_report"]
+    command += ["--vars", json.dumps(vars), "--target-path", str(tmp_path / "target")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    end = run.stderr[run.stderr.index("created log_report") :]
+    for message in (
+        "few_users: 2 of 2 users (100.0%)",
+        "few_items: 3 of 3 items (100.0%)",
+    ):
+        assert message in end
+    assert " FAIL=0 ERROR=0" in end
+    assert "repeated_pairs" not in end, "a note, not a warning"
