@@ -132,6 +132,9 @@ left join {{ lists }} as lists on lists.user_number = targets.target_number and 
     'swing_self_pairs',
     'swing_degree_normalised',
 ] -%}
+{%- for backbone in backbone_names().split() if has_backbone_arm(backbone) == 'true' -%}
+    {%- do arms.extend([backbone, backbone ~ '_augmented']) -%}
+{%- endfor -%}
 {%- do arms.extend(var('controls')) -%}
 {%- if var('others_folds') is not none -%}
     {%- do arms.append('others') -%}
