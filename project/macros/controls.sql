@@ -11,9 +11,11 @@
 {{ 'true' if control in var('controls') else 'false' }}
 {%- endmacro %}
 
-{# The recommender whose index the controls and llm_i2i_others build: append: Swing, as in the paper; distil: the main one. #}
+{# The recommender whose index the controls, llm_cf and llm_i2i_others build: append: the main one where it is of the paper, else Swing; distil: the
+   main one. #}
 {% macro control_recommender() -%}
-{{ {'append': 'swing', 'distil': var('recommender')}[var('fusion')] }}
+{%- set appended = var('recommender') if var('recommender') in ['swing', 'bm25', 'bpr', 'youtube_dnn'] else 'swing' -%}
+{{ {'append': appended, 'distil': var('recommender')}[var('fusion')] }}
 {%- endmacro %}
 
 {# The index without augmentation of a recommender, under whichever name it is built. #}
@@ -35,6 +37,12 @@ from (
         {{ draw_seed(['user_number', 'item_number'], var('random_seed') + 1) }} as seed
     from {{ ref('scored_interactions') }}
 ) as seeded
+{%- elif control == 'llm_cf' -%}
+select
+    user_number,
+    item_number,
+    choice
+from {{ ref('llm_cf_choices') }}
 {%- elif control == 'log_probability' -%}
 select
     user_number,
@@ -153,6 +161,7 @@ inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_
     'log_probability': 'case when log_probability = 0 then 1 else 0 end, log_probability desc',
     'popularity': 'popularity desc',
     'swing_top': 'swing desc',
+    'llm_cf': 'text desc',
 } -%}
 with slots as (
     select

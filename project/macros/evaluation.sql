@@ -104,6 +104,9 @@ left join counts_ahead on counts_ahead.target_number = targets.target_number
     'swing_degree_normalised',
 ] -%}
 {%- do arms.extend(var('controls')) -%}
+{%- if var('llm_cf') -%}
+    {%- do arms.append('llm_cf') -%}
+{%- endif -%}
 {%- if var('others_folds') is not none -%}
     {%- do arms.append('others') -%}
 {%- endif -%}
