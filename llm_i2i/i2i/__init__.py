@@ -1,1 +1,1 @@
-"""Item-to-item recommenders and their rivals that are not SQL; table UDFs call them."""
+"""Recommenders that are more than SQL: BM25 and its kin, BPR, YoutubeDNN, and the nearest items of a vector."""

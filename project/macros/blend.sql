@@ -72,8 +72,10 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
     {%- if recommender == 'cooccurrence_text' -%}
         {%- do parts.append([ref('text_neighbours'), var('cooccurrence_text_weight')]) -%}
     {%- endif -%}
+{%- elif is_backbone(recommender) == 'true' -%}
+    {%- set parts = [[ref(recommender if augmented else recommender ~ '_baseline'), 1]] -%}
 {%- else -%}
-    {{ exceptions.raise_compiler_error("recommender '" ~ recommender ~ "' is none of swing, swing_text, cooccurrence, cosine, cooccurrence_text") }}
+    {{ exceptions.raise_compiler_error("recommender '" ~ recommender ~ "' is none of swing, swing_text, cooccurrence, cosine, cooccurrence_text, bm25, tfidf, bpr, youtube_dnn") }}
 {%- endif -%}
 {%- if augmented and not appended -%}
     {%- do parts.append([distilled or ref('distilled'), var('distil_mu')]) -%}

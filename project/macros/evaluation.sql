@@ -103,6 +103,9 @@ left join counts_ahead on counts_ahead.target_number = targets.target_number
     'swing_self_pairs',
     'swing_degree_normalised',
 ] -%}
+{%- for backbone in backbone_names().split() if has_backbone_arm(backbone) == 'true' -%}
+    {%- do arms.extend([backbone, backbone ~ '_augmented']) -%}
+{%- endfor -%}
 {%- do arms.extend(var('controls')) -%}
 {%- if var('llm_cf') -%}
     {%- do arms.append('llm_cf') -%}
