@@ -1,3 +1,7 @@
--- models/llm_cf/target_ranks_llm_cf.sql: where the index with LLM-CF's pairs ranks each target.
+-- models/llm_cf/target_ranks_llm_cf.sql: where the recommender with LLM-CF's pairs ranks each target.
 {{ config(enabled=var('llm_cf'), tags=['llm_cf']) }}
-{{ target_ranks(control_recommender(), 'llm_cf', ref('index_llm_cf'), ref('evaluation_triggers')) }}
+{% if trains_backbone_on_llm_cf() == 'true' %}
+{{ recommender_target_ranks(var('recommender'), 'llm_cf', ref('index_llm_cf'), source=llm_cf_source()) }}
+{% else %}
+{{ target_ranks(llm_cf_recommender(), 'llm_cf', ref('index_llm_cf'), ref('evaluation_triggers')) }}
+{% endif %}

@@ -11,11 +11,9 @@
 {{ 'true' if control in var('controls') else 'false' }}
 {%- endmacro %}
 
-{# The recommender whose index the controls, llm_cf and llm_i2i_others build: append: the main one where it is of the paper, else Swing; distil: the
-   main one. #}
+{# The recommender whose index the controls and llm_i2i_others build: append: Swing, as in the paper; distil: the main one. #}
 {% macro control_recommender() -%}
-{%- set appended = var('recommender') if var('recommender') in ['swing', 'bm25', 'bpr', 'youtube_dnn'] else 'swing' -%}
-{{ {'append': appended, 'distil': var('recommender')}[var('fusion')] }}
+{{ {'append': 'swing', 'distil': var('recommender')}[var('fusion')] }}
 {%- endmacro %}
 
 {# The index without augmentation of a recommender, under whichever name it is built. #}
@@ -198,17 +196,14 @@ inner join choices on choices.item_number = slots.item_number and choices.choice
 inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = choices.related_item_number
 {%- endmacro %}
 
-{# What control_recommender() relates when `pairs` (user_number, item_number, place, vote) are fused in place of synthetic_interactions; `control`: the judged item pairs
-   are those of the control too. #}
-{% macro similarity_with_pairs(pairs, users=none, control=none) -%}
-{%- if {'append': true, 'distil': false}[var('fusion')] -%}
-{%- set events -%}
-(
+{# The real events, and `pairs` (user_number, item_number, place) as events just after them. #}
+{% macro events_with_pairs(pairs, users=none) -%}
     select
         user_number,
         item_number,
         position,
-        weight
+        weight,
+        origin
     from {{ ref('fused_interactions') }}
     where origin = 'real'
     union all
@@ -216,7 +211,8 @@ inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number
         pairs.user_number,
         pairs.item_number,
         last_events.position + pairs.place as position,
-        {{ double(var('synthetic_weight')) }} as weight
+        {{ double(var('synthetic_weight')) }} as weight,
+        'synthetic' as origin
     from {{ pairs }} as pairs
     inner join (
         select user_number, max(position) as position from {{ ref('interactions_train') }} group by user_number
@@ -224,8 +220,13 @@ inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number
     {%- if users %}
     where pairs.{{ users }}
     {%- endif %}
-)
-{%- endset -%}
+{%- endmacro %}
+
+{# What control_recommender() relates when `pairs` (user_number, item_number, place, vote) are fused in place of synthetic_interactions; `control`: the judged item pairs
+   are those of the control too. #}
+{% macro similarity_with_pairs(pairs, users=none, control=none) -%}
+{%- if {'append': true, 'distil': false}[var('fusion')] -%}
+{%- set events = '(' ~ events_with_pairs(pairs, users) ~ ')' -%}
 ({{ swing_scores('(' ~ swing_pairs(events, recency='position', weight=fused_weight()) ~ ')') }})
 {%- else -%}
 {%- set judged = '(' ~ distilled_pairs('(' ~ control_judged_pairs(control) ~ ')') ~ ')' if control and var('discriminator') == 'signals' else none -%}

@@ -145,6 +145,31 @@ def test_distilled_pairs_are_votes(shop: tuple[Path, dict[str, Any]]):
         assert found == pytest.approx(votes[user][: len(found)])
 
 
+@pytest.mark.parametrize(
+    ("recommender", "protocol"),
+    [("bm25", "standard"), ("bpr", "paper"), ("youtube_dnn", "standard"), ("tfidf", "paper")],
+)
+def test_every_backbone_has_the_arm(
+    shop: tuple[Path, dict[str, Any]], recommender: str, protocol: str
+):
+    pytest.importorskip("implicit")
+    vars = {**shop[1], "recommender": recommender, "protocol": protocol}
+    vars |= {"bpr_factors": 8, "bpr_iterations": 5, "youtube_dnn_epochs": 2}
+    project = build(shop[0], vars, select="+ranking_metrics")
+    found = dict(
+        project.rows(
+            f"""
+            select augmentation, value from ranking_metrics
+            where recommender = '{recommender}' and segment = 'all' and split = 'test' and metric = 'recall' and k = 20
+            """
+        )[1]
+    )
+    assert set(found) == {"none", "llm_i2i", "llm_cf"}
+    # The arm is trained on its own pairs.
+    assert found["llm_cf"] != found["none"]
+    assert found["llm_cf"] != found["llm_i2i"]
+
+
 def test_a_log_without_text_is_told_so(tmp_path: Path):
     vars = {**write_log(tmp_path, users=40), **PAPER, "items": None}
     project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
