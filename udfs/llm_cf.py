@@ -16,6 +16,8 @@ from llm_i2i.i2i.llm_cf import (
     reasoning_scores,
     retrieve_items,
 )
+from llm_i2i.i2i.llm_cf_model import train_llm_cf
+from llm_i2i.i2i.youtube_dnn import Settings
 from llm_i2i.lm.backend import RowsFailed, open_backend
 from llm_i2i.lm.texts import TextEmbedder
 from llm_i2i.udf import RowError, UdfContext, batch_udf, table_udf
@@ -182,6 +184,71 @@ def retrieve_examples(
             "choice": found.choices,
             "similarity": found.similarities.astype(np.float64),
             "example_number": numbers[found.examples],
+        }
+    )
+
+
+@table_udf(returns={"kind": "VARCHAR", "number": "BIGINT", "vector": "FLOAT[]"})
+def llm_cf_tower(
+    events: pa.Table,
+    *,
+    examples: pa.Table,
+    embeddings: pa.Table,
+    queries: pa.Table,
+    similarity: str = "cosine",
+    reconstruction_weight: float = 1.0,
+    dimensions: int = 64,
+    history: int = 20,
+    negatives: int = 128,
+    log_q: bool = False,
+    learning_rate: float = 0.001,
+    weight_decay: float = 0.00001,
+    batch_size: int = 256,
+    epochs: int = 50,
+    min_epochs: int = 10,
+    patience: int = 2,
+    validation_share: float = 0.1,
+    random_seed: int = 2023,
+    context: UdfContext,
+) -> pa.Table:
+    """YoutubeDNN with LLM-CF's in-context module: a vector for each item and each query (kind item, query); score = inner product.
+
+    Args:
+        events: As the UDF `youtube_dnn` takes them. Train part only.
+        examples: `user_number`, `item_number`, `answer`, `history`, `embedding` (of the reasoning, null for none). Order settles ties.
+        embeddings: `item_number` (0, 1, ... in order), `embedding`.
+        queries: `number`, `user_number`, `history` (item numbers, oldest first).
+    """
+    settings = Settings(
+        dimensions=dimensions,
+        history=history,
+        negatives=negatives,
+        log_q=log_q,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        batch_size=batch_size,
+        epochs=epochs,
+        min_epochs=min_epochs,
+        patience=patience,
+        validation_share=validation_share,
+        random_seed=random_seed,
+    )
+    found = train_llm_cf(
+        events,
+        examples,
+        embeddings,
+        settings,
+        queries=queries,
+        similarity=similarity,
+        reconstruction_weight=reconstruction_weight,
+        progress=context.progress,
+    )
+    kinds = ["item"] * len(found.items) + ["query"] * len(found.queries)
+    return pa.table(
+        {
+            "kind": pa.array(kinds, pa.string()),
+            "number": np.concatenate([found.item_numbers, found.query_numbers]),
+            "vector": list(np.concatenate([found.items, found.queries])),
         }
     )
 

@@ -1,5 +1,5 @@
 -- models/llm_cf/index_llm_cf.sql: the index fused with the pairs of llm_cf_interactions.
-{{ config(enabled=var('llm_cf'), tags=['llm_cf']) }}
+{{ config(enabled=llm_cf_adds_pairs() == 'true', tags=['llm_cf']) }}
 {% if trains_backbone_on_llm_cf() == 'true' %}
 {{ top_related(ref('llm_cf_similarity')) }}
 {% else %}

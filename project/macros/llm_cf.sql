@@ -5,9 +5,53 @@
 {{ var('recommender') if trains_backbone_on_llm_cf() == 'true' else control_recommender() }}
 {%- endmacro %}
 
+{# Whether LLM-CF adds pairs: readings A and B. C is the native model's own ranking. #}
+{% macro llm_cf_adds_pairs() -%}
+{%- if var('llm_cf') and var('llm_cf_reading') == 'C' and var('recommender') != 'youtube_dnn' -%}
+    {{ exceptions.raise_compiler_error("llm_cf_reading C is the native model, a YoutubeDNN: it needs recommender: youtube_dnn, not " ~ var('recommender')) }}
+{%- endif -%}
+{{ 'true' if var('llm_cf') and var('llm_cf_reading') != 'C' else 'false' }}
+{%- endmacro %}
+
+{# Examples as the UDFs take them; `positive`: only those answered yes. #}
+{% macro llm_cf_example_rows(positive) -%}
+(
+        select
+            examples.example_number,
+            examples.user_number,
+            examples.item_number,
+            examples.answer,
+            examples.history,
+            {% if var('llm_cf_reasoning') -%}
+            reasoning.embedding
+            {%- else -%}
+            cast(null as float[]) as embedding
+            {%- endif %}
+        from {{ ref('llm_cf_examples') }} as examples
+        {%- if var('llm_cf_reasoning') %}
+        left join {{ ref('llm_cf_reasoning') }} as reasoning on reasoning.example_number = examples.example_number
+        {%- endif %}
+        {%- if positive %}
+        where examples.answer = 'Yes'
+        {%- endif %}
+        order by examples.example_number
+    )
+{%- endmacro %}
+
+{# How many pairs LLM-I2I keeps for each user: user_number, n_wanted. #}
+{% macro llm_cf_wanted() -%}
+(
+            select
+                user_number,
+                count(*) as n_wanted
+            from {{ ref('synthetic_interactions') }}
+            group by user_number
+        )
+{%- endmacro %}
+
 {# Whether a backbone other than Swing is trained on the log with LLM-CF's pairs. #}
 {% macro trains_backbone_on_llm_cf() -%}
-{{ 'true' if var('llm_cf') and {'append': true, 'distil': false}[var('fusion')] and is_backbone(var('recommender')) == 'true' else 'false' }}
+{{ 'true' if llm_cf_adds_pairs() == 'true' and {'append': true, 'distil': false}[var('fusion')] and is_backbone(var('recommender')) == 'true' else 'false' }}
 {%- endmacro %}
 
 {# What that backbone's similarity and own ranking are read off. #}
