@@ -80,12 +80,12 @@ def test_a_small_set_gives_what_it_has(shop: tuple[Path, dict[str, Any]]):
 
 
 def test_what_is_held_out_changes_nothing(tmp_path: Path):
-    vars = {**write_log(tmp_path, users=60), **PAPER}
+    vars = {**write_log(tmp_path, users=120), **PAPER}
     stage = f"{STAGE} targets"
     project = build(tmp_path, vars, select=stage)
     before, train = pairs(project), project.rows("from interactions_train order by all")[1]
     targets = project.rows("from targets order by all")[1]
-    rows = list(csv.reader((tmp_path / "log.csv").open(encoding="utf-8")))
+    rows = list(csv.reader((tmp_path / "log.csv").read_text(encoding="utf-8").splitlines()))
     last: dict[str, list[list[str]]] = {}
     for row in rows[1:]:
         last.setdefault(row[0], []).append(row)
@@ -174,6 +174,25 @@ def test_every_backbone_has_the_arm(
     assert set(ranks) == {"none", "llm_i2i", "llm_cf"}
     # Each is trained on pairs of its own.
     assert len({tuple(found) for found in ranks.values()}) == 3
+
+
+def test_the_native_model_adds_pairs_and_ranks(shop: tuple[Path, dict[str, Any]]):
+    vars = {**shop[1], "llm_cf_reading": "B", "youtube_dnn_epochs": 2}
+    project = build(shop[0], vars, select="+target_ranks_llm_cf")
+    kept = Counter(project.rows("select user_id from synthetic_interactions")[1])
+    assert Counter((user,) for user, *_ in pairs(project)) == kept
+    vars |= {"llm_cf_reading": "C", "recommender": "youtube_dnn"}
+    project = build(shop[0], vars, select="+target_ranks_llm_cf", env="native")
+    seen = project.rows(
+        """
+        select count(rank), count(*), min(recommender), min(augmentation) from target_ranks_llm_cf
+        """
+    )[1]
+    ranked, targets, *arm = seen[0]
+    assert arm == ["youtube_dnn", "llm_cf"]
+    assert 0 < ranked <= targets
+    with pytest.raises(LlmI2iError, match="needs recommender: youtube_dnn"):
+        Project.load(ROOT, vars={**vars, "recommender": "swing"}).build(select="targets")
 
 
 def test_a_log_without_text_is_told_so(tmp_path: Path):
