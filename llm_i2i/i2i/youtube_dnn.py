@@ -327,6 +327,8 @@ def _fit(
                 weights[rows],
                 log_ratio,
             )
+            extra = getattr(model, "extra_loss", None)  # of a module around the tower (LLM-CF)
+            loss = loss if extra is None else loss + extra
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

@@ -50,6 +50,28 @@ class TextBackend(Protocol):
         """Probability of each label among the labels given, float32, shape (prompts, labels), rows sum to 1."""
         ...
 
+    def generate_text(
+        self,
+        prompts: Sequence[str],
+        n: int,
+        *,
+        temperature: float = 0.6,
+        top_k: int = 50,
+        max_tokens: int = 256,
+        seed: int = 0,
+    ) -> list[list[str]]:
+        """`n` texts the model writes behind each prompt, each until its end token or `max_tokens`.
+
+        Samples, independent of each other: a token is drawn from the `top_k` most probable at the temperature (0: the most probable
+        token always). Equal arguments give equal texts on one backend and machine; backends differ, they draw in ways of their own.
+        Prompt and text fit into `max_length` together, of which the text gets half at most (`text_room`).
+
+        Raises:
+            LlmI2iError: The model has item tokens and no tokenizer of its own.
+            RowsFailed: Some prompts have no answer; those of the others are in it.
+        """
+        ...
+
 
 class NextTokenBackend(Protocol):
     """A language model asked token by token, for items of several tokens."""
@@ -172,6 +194,21 @@ def _open_backend(folder: Path, name: str, serving: ServingSettings, _stamp: int
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
     return TransformersBackend(folder)
+
+
+def text_room(max_length: int, max_tokens: int) -> tuple[int, int]:
+    """Most tokens of a prompt, and of the text behind it."""
+    text = max(1, min(max_tokens, max_length // 2))
+    return max(1, max_length - text), text
+
+
+def no_text(language_model: str) -> LlmI2iError:
+    """The error for a model that is asked for text and knows only items."""
+    return LlmI2iError(
+        "this language model writes items, not text: it has one token an item and no tokenizer",
+        where=language_model,
+        fix="take a language model with `pretrained` (tiny-llama, llama2-7b-chat), or set llm_cf_reasoning to false",
+    )
 
 
 def wait_without_spinning() -> None:

@@ -67,8 +67,8 @@ bm25 tfidf bpr youtube_dnn
     )
 {%- endmacro %}
 
-{# The items most like each item, itself included: BM25 or TF-IDF over the items' users. #}
-{% macro backbone_neighbours(backbone, augmented) -%}
+{# The items most like each item, itself included: BM25 or TF-IDF over the items' users. `events`: these in place of backbone_events. #}
+{% macro backbone_neighbours(backbone, augmented, events=none) -%}
 select
     items.item_id,
     related_items.item_id as related_item_id,
@@ -76,7 +76,7 @@ select
     found.item_number,
     found.related_item_number
 from bm25(
-    {{ backbone_events(augmented) }},
+    {{ events or backbone_events(augmented) }},
     weighting := '{{ backbone }}',
     neighbours := {{ backbone_setting(backbone ~ '_neighbours') }},
     k1 := {{ double(backbone_setting('bm25_k1')) }},
@@ -88,13 +88,13 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
 {%- endmacro %}
 
 {# BPR's vectors of users and items. #}
-{% macro bpr_vectors(augmented) -%}
+{% macro bpr_vectors(augmented, events=none) -%}
 select
     kind,
     number,
     vector
 from bpr(
-    {{ backbone_events(augmented) }},
+    {{ events or backbone_events(augmented) }},
     factors := {{ var('bpr_factors') }},
     learning_rate := {{ double(backbone_setting('bpr_learning_rate')) }},
     regularization := {{ double(backbone_setting('bpr_regularization')) }},
@@ -104,13 +104,13 @@ from bpr(
 {%- endmacro %}
 
 {# YoutubeDNN's vectors of the items and, where it ranks by itself, of each target's user with what he had taken before. #}
-{% macro youtube_dnn_vectors(augmented) -%}
+{% macro youtube_dnn_vectors(augmented, events=none) -%}
 select
     kind,
     number,
     vector
 from youtube_dnn(
-    {{ backbone_events(augmented) }},
+    {{ events or backbone_events(augmented) }},
     {%- if backbone_setting('own_ranking') == 'true' %}
     queries := (
         select
@@ -161,10 +161,11 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
 where found.number <> found.item_number and found.score > 0
 {%- endmacro %}
 
-{# A backbone as item-item similarity; `augmented` under distil on unfiltered events: the one without, to which i2i_index adds the candidates. #}
-{% macro backbone_similarity(backbone, augmented) -%}
+{# A backbone as item-item similarity; `augmented` under distil on unfiltered events: the one without, to which i2i_index adds the candidates.
+   `source`: read off these neighbours or vectors in place of the backbone's own. #}
+{% macro backbone_similarity(backbone, augmented, source=none) -%}
 {%- set suffix = '' if augmented else '_baseline' -%}
-{%- if augmented and fuses_events() == 'false' -%}
+{%- if augmented and not source and fuses_events() == 'false' -%}
 select
     item_id,
     related_item_id,
@@ -179,21 +180,21 @@ select
     score,
     item_number,
     related_item_number
-from {{ ref(backbone ~ '_neighbours' ~ suffix) }}
+from {{ source or ref(backbone ~ '_neighbours' ~ suffix) }}
 -- a user with every item weighs less than nothing.
 where item_number <> related_item_number and score > 0
 {%- elif backbone == 'bpr' -%}
 {#- without the bias, its last number: with it popular items are near to everything. -#}
 {%- set vector = 'vector' if backbone_setting('bpr_similarity_bias') == 'true' else 'vector[1:' ~ var('bpr_factors') ~ ']' -%}
-{{ vector_similarity(ref('bpr_vectors' ~ suffix), vector) }}
+{{ vector_similarity(source or ref('bpr_vectors' ~ suffix), vector) }}
 {%- else -%}
-{{ vector_similarity(ref('youtube_dnn_vectors' ~ suffix), measure=backbone_setting('youtube_dnn_similarity')) }}
+{{ vector_similarity(source or ref('youtube_dnn_vectors' ~ suffix), measure=backbone_setting('youtube_dnn_similarity')) }}
 {%- endif -%}
 {%- endmacro %}
 
 {# Where a recommender ranks each target: its index by the triggers, or, a backbone with own_ranking (protocol paper, method.md 5.1), the way its own
-   library ranks a user. #}
-{% macro recommender_target_ranks(recommender, augmentation, index) -%}
+   library ranks a user. `source` as in backbone_similarity. #}
+{% macro recommender_target_ranks(recommender, augmentation, index, source=none) -%}
 {%- set augmented = augmentation != 'none' -%}
 {%- if is_backbone(recommender) == 'false' or backbone_setting('own_ranking') == 'false' -%}
 {{ target_ranks(recommender, augmentation, index, ref('evaluation_triggers')) }}
@@ -202,7 +203,7 @@ where item_number <> related_item_number and score > 0
     "under own_ranking (protocol paper) " ~ recommender ~ " ranks users by itself, and fusion distil has no part in that: set fusion: append, or own_ranking: false"
 ) }}
 {%- elif recommender in ['bm25', 'tfidf'] -%}
-{%- set neighbours = ref(recommender ~ '_neighbours' ~ ('' if augmented else '_baseline')) -%}
+{%- set neighbours = source or ref(recommender ~ '_neighbours' ~ ('' if augmented else '_baseline')) -%}
 {{ target_ranks(
     recommender,
     augmentation,
@@ -210,7 +211,7 @@ where item_number <> related_item_number and score > 0
     '(' ~ whole_history() ~ ')'
 ) }}
 {%- else -%}
-{{ target_ranks_of_lists(recommender, augmentation, '(' ~ vector_lists(recommender, augmented) ~ ')') }}
+{{ target_ranks_of_lists(recommender, augmentation, '(' ~ vector_lists(recommender, augmented, source) ~ ')') }}
 {%- endif -%}
 {%- endmacro %}
 
@@ -229,8 +230,8 @@ inner join {{ ref('interactions') }} as events on events.user_number = targets.u
 {%- endmacro %}
 
 {# The items of the largest inner product with the vector of each target's user, best first: target_number, item_number, rank. #}
-{% macro vector_lists(backbone, augmented) -%}
-{%- set vectors = ref(backbone ~ '_vectors' ~ ('' if augmented else '_baseline')) -%}
+{% macro vector_lists(backbone, augmented, source=none) -%}
+{%- set vectors = source or ref(backbone ~ '_vectors' ~ ('' if augmented else '_baseline')) -%}
 {%- set by_user = backbone == 'bpr' -%}
 select
     number as target_number,

@@ -35,6 +35,12 @@ from (
         {{ draw_seed(['user_number', 'item_number'], var('random_seed') + 1) }} as seed
     from {{ ref('scored_interactions') }}
 ) as seeded
+{%- elif control == 'llm_cf' -%}
+select
+    user_number,
+    item_number,
+    choice
+from {{ ref('llm_cf_choices') }}
 {%- elif control == 'log_probability' -%}
 select
     user_number,
@@ -153,6 +159,7 @@ inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_
     'log_probability': 'case when log_probability = 0 then 1 else 0 end, log_probability desc',
     'popularity': 'popularity desc',
     'swing_top': 'swing desc',
+    'llm_cf': 'text desc',
 } -%}
 with slots as (
     select
@@ -189,17 +196,14 @@ inner join choices on choices.item_number = slots.item_number and choices.choice
 inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = choices.related_item_number
 {%- endmacro %}
 
-{# What control_recommender() relates when `pairs` (user_number, item_number, place, vote) are fused in place of synthetic_interactions; `control`: the judged item pairs
-   are those of the control too. #}
-{% macro similarity_with_pairs(pairs, users=none, control=none) -%}
-{%- if {'append': true, 'distil': false}[var('fusion')] -%}
-{%- set events -%}
-(
+{# The real events, and `pairs` (user_number, item_number, place) as events just after them. #}
+{% macro events_with_pairs(pairs, users=none) -%}
     select
         user_number,
         item_number,
         position,
-        weight
+        weight,
+        origin
     from {{ ref('fused_interactions') }}
     where origin = 'real'
     union all
@@ -207,7 +211,8 @@ inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number
         pairs.user_number,
         pairs.item_number,
         last_events.position + pairs.place as position,
-        {{ double(var('synthetic_weight')) }} as weight
+        {{ double(var('synthetic_weight')) }} as weight,
+        'synthetic' as origin
     from {{ pairs }} as pairs
     inner join (
         select user_number, max(position) as position from {{ ref('interactions_train') }} group by user_number
@@ -215,8 +220,13 @@ inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number
     {%- if users %}
     where pairs.{{ users }}
     {%- endif %}
-)
-{%- endset -%}
+{%- endmacro %}
+
+{# What control_recommender() relates when `pairs` (user_number, item_number, place, vote) are fused in place of synthetic_interactions; `control`: the judged item pairs
+   are those of the control too. #}
+{% macro similarity_with_pairs(pairs, users=none, control=none) -%}
+{%- if {'append': true, 'distil': false}[var('fusion')] -%}
+{%- set events = '(' ~ events_with_pairs(pairs, users) ~ ')' -%}
 ({{ swing_scores('(' ~ swing_pairs(events, recency='position', weight=fused_weight()) ~ ')') }})
 {%- else -%}
 {%- set judged = '(' ~ distilled_pairs('(' ~ control_judged_pairs(control) ~ ')') ~ ')' if control and var('discriminator') == 'signals' else none -%}

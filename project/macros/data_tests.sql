@@ -333,3 +333,85 @@ from {{ model }}
 -- the share is rounded.
 where share > {{ max_value }} + 1e-6
 {% endmacro %}
+
+{# Items of a history, a list of item numbers, are events of the user before the row's position, in the train part. #}
+{% macro test_history_is_before(model, column_name='history') %}
+select
+    tested.user_number,
+    tested.position,
+    tested.item_number
+from (
+    select
+        user_number,
+        position,
+        unnest({{ column_name }}) as item_number
+    from {{ model }}
+) as tested
+left join {{ ref('interactions_train') }} as train
+    on train.user_number = tested.user_number and train.item_number = tested.item_number
+where train.position is null or train.position >= tested.position
+{% endmacro %}
+
+{# As many rows a user as in another relation, but where the reasoning set has no more: every item of it that the user does not know, brought by
+   other users, is taken. Users whose history has no known word find nothing and are left out. #}
+{% macro test_as_many_while_examples_last(model, to) %}
+with short as (
+    select
+        allowed.user_number,
+        allowed.n_rows as n_allowed,
+        coalesce(tested.n_rows, 0) as n_rows
+    from (select user_number, count(*) as n_rows from {{ to }} group by user_number) as allowed
+    left join (select user_number, count(*) as n_rows from {{ model }} group by user_number) as tested
+        on tested.user_number = allowed.user_number
+    where coalesce(tested.n_rows, 0) < allowed.n_rows
+),
+
+recent as (
+    select
+        train.user_number,
+        train.item_number
+    from {{ ref('interactions_train') }} as train
+    inner join short on short.user_number = train.user_number
+    qualify row_number() over (partition by train.user_number order by train.position desc) <= {{ var('history_length') }}
+),
+
+readable as (
+    select distinct recent.user_number
+    from recent
+    inner join {{ ref('llm_cf_item_embeddings') }} as embeddings on embeddings.item_number = recent.item_number
+    where list_dot_product(embeddings.embedding, embeddings.embedding) > 0
+),
+
+eligible as (
+    select
+        short.user_number,
+        short.n_allowed,
+        short.n_rows,
+        count(distinct examples.item_number) as n_eligible
+    from short
+    inner join readable on readable.user_number = short.user_number
+    inner join {{ ref('llm_cf_examples') }} as examples
+        on examples.user_number <> short.user_number and examples.answer = 'Yes'
+    left join {{ ref('interactions_train') }} as known
+        on known.user_number = short.user_number and known.item_number = examples.item_number
+    where known.item_number is null
+    group by short.user_number, short.n_allowed, short.n_rows
+)
+
+select *
+from eligible
+where n_rows < n_eligible
+{% endmacro %}
+
+{# No user is shown an example of his own, nor one that was not observed. #}
+{% macro test_examples_are_of_others(model) %}
+select
+    tested.user_id,
+    tested.example_number
+from {{ model }} as tested
+inner join {{ ref('llm_cf_examples') }} as examples on examples.example_number = tested.example_number
+where
+    examples.user_number = tested.user_number
+    or examples.answer <> 'Yes'
+    or examples.item_number <> tested.item_number
+{% endmacro %}

@@ -136,6 +136,9 @@ left join {{ lists }} as lists on lists.user_number = targets.target_number and 
     {%- do arms.extend([backbone, backbone ~ '_augmented']) -%}
 {%- endfor -%}
 {%- do arms.extend(var('controls')) -%}
+{%- if var('llm_cf') -%}
+    {%- do arms.append('llm_cf') -%}
+{%- endif -%}
 {%- if var('others_folds') is not none -%}
     {%- do arms.append('others') -%}
 {%- endif -%}

@@ -38,6 +38,30 @@ class FakeBackend:
         """See `TextBackend.label_probabilities`."""
         return probabilities(self.label_logits(prompts, labels))
 
+    def generate_text(
+        self,
+        prompts: Sequence[str],
+        n: int,
+        *,
+        temperature: float = 0.6,
+        top_k: int = 50,
+        max_tokens: int = 256,
+        seed: int = 0,
+    ) -> list[list[str]]:
+        """See `TextBackend.generate_text`: a few of the prompt's own words."""
+        return [
+            [
+                self._text(prompt, seed if temperature == 0 else seed + k, max_tokens)
+                for k in range(n)
+            ]
+            for prompt in prompts
+        ]
+
+    def _text(self, prompt: str, seed: int, max_tokens: int) -> str:
+        words = prompt.split()
+        drawn = _normals(f"{seed} {prompt}", len(words))
+        return " ".join(words[i] for i in np.argsort(-drawn, kind="stable")[: min(12, max_tokens)])
+
     def _top_items(self, prompt: str, n: int, exclude: bool) -> list[tuple[str, float]]:
         items = self.vocabulary.item_tokens
         logits = 2.0 * _normals(prompt, len(items))

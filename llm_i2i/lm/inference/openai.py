@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import Logits, RowsFailed, probabilities
+from llm_i2i.lm.backend import Logits, RowsFailed, no_text, probabilities, text_room
 from llm_i2i.lm.checkpoint import checkpoint_digest, load_metadata, open_vocabulary
 from llm_i2i.lm.inference.http import CompletionClient, RequestFailed
 from llm_i2i.lm.inference.ranking import best_items, label_ids, prompt_items
@@ -83,6 +83,30 @@ class OpenAIBackend:
         """See `TextBackend.label_probabilities`."""
         return probabilities(self.label_logits(prompts, labels))
 
+    def generate_text(
+        self,
+        prompts: Sequence[str],
+        n: int,
+        *,
+        temperature: float = 0.6,
+        top_k: int = 50,
+        max_tokens: int = 256,
+        seed: int = 0,
+    ) -> list[list[str]]:
+        """See `TextBackend.generate_text`. `top_k` is a field of vLLM's; the server draws from the seed in its own way."""
+        if not self.spelled:
+            raise no_text(str(self.folder))
+        room_, length = text_room(self.metadata.settings.max_length, max_tokens)
+        fields = {
+            "max_tokens": length, "temperature": temperature, "top_k": top_k, "seed": seed, "n": n,
+            "return_tokens_as_token_ids": False,
+        }  # fmt: skip
+        rows = [self.spelled.vocabulary.encode(prompt, room_) for prompt in prompts]
+        found, errors = self._ask(
+            rows, lambda _: fields, lambda answer, count: _read_texts(answer, count, n)
+        )
+        return _or_raise([texts or [] for texts in found], errors)  # type: ignore[no-any-return]
+
     def next_log_probabilities(
         self, sequences: Sequence[Sequence[int]], allowed: Sequence[Sequence[int]]
     ) -> list[Logits]:
@@ -116,12 +140,21 @@ class OpenAIBackend:
         return result, errors
 
     def _ask(
-        self, prompts: Sequence[Any], fields: Callable[[Sequence[int]], Mapping[str, Any]]
-    ) -> tuple[list[Chances], dict[int, str]]:
-        """Answers of all prompts, {} where one failed, and why. `fields` gives a request's own fields from its rows."""
+        self,
+        prompts: Sequence[Any],
+        fields: Callable[[Sequence[int]], Mapping[str, Any]],
+        read: Callable[[Any, int], list[Any]] | None = None,
+    ) -> tuple[list[Any], dict[int, str]]:
+        """Answers of all prompts, {} where one failed, and why.
+
+        Args:
+            fields: Gives a request's own fields from its rows.
+            read: Makes the answers of so many prompts of the server's; None reads their chances.
+        """
         if not prompts:
             return [], {}
         model = self._model
+        read = read or self._read
         round_ = _Round(len(prompts))
 
         def ask(rows: list[int]) -> None:
@@ -133,7 +166,7 @@ class OpenAIBackend:
                 "return_tokens_as_token_ids": True, **fields(rows),
             }  # fmt: skip
             try:
-                round_.succeed(rows, self._read(self.client.post("completions", body), len(rows)))
+                round_.succeed(rows, read(self.client.post("completions", body), len(rows)))
             except RequestFailed as failure:
                 round_.count(failure)
                 if len(rows) == 1 or round_.given_up:
@@ -222,13 +255,13 @@ class _Round:
     """What has come of one call's rows so far; safe for threads."""
 
     def __init__(self, count: int) -> None:
-        self.found: list[Chances] = [{} for _ in range(count)]
+        self.found: list[Any] = [{} for _ in range(count)]
         self.errors: dict[int, str] = {}
         self.given_up = ""
         self._unanswered = self._refused = 0
         self._lock = threading.Lock()
 
-    def succeed(self, rows: Sequence[int], answers: Sequence[Chances]) -> None:
+    def succeed(self, rows: Sequence[int], answers: Sequence[Any]) -> None:
         with self._lock:
             self._unanswered, self._refused = 0, -(10**9)  # after one good answer it is the rows
             for row, chances in zip(rows, answers, strict=True):
@@ -244,6 +277,21 @@ class _Round:
     def fail(self, rows: Sequence[int], why: str) -> None:
         with self._lock:
             self.errors |= dict.fromkeys(rows, why)
+
+
+def _read_texts(answer: Any, count: int, n: int) -> list[list[str]]:
+    """The `n` texts of each of `count` prompts, which the server numbers prompt by prompt.
+
+    Raises:
+        RequestFailed: It is not the answer of a completions server to `count` prompts.
+    """
+    try:
+        found = {int(choice["index"]): str(choice["text"]).strip() for choice in answer["choices"]}
+        return [[found[row * n + k] for k in range(n)] for row in range(count)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise RequestFailed(
+            "refused", f"no texts in the server's answer ({type(error).__name__})"
+        ) from error
 
 
 def _or_raise(answers: Any, errors: Mapping[int, str]) -> Any:

@@ -14,12 +14,13 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import Logits, probabilities
+from llm_i2i.lm.backend import Logits, no_text, probabilities, text_room
 from llm_i2i.lm.checkpoint import load_metadata, open_vocabulary
 from llm_i2i.lm.inference.beam import beam_search
 from llm_i2i.lm.inference.ranking import Ints, label_ids, padded_batches, seen_items
 from llm_i2i.lm.inference.tree import PromptTree
 from llm_i2i.lm.inference.trie import Trie, build_trie
+from llm_i2i.lm.inference.writing import write
 from llm_i2i.lm.tokenizer import TokenizerVocabulary
 
 # Bounds on one forward pass: its activations stay near the caches, its item logits under some 50 MB.
@@ -76,6 +77,33 @@ class TransformersBackend:
     def label_probabilities(self, prompts: Sequence[str], labels: Sequence[str]) -> Logits:
         """See `TextBackend.label_probabilities`."""
         return probabilities(self.label_logits(prompts, labels))
+
+    def generate_text(
+        self,
+        prompts: Sequence[str],
+        n: int,
+        *,
+        temperature: float = 0.6,
+        top_k: int = 50,
+        max_tokens: int = 256,
+        seed: int = 0,
+    ) -> list[list[str]]:
+        """See `TextBackend.generate_text`."""
+        vocabulary = self.vocabulary
+        if not isinstance(vocabulary, TokenizerVocabulary):
+            raise no_text(str(self.model.name_or_path))
+        room, length = text_room(self.metadata.settings.max_length, max_tokens)
+        rows = [vocabulary.encode(prompt, room) for prompt in prompts]
+        results: list[list[str]] = [[]] * len(prompts)
+        most = max(1, MAX_TOKENS // (n * (room + length)))
+        for index, padded, lengths in padded_batches(rows, MAX_TOKENS, most):
+            texts = write(
+                self.model, padded, lengths, n, length, vocabulary.tokenizer,
+                temperature=temperature, top_k=top_k, seed=seed,
+            )  # fmt: skip
+            for row, found in zip(index.tolist(), texts, strict=True):
+                results[row] = found
+        return results
 
     # -- items of one token ------------------------------------------------------------------------
 

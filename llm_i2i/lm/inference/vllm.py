@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import Logits, probabilities
+from llm_i2i.lm.backend import Logits, no_text, probabilities, text_room
 from llm_i2i.lm.checkpoint import load_metadata, open_vocabulary
 from llm_i2i.lm.inference.ranking import best_items, label_ids, prompt_items
 from llm_i2i.lm.inference.sampling import asked, items_only, room
@@ -83,6 +83,45 @@ class VllmBackend:
     def label_probabilities(self, prompts: Sequence[str], labels: Sequence[str]) -> Logits:
         """See `TextBackend.label_probabilities`."""
         return probabilities(self.label_logits(prompts, labels))
+
+    def generate_text(
+        self,
+        prompts: Sequence[str],
+        n: int,
+        *,
+        temperature: float = 0.6,
+        top_k: int = 50,
+        max_tokens: int = 256,
+        seed: int = 0,
+    ) -> list[list[str]]:
+        """See `TextBackend.generate_text`."""
+        if not self.spelled:
+            raise no_text(str(self.folder))
+        if not prompts:
+            return []
+        engine = self._start()
+        from vllm import SamplingParams
+
+        vocabulary = self.spelled.vocabulary
+        tokenizer = vocabulary.tokenizer
+        room_, length = text_room(self.metadata.settings.max_length, max_tokens)
+        ends = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
+        params = SamplingParams(
+            n=n, temperature=temperature, top_k=top_k, max_tokens=length, seed=seed,
+            stop_token_ids=ends, detokenize=False,
+        )  # fmt: skip
+        outputs = engine.generate(
+            [{"prompt_token_ids": vocabulary.encode(prompt, room_)} for prompt in prompts],
+            params,
+            use_tqdm=False,
+        )
+        return [
+            [
+                tokenizer.decode(one.token_ids, skip_special_tokens=True).strip()
+                for one in row.outputs
+            ]
+            for row in outputs
+        ]
 
     def next_log_probabilities(
         self, sequences: Sequence[Sequence[int]], allowed: Sequence[Sequence[int]]

@@ -1,0 +1,13 @@
+-- models/llm_cf/llm_cf_item_embeddings.sql: a vector for the text of each item, by which histories are compared.
+{{ config(enabled=var('llm_cf'), tags=['llm_cf']) }}
+select
+    item_number,
+    embedding
+from embed_texts(
+    (select item_number, text from {{ ref('items') }} order by item_number),
+    {%- if var('text_encoder') %}
+    encoder := {{ quote_literal(var('text_encoder')) }},
+    {%- endif %}
+    size := {{ var('llm_cf_embedding_size') }},
+    random_seed := {{ var('random_seed') }}
+)
