@@ -240,7 +240,7 @@ def _print_rows(chosen: Sequence[Summary]) -> None:
             if found
             else [None] * 3
         )
-        values = [cells[t].value if t in cells else None for t in titles]
+        values = [_shown(cells[t]) if t in cells else None for t in titles]
         table.append([*title, *values, *(extra if last else [])])
     used = [i for i in range(len(columns)) if i != 1 or any(line[1] for line in table)]
     print_rows([columns[i] for i in used], [[line[i] for i in used] for line in table], "table")
@@ -248,6 +248,12 @@ def _print_rows(chosen: Sequence[Summary]) -> None:
         click.echo(
             f"lower, upper: 95% interval of the difference in {last} to the reference, paired over users"
         )
+
+
+def _shown(row: Summary) -> float | int | None:
+    """The value; a count as a whole number."""
+    whole = row.k is None and row.value is not None and row.value == int(row.value)
+    return int(row.value) if whole and row.value is not None else row.value
 
 
 def _percent(gain: float | None) -> str | None:

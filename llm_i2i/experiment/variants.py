@@ -283,12 +283,14 @@ def _var_errors(
     """Unknown vars and values that the project's rules forbid, each once, with the place it was written at."""
     found: dict[str, LlmI2iError] = {}
     for trial in trials:
-        try:
-            merge_vars(project, trial.vars)
-        except LlmI2iError as error:
-            for one in error.errors if isinstance(error, ProjectErrors) else [error]:
-                placed = _placed(one, name, experiments, trial)
-                found.setdefault(f"{placed.what} {placed.where} {placed.found}", placed)
+        declared = {var: value for var, value in trial.vars.items() if var in project.vars}
+        for vars in (trial.vars, declared):  # an unknown var hides wrong values
+            try:
+                merge_vars(project, vars)
+            except LlmI2iError as error:
+                for one in error.errors if isinstance(error, ProjectErrors) else [error]:
+                    placed = _placed(one, name, experiments, trial)
+                    found.setdefault(f"{placed.what} {placed.where} {placed.found}", placed)
     return list(found.values())
 
 

@@ -28,7 +28,13 @@ HEAVY = {
     "sklearn",
     "matplotlib",
 }
-OWNERS_OF_HEAVY = ("lm/training/", "lm/inference/", "lm/tokenizer.py", "i2i/", "experiment/plots.py")
+OWNERS_OF_HEAVY = (
+    "lm/training/",
+    "lm/inference/",
+    "lm/tokenizer.py",
+    "i2i/",
+    "experiment/plots.py",
+)
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
