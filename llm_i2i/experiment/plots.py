@@ -95,12 +95,12 @@ def _draw_dots(canvas: Any, figure: Figure, trials: Trials, rows: Sequence[Summa
     )
     for i, section in enumerate(sections):
         titles = list(dict.fromkeys(line_title(r) for r in rows if _section(r) == section))
-        arms = list(dict.fromkeys(line_title(r)[1] for r in rows))
+        kinds = list(dict.fromkeys(r.augmentation for r in rows))
         for j, segment in enumerate(segments):
             axis = axes[i][j]
             for row in (r for r in rows if _section(r) == section and r.segment == segment):
                 y = titles.index(line_title(row))
-                style = arms.index(line_title(row)[1]) if len(arms) <= len(COLOURS) else 0
+                style = kinds.index(row.augmentation) % len(COLOURS)
                 _dot(axis, row.value, y, row, COLOURS[style], MARKERS[style], horizontal=True)
                 if row.published is not None:
                     axis.plot(

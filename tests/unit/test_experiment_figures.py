@@ -70,7 +70,7 @@ def test_nothing_to_draw(tmp_path: Path) -> None:
 
 
 def test_lines_want_numbers(tmp_path: Path) -> None:
-    trials, rows = made_up("lines", "sampler")
+    trials, _ = made_up("lines", "sampler")
     variant = Variant("a", "", {"sampler": "uniform"}, {}, None)
     one = Trials("made_up", trials.experiment, (Trial(variant, "toys_and_games", 42, "e", {}),))
     with pytest.raises(LlmI2iError, match="is no number"):
