@@ -233,6 +233,13 @@ class Results:
             row for row in self._read_metrics(environment)
             if (row["recommender"], row["augmentation"]) == (case.arm.recommender, case.arm.augmentation)
         ]  # fmt: skip
+        if not wanted:
+            raise LlmI2iError(
+                f"{METRICS_NODE} has no row of {case.arm} on the split {self.experiment.split}",
+                where=environment.name,
+                found=f"protocol {environment.protocol}",
+                fix="report the other split, or another protocol",
+            )
         found = {(row["segment"], row["metric"], row["k"]): row for row in wanted}
         protocol = next(
             (str(r["protocol"]) for r in wanted if r.get("protocol")), environment.protocol
@@ -240,13 +247,8 @@ class Results:
         for segment in self.experiment.segments:
             intervals = self._intervals([case], segment)
             for metric, k in self._measured():
-                row = found.get((segment, metric, k))
-                if row is None:
-                    raise LlmI2iError(
-                        f"{METRICS_NODE} has no {metric}@{k} of {case.arm} in the segment '{segment}'",
-                        where=environment.name,
-                        fix=f"name what it has: llmi2i query --env {environment.name} 'from {METRICS_NODE}'",
-                    )
+                # a segment without targets has no rows: a small log may have no long-tail target.
+                row = found.get((segment, metric, k), {"value": None, "n_users": 0})
                 result = Result(
                     experiment=self.plan.trials.name, variant=case.trial.variant.name,
                     vars=canonical_json(dict(case.trial.variant.vars)), seed=case.trial.seed, dataset=case.trial.dataset,

@@ -62,7 +62,7 @@ def make_project(folder: Path, experiments: str = EXPERIMENTS) -> Path:
     for name in ("models", "udfs"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "published.csv").write_text(PUBLISHED)
-    write_log(folder, users=60)
+    write_log(folder, users=90)
     (folder / "project/experiments.yml").write_text(experiments.format(folder=folder))
     return folder
 
@@ -281,6 +281,15 @@ def test_an_independent_evaluation_of_the_index_agrees(sweep: Run) -> None:
         assert found["recall", k] == pytest.approx(recall[k], abs=1e-12)
         assert found["ndcg", k] == pytest.approx(ndcg[k], abs=1e-12)
     assert 0 < recall[10] < 1
+
+
+def test_a_segment_without_targets_has_no_value(folder: Path) -> None:
+    none_is_rare = {"long_tail_rule": "max_count", "long_tail_max_count": 0}
+    run = Run(folder, vars=none_is_rare, variants=["plain, protocol=paper"], seeds=[42])
+    values = {(r.segment, r.n_users == 0): r.value for r in run.rows if r.k == 10}
+    assert values["long_tail", True] is None
+    assert values["all", False] is not None
+    assert all(s.value is None for s in run.summary if s.segment == "long_tail")
 
 
 # -- mistakes that only the compiled project knows -------------------------------------------------
