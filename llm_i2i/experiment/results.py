@@ -134,17 +134,12 @@ class Case:
 
     @property
     def reference(self) -> str | None:
-        """The reference's variant and arm, less what they share with the case."""
+        """The reference's variant and arm; the arm alone where the variant is the same."""
         if self.other_trial is None:
             return None
         variant = self.other_trial.variant.name
-        if self.other_arm == self.arm:
-            return variant
-        return (
-            str(self.other_arm)
-            if variant == self.trial.variant.name
-            else f"{variant}: {self.other_arm}"
-        )
+        same = variant == self.trial.variant.name
+        return str(self.other_arm) if same else f"{variant}: {self.other_arm}"
 
 
 class Results:

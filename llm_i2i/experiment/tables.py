@@ -26,11 +26,15 @@ def column_title(row: Summary) -> str:
 
 def line_title(row: Summary) -> tuple[str, str]:
     """Variant (less the protocol, which the section says) and arm of a row."""
-    parts = [part for part in row.variant.split(", ") if part != f"protocol={row.protocol}"]
     return (
-        ", ".join(parts) or "default",
+        _without_protocol(row.variant, row) or "default",
         f"{row.recommender}, {row.augmentation}" if row.recommender is not None else "",
     )
+
+
+def _without_protocol(text: str, row: Summary) -> str:
+    part = f"protocol={row.protocol}"
+    return text.replace(f", {part}", "").replace(part, "").removeprefix(", ").removeprefix(": ")
 
 
 def number(value: float | None, *, signed: bool = False) -> str:
@@ -94,12 +98,18 @@ def _section(title: str, rows: Sequence[Summary]) -> Iterator[str]:
         yield _table(ranking or measures, lambda r: f"{number(r.min)} to {number(r.max)}")
     compared = [r for r in ranking if r.difference is not None]
     if compared:
-        references = list(dict.fromkeys(str(r.reference) for r in compared))
+        references = list(dict.fromkeys(_reference(r) for r in compared))
         yield f"Less the reference, {references[0] if len(references) == 1 else 'given in each line'}:\n"
         yield _table(compared, _difference_cell, with_reference=len(references) > 1)
 
 
+def _reference(row: Summary) -> str:
+    return _without_protocol(str(row.reference), row)
+
+
 def _value_cell(row: Summary) -> str:
+    if row.k is None and row.value == 0:
+        return "0"
     return number(row.value) + (f" *{number(row.published)}*" if row.published is not None else "")
 
 
@@ -121,7 +131,7 @@ def _table(rows: Sequence[Summary], cell: object, *, with_reference: bool = Fals
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
         title: tuple[str, ...] = (
-            (*line_title(row), str(row.reference)) if with_reference else line_title(row)
+            (*line_title(row), _reference(row)) if with_reference else line_title(row)
         )
         lines.setdefault(title, {})[column_title(row)] = cell(row)
     heads = ["variant", "arm", *(["less"] if with_reference else [])]
