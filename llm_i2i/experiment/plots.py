@@ -156,7 +156,6 @@ def _draw_lines(canvas: Any, figure: Figure, trials: Trials, rows: Sequence[Summ
             if len(ticks) <= 10:
                 axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
                 axis.minorticks_off()
-            axis.set_ylim(bottom=0)
             axis.set_title(_panel_title(section, segment, sections, segments), loc="left")
             axis.set_xlabel(figure.x_label or str(figure.x))
             if j == 0:

@@ -316,7 +316,7 @@ def test_bad_variants_fail_before_anything_runs(
     try:
         path.write_text(text.replace(old, new))
         with pytest.raises(LlmI2iError) as caught:
-            Run(folder, target="target_bad")
+            Run(folder, target="target_bad", seeds=[42], variants=["loose"])
     finally:
         path.write_text(text)
     errors = caught.value.errors if isinstance(caught.value, ProjectErrors) else [caught.value]
