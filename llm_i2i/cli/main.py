@@ -24,7 +24,15 @@ INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
 def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options of every command that reads a project; dbt's names where dbt has them."""
+    """Options of a command that reads or publishes one environment; dbt's names where dbt has them."""
+    env = click.option(
+        "--env", default="dev", show_default=True, help="Environment to read and publish."
+    )
+    return place_options(env(command))
+
+
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that reads a project."""
     for option in (
         click.option(
             "--project-dir", default=".", show_default=True, help="Folder of the project."
@@ -36,9 +44,6 @@ def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="YAML mapping that overrides vars: '{alpha: 2}'.",
         ),
         click.option("-t", "--target", help="Target of project.yml to run on."),
-        click.option(
-            "--env", default="dev", show_default=True, help="Environment to read and publish."
-        ),
         click.option("--target-path", help="Folder for results, instead of project.yml's."),
         click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine."),
     ):
@@ -342,6 +347,44 @@ def _show_query(project: Project, sql: str, limit: int, output: str) -> None:
 
     columns, rows = project.rows(sql, limit)
     print_rows(columns, rows, output)
+
+
+@cli.command()
+@place_options
+@click.argument("name", required=False)
+@click.option(
+    "--dataset", "datasets", multiple=True, help="Dataset of experiments.yml; repeatable."
+)
+@click.option("--seeds", help="Random seeds: 42,43,44.")
+@click.option("--variant", "variants", multiple=True, help="Only these: a name or a pattern.")
+@click.option(
+    "--arm", "arms", multiple=True, help="Only these arms, as the experiment writes them."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be built and shared, and stop.")
+@click.option(
+    "--max-calls",
+    type=click.IntRange(min=0),
+    help="Fail a node that needs more new UDF calls than this.",
+)
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+def experiment(
+    name: str | None, datasets: tuple[str, ...], seeds: str | None, variants: tuple[str, ...], arms: tuple[str, ...],
+    dry_run: bool, max_calls: int | None, output: str, quiet: bool, project_dir: str, vars_text: str, **settings: Any,
+) -> None:  # fmt: skip
+    """Run an experiment of experiments.yml: every variant, one results table, one figure. Without NAME: list them."""
+    from llm_i2i.cli.experiment import list_experiments, parse_seeds, run
+    from llm_i2i.config.project import parse_vars_argument
+    from llm_i2i.experiment.variants import Choice
+
+    project = _project(project_dir, "{}", **settings)
+    if name is None:
+        list_experiments(project, output)
+        return
+    choice = Choice(datasets, parse_seeds(seeds), variants, arms, parse_vars_argument(vars_text))
+    sys.exit(
+        run(project, name, choice, dry_run=dry_run, quiet=quiet, output=output, max_calls=max_calls)
+    )
 
 
 def main() -> None:

@@ -116,6 +116,8 @@ def sql_literal(value: Any) -> str:
 # -- templates -------------------------------------------------------------------------------------
 
 
+# A project that is rendered once for each of many variants compiles its templates once.
+@lru_cache(maxsize=2048)
 def compile_template(text: str, file: str, *, marked: bool = False) -> Template:
     """A template out of text.
 
@@ -136,6 +138,7 @@ def compile_template(text: str, file: str, *, marked: bool = False) -> Template:
         raise syntax_error(error, text, file) from error
 
 
+@lru_cache(maxsize=2048)
 def compile_expression(text: str, location: str) -> Template:
     """A template out of text in a YAML file; errors are placed at `location`."""
     environment = make_environment()
@@ -294,7 +297,8 @@ def _read(path: Path, file: str) -> str:
         ) from error
 
 
-def parse_macros(text: str, file: str) -> list[Macro]:
+@lru_cache(maxsize=512)
+def parse_macros(text: str, file: str) -> tuple[Macro, ...]:
     """The macros of a file, each compiled here so that its mistakes come up early.
 
     Raises:
@@ -306,7 +310,7 @@ def parse_macros(text: str, file: str) -> list[Macro]:
             _ = macro.template
     except TemplateSyntaxError as error:
         raise syntax_error(error, text, file) from error
-    return macros
+    return tuple(macros)
 
 
 def _parse_macros(text: str, file: str) -> list[Macro]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import os
@@ -86,6 +87,18 @@ class Project:
     def load(cls, project_dir: str | Path = ".", **settings: Any) -> Project:
         """Read a project. Settings: vars, target, env, target_path, threads."""
         return cls(Path(project_dir), **settings)
+
+    def variant(self, vars: Mapping[str, Any], env: str) -> Project:
+        """The same project with other vars, publishing another environment; what was read of its files is shared.
+
+        Args:
+            vars: Over the project's own, in place of those this one was loaded with.
+        """
+        other = copy.copy(self)
+        other.__dict__.pop("manifest", None)
+        other.vars = merge_vars(self.loaded.config, vars)
+        other.environment = Environment(self.target_dir, env)
+        return other
 
     # -- compile -------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,14 @@ with kept as (
     from {{ scaled_confidences(ref('scored_interactions')) }}
     -- >= with a declared threshold: "confidence 1.0" means something else in each dtype.
     where {{ {'probability': 'confidence', 'quantile': 'confidence_quantile'}[var('confidence_scale')] }} >= {{ double(var('min_confidence')) }}
+    {% if var('confidence_width') is not none %}
+        -- a bin: rounded, so that the end of one is the beginning of the next.
+        and {{ {'probability': 'confidence', 'quantile': 'confidence_quantile'}[var('confidence_scale')] }}
+        < {{ double((var('min_confidence') + var('confidence_width')) | round(12)) }}
+    {% endif %}
+    {% if var('synthetic_items') != 'all' %}
+        and item_number in (select item_number from {{ ref('item_long_tail') }} where is_long_tail = {{ {'long_tail': 'true', 'other': 'false'}[var('synthetic_items')] }})
+    {% endif %}
 )
 
 select

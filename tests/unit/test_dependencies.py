@@ -26,8 +26,15 @@ HEAVY = {
     "implicit",
     "scipy",
     "sklearn",
+    "matplotlib",
 }
-OWNERS_OF_HEAVY = ("lm/training/", "lm/inference/", "lm/tokenizer.py", "i2i/")
+OWNERS_OF_HEAVY = (
+    "lm/training/",
+    "lm/inference/",
+    "lm/tokenizer.py",
+    "i2i/",
+    "experiment/plots.py",
+)
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -63,6 +70,8 @@ def allowed(importer: str, module: str) -> bool:
         return part(module) in MACHINERY and module in PROTOCOLS
     if home == "runner":
         return part(module) in {*COMPILER, *MACHINERY}
+    if home == "experiment":
+        return part(module) in {*COMPILER, "runner", "store"}
     return home in {"cli", "__init__", "__main__"}
 
 

@@ -1,0 +1,1 @@
+"""Experiments: variants of a project as environments of one store, and what comes of them."""

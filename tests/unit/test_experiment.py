@@ -1,0 +1,403 @@
+"""`llmi2i experiment` on a made-up log with the fake language model."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from llm_i2i.cli.main import cli
+from llm_i2i.config.experiments import load_experiments
+from llm_i2i.errors import LlmI2iError, ProjectErrors
+from llm_i2i.experiment.intervals import bootstrap, gains
+from llm_i2i.experiment.results import Results, read_published
+from llm_i2i.experiment.run import ExperimentPlan, plan_experiment, run_experiment, summary
+from llm_i2i.experiment.variants import Choice, make_trials
+from llm_i2i.runner.events import Reporter
+from llm_i2i.runner.project import Project
+from tests.project.test_reference_project import write_log
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = """
+published: published.csv
+datasets:
+  tiny:
+    vars: {{interactions: {folder}/log.csv, items: {folder}/items.csv, language_model: fake}}
+experiments:
+  sweep:
+    description: A sweep.
+    select: +ranking_metrics +paired_differences
+    datasets: [tiny]
+    vars: {{fusion: append, recommender: swing, confidence_scale: quantile, controls: [], others_folds: null, bootstrap_resamples: 200}}
+    variants:
+      loose: {{}}
+      strict: {{vars: {{min_confidence: 0.5}}}}
+      plain: {{arms: [none]}}
+    grid: {{protocol: [standard, paper]}}
+    seeds: [42, 43]
+    arms: [llm_i2i]
+    segments: [all, long_tail]
+    measures: {{synthetic_pairs: select count(*) from synthetic_interactions}}
+    reference: {{variant: plain, arm: none}}
+    paper_table: 5
+"""
+PUBLISHED = """table,dataset,recommender,augmentation,variant,segment,metric,k,value
+5,tiny,swing,llm_i2i,strict,all,recall,10,0.0739
+5,tiny,swing,none,plain,all,recall,10,0.0616
+2,tiny,swing,llm_i2i,,all,recall,5,0.5
+"""
+
+
+def make_project(folder: Path, experiments: str = EXPERIMENTS) -> Path:
+    """The reference project with experiments of its own."""
+    (folder / "project").mkdir(parents=True)
+    for name in ("project.yml", "macros", "prompts", "seeds"):
+        (folder / "project" / name).symlink_to(ROOT / "project" / name)
+    for name in ("models", "udfs"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "published.csv").write_text(PUBLISHED)
+    write_log(folder, users=90)
+    (folder / "project/experiments.yml").write_text(experiments.format(folder=folder))
+    return folder
+
+
+class Run:
+    """A planned experiment, its failures and rows."""
+
+    def __init__(
+        self, folder: Path, target: str = "target", max_calls: int | None = None, **choice: Any
+    ):
+        self.project = Project.load(folder, target_path=target)
+        experiments = load_experiments(self.project.loaded.file, folder)
+        trials = make_trials("sweep", experiments, self.project.loaded.config, Choice(**choice))
+        self.plan: ExperimentPlan = plan_experiment(self.project, trials, experiments)
+        self.before = summary(self.plan)
+        self.built: list[str] = []
+        self.failures = run_experiment(self.plan, self.reporter, max_calls)
+        results = Results(
+            self.plan, self.failures, read_published(folder / "published.csv", "published.csv")
+        )
+        self.rows = results.rows()
+        self.summary = results.summary(self.rows)
+
+    def reporter(self, number: int, environment: Any) -> Reporter:
+        run = self
+
+        class Noted(Reporter):
+            def node_finished(self, index: int, total: int, outcome: Any) -> None:
+                if outcome.status == "OK":
+                    run.built.append(f"{outcome.step.node.name} {outcome.step.fingerprint}")
+
+        return Noted()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_project(tmp_path_factory.mktemp("experiment") / "shop")
+
+
+@pytest.fixture(scope="module")
+def sweep(folder: Path) -> Run:
+    return Run(folder)
+
+
+def test_what_is_equal_is_built_once(sweep: Run) -> None:
+    assert not sweep.failures
+    # three variants, of which two have equal vars; two protocols; two seeds.
+    assert (sweep.before["trials"], sweep.before["environments"]) == (12, 8)
+    # generator, crossfit_generator and discriminator of each seed; nothing else depends on threshold or protocol.
+    names = [step.node.name for step in sweep.plan.to_build]
+    trainings = sum(
+        any(c.udf == "fine_tune" for c in s.compiled.steps) for s in sweep.plan.to_build
+    )
+    assert sweep.before["trainings_to_run"] == {"fine_tune": trainings}
+    assert names.count("generator") == names.count("discriminator") == 2
+    assert sweep.before["trainings_unshared"] == {"fine_tune": 4 * trainings}
+    assert len(sweep.built) == len(set(sweep.built)) == sweep.before["results_to_build"]
+
+
+def test_a_rerun_builds_nothing_and_says_the_same(folder: Path, sweep: Run) -> None:
+    again = Run(folder)
+    assert again.before["results_to_build"] == 0
+    assert again.before["calls_known"] == 0
+    assert again.built == []
+    assert (again.rows, again.summary) == (sweep.rows, sweep.summary)
+
+
+def test_neither_order_nor_the_store_changes_a_number(folder: Path, sweep: Run) -> None:
+    text = EXPERIMENTS.format(folder=folder)
+    turned = text.replace("      loose: {}\n", "").replace(
+        "      plain: {arms: [none]}\n", "      plain: {arms: [none]}\n      loose: {}\n"
+    )
+    turned = turned.replace("[standard, paper]", "[paper, standard]").replace(
+        "[42, 43]", "[43, 42]"
+    )
+    path = folder / "project/experiments.yml"
+    try:
+        path.write_text(turned)
+        other = Run(folder, target="target_turned", seeds=[42])
+    finally:
+        path.write_text(text)
+    assert other.before["results_to_build"] > 100  # an empty store
+    same_seed = [r for r in sweep.rows if r.seed == 42]
+    assert [r.variant for r in other.rows] != [r.variant for r in same_seed]
+    assert set(other.rows) == set(same_seed)
+
+
+def test_values_are_those_of_ranking_metrics(sweep: Run) -> None:
+    for environment in sweep.plan.environments:
+        _, expected = environment.project.rows(
+            "select segment, metric, k, value, n_users, protocol from ranking_metrics where split = 'test' and k in (5, 10)"
+            " and recommender = 'swing' and augmentation = 'llm_i2i' and segment <> 'other'"
+        )
+        found = [
+            (r.segment, r.metric, r.k, r.value, r.n_users, r.protocol)
+            for r in sweep.rows
+            if r.environment == environment.name
+            and r.augmentation == "llm_i2i"
+            and "strict" in r.variant
+        ]
+        assert not found or sorted(found) == sorted(expected)
+    assert sum("strict" in r.variant and r.k is not None for r in sweep.rows) == 2 * 2 * 8
+
+
+def test_intervals_equal_those_of_paired_differences(sweep: Run) -> None:
+    """Within an environment the SQL model computes the same comparison from the same draws."""
+    compared = 0
+    for row in sweep.rows:
+        if row.difference is None or "loose" not in row.variant or row.k is None:
+            continue
+        (environment,) = [e for e in sweep.plan.environments if e.name == row.environment]
+        _, rows = environment.project.rows(
+            f"select difference, lower, upper, other_value from paired_differences where split = 'test' and recommender = 'swing'"
+            f" and augmentation = 'llm_i2i' and against = 'none' and segment = '{row.segment}' and metric = '{row.metric}' and k = {row.k}"
+        )
+        found = (row.difference, row.difference_lower, row.difference_upper, row.reference_value)
+        assert found == pytest.approx(rows[0], abs=1e-9)
+        compared += 1
+    assert compared == 2 * 2 * 8
+
+
+def test_rows_of_different_protocols_are_never_compared(sweep: Run) -> None:
+    protocol = {e.name: e.protocol for e in sweep.plan.environments}
+    for row in sweep.rows:
+        assert row.protocol == protocol[row.environment]
+        if row.reference is not None:
+            assert f"protocol={row.protocol}" in row.reference
+
+
+def test_published_values_stand_beside_the_paper_protocol_alone(sweep: Run) -> None:
+    rows = [r for r in sweep.rows if r.published is not None]
+    assert {(r.protocol, r.metric, r.k, r.segment) for r in rows} == {
+        ("paper", "recall", 10, "all")
+    }
+    assert {(r.variant, r.published, r.published_gain) for r in rows} == {
+        ("strict, protocol=paper", 0.0739, 0.1997),
+        ("plain, protocol=paper", 0.0616, None),
+    }
+
+
+def test_seeds_are_averaged(sweep: Run) -> None:
+    for row in sweep.summary:
+        values = [
+            r.value for r in sweep.rows
+            if (r.variant, r.augmentation, r.segment, r.metric, r.k) == (row.variant, row.augmentation, row.segment, row.metric, row.k)
+        ]  # fmt: skip
+        assert row.n_seeds == len(values) == 2
+        assert row.value == pytest.approx(np.mean(values), abs=1e-11)
+        assert (row.min, row.max) == (min(values), max(values))
+        if row.difference is not None and row.difference_lower is not None:
+            assert row.difference_lower <= row.difference <= row.difference_upper
+
+
+def test_measures_are_rows_too(sweep: Run) -> None:
+    pairs = {(r.variant, r.seed): r.value for r in sweep.rows if r.metric == "synthetic_pairs"}
+    assert len(pairs) == 12
+    assert 0 < pairs["strict, protocol=paper", 42] < pairs["loose, protocol=paper", 42]
+
+
+def test_a_failed_variant_does_not_lose_the_others(
+    folder: Path, sweep: Run, tmp_path: Path
+) -> None:
+    path = folder / "project/experiments.yml"
+    text = path.read_text()
+    try:
+        path.write_text(
+            text.replace("min_confidence: 0.5", "min_confidence: 0.5, history_length: 7")
+        )
+        run = Run(folder, max_calls=0, seeds=[42])  # other prompts need calls, and none may be made
+    finally:
+        path.write_text(text)
+    assert {f.trial.variant.base for f in run.failures} == {"strict"}
+    assert "new calls" in run.failures[0].reason
+    assert {r.variant.split(",")[0] for r in run.rows} == {"loose", "plain"}
+    assert set(run.rows) <= set(sweep.rows)
+
+
+def test_an_independent_evaluation_of_the_index_agrees(sweep: Run) -> None:
+    (environment,) = [
+        e for e in sweep.plan.environments
+        if e.protocol == "standard" and any(t.variant.base == "strict" and t.seed == 42 for t in e.trials)
+    ]  # fmt: skip
+    query = environment.project.rows
+    events, index = defaultdict(list), defaultdict(list)
+    for user, item in query("select user_id, item_id from interactions order by user_id, position")[
+        1
+    ]:
+        events[user].append(item)
+    for trigger, related, score in query(
+        "select trigger_item_id, related_item_id, score from i2i_index"
+    )[1]:
+        index[trigger].append((related, score))
+    # -- ten lines: the last ten events before the last one, each half as heavy as the next; what was seen is left out.
+    recall, ndcg, users = (
+        {5: 0.0, 10: 0.0},
+        {5: 0.0, 10: 0.0},
+        [h for h in events.values() if len(h) >= 3],
+    )
+    for *history, target in users:
+        scores: dict[Any, float] = defaultdict(float)
+        for age, trigger in enumerate(reversed(history[-10:])):
+            for related, score in index[trigger]:
+                scores[related] += 0.5**age * score
+        ranked = sorted(
+            scores.keys() - set(history), key=lambda item: (-np.float32(scores[item]), item)
+        )
+        for k in recall:
+            recall[k] += (target in ranked[:k]) / len(users)
+            ndcg[k] += (
+                1 / math.log2(ranked.index(target) + 2) / len(users) if target in ranked[:k] else 0
+            )
+    found = {
+        (r.metric, r.k): r.value for r in sweep.rows if r.environment == environment.name and r.segment == "all" and r.augmentation == "llm_i2i"
+    }  # fmt: skip
+    for k in (5, 10):
+        assert found["recall", k] == pytest.approx(recall[k], abs=1e-12)
+        assert found["ndcg", k] == pytest.approx(ndcg[k], abs=1e-12)
+    assert 0 < recall[10] < 1
+
+
+def test_a_segment_without_targets_has_no_value(folder: Path) -> None:
+    none_is_rare = {"long_tail_rule": "max_count", "long_tail_max_count": 0}
+    run = Run(folder, vars=none_is_rare, variants=["plain, protocol=paper"], seeds=[42])
+    values = {(r.segment, r.n_users == 0): r.value for r in run.rows if r.k == 10}
+    assert values["long_tail", True] is None
+    assert values["all", False] is not None
+    assert all(s.value is None for s in run.summary if s.segment == "long_tail")
+
+
+# -- mistakes that only the compiled project knows -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("arms: [llm_i2i]", "arms: [llm_i3i]", "arm 'swing/llm_i3i' is not evaluated in variant 'loose, protocol=standard'"),
+        ("[all, long_tail]", "[all, short_tail]", "segment 'short_tail' is not in ranking_metrics"),
+        ("count(*) from synth", "count(*) from sinth", "measure 'synthetic_pairs': "),
+        ("select count(*) from", "select * from", "measure 'synthetic_pairs': "),
+        ("language_model: fake", "language_model: fake2", "fake2"),
+        ("{variant: plain, arm: none}", "{grid: {protocol: paper}}", "have different protocol"),
+        ("+ranking_metrics +paired_differences", "+i2i_inde", "i2i_inde"),
+    ],
+)  # fmt: skip
+def test_bad_variants_fail_before_anything_runs(
+    folder: Path, old: str, new: str, what: str
+) -> None:
+    path = folder / "project/experiments.yml"
+    text = path.read_text()
+    assert old in text
+    try:
+        path.write_text(text.replace(old, new))
+        with pytest.raises(LlmI2iError) as caught:
+            Run(folder, target="target_bad", seeds=[42], variants=["loose"])
+    finally:
+        path.write_text(text)
+    errors = caught.value.errors if isinstance(caught.value, ProjectErrors) else [caught.value]
+    assert any(what in str(error) for error in errors)
+    assert not (folder / "target_bad/store").exists()
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+def invoke(folder: Path, *arguments: str) -> Any:
+    return CliRunner().invoke(cli, ["experiment", *arguments, "--project-dir", str(folder)])
+
+
+def test_listing_and_dry_run(folder: Path, sweep: Run) -> None:
+    listed = json.loads(invoke(folder, "--output", "json").stdout)
+    assert listed[0]["experiment"] == "sweep"
+    assert listed[0]["variants"] == 6
+    said = json.loads(
+        invoke(
+            folder, "sweep", "--dry-run", "--output", "json", "--target-path", "target_dry"
+        ).stdout
+    )
+    assert said["results_to_build"] == sweep.before["results_to_build"]
+    assert sum(e["to_build"] for e in said["plan"]) == said["results_to_build"]
+    assert not (folder / "target_dry/store").exists()
+    shown = invoke(folder, "sweep", "--dry-run")
+    assert "(unshared" in shown.stderr
+    assert len(shown.stdout.splitlines()) == 2 + 8 + 1
+
+
+def test_the_command_writes_tables_and_figure(folder: Path, sweep: Run) -> None:
+    pytest.importorskip("matplotlib")
+    done = invoke(folder, "sweep", "--output", "json")
+    assert done.exit_code == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert len(rows) == len(sweep.rows)
+    assert "1 of 8  loose, protocol=standard" in done.stderr
+    written = folder / "target/experiments/sweep"
+    assert {p.name for p in written.iterdir()} == {
+        "results.md", "results.parquet", "summary.parquet", "figure.svg", "figure.png",
+    }  # fmt: skip
+    text = (written / "results.md").read_text()
+    assert "## tiny, protocol `paper`" in text
+    assert "*.0739*" in text
+    before = {p.name: p.read_bytes() for p in written.iterdir()}
+    assert invoke(folder, "sweep", "-q").exit_code == 0
+    assert {p.name: p.read_bytes() for p in written.iterdir()} == before
+    project = Project.load(folder, env="experiments")
+    count = project.rows("select count(*) from experiment_results where experiment = 'sweep'")[1]
+    assert count == [(len(rows),)]
+
+
+def test_the_command_reports_a_failure(folder: Path, sweep: Run) -> None:
+    done = invoke(folder, "sweep", "--seeds", "77", "--max-calls", "0", "-q")
+    assert done.exit_code == 1
+    assert "FAILED loose, protocol=standard, tiny, seed 77" in done.stderr
+
+
+def test_the_command_refuses_bad_seeds(folder: Path) -> None:
+    done = invoke(folder, "sweep", "--seeds", "a,b")
+    assert isinstance(done.exception, LlmI2iError)
+    assert done.exception.exit_code == 2
+
+
+# -- arithmetic ------------------------------------------------------------------------------------
+
+
+def test_gains() -> None:
+    ranks = np.array([1, 2, 5, 6, np.inf])
+    np.testing.assert_array_equal(gains(ranks, "recall", 5), [1, 1, 1, 0, 0])
+    np.testing.assert_allclose(
+        gains(ranks, "ndcg", 5), [1, 1 / math.log2(3), 1 / math.log2(6), 0, 0]
+    )
+
+
+def test_the_interval_of_a_mean_is_about_two_standard_errors() -> None:
+    values = np.random.default_rng(1).normal(size=(4000, 1))
+    (found,) = bootstrap(values, np.arange(4000) * 2)
+    error = values.std() / math.sqrt(4000)
+    assert found.mean == pytest.approx(values.mean(), abs=1e-9)
+    assert (found.upper - found.lower) / error == pytest.approx(3.92, abs=0.4)
+    (nobody,) = bootstrap(values[:0], np.arange(0))
+    assert math.isnan(nobody.mean)
