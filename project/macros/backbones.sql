@@ -261,19 +261,3 @@ from nearest_items(
     n := {{ var('index_size') }}
 )
 {%- endmacro %}
-
-{# Rank of each target in its list, null where it is not listed. `lists`: target_number, item_number, rank. #}
-{% macro target_ranks_of_lists(recommender, augmentation, lists) -%}
-select
-    '{{ recommender }}' as recommender,
-    '{{ augmentation }}' as augmentation,
-    targets.user_id,
-    targets.split,
-    targets.item_id,
-    item_long_tail.is_long_tail,
-    cast(lists.rank as integer) as rank,
-    targets.target_number
-from {{ ref('targets') }} as targets
-inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = targets.item_number
-left join {{ lists }} as lists on lists.target_number = targets.target_number and lists.item_number = targets.item_number
-{%- endmacro %}

@@ -87,7 +87,7 @@ left join target_scores on target_scores.target_number = targets.target_number
 left join counts_ahead on counts_ahead.target_number = targets.target_number
 {%- endmacro %}
 
-{# Rank of each target in a list of its own: `lists` has user_number (a target's number), item_number and rank. #}
+{# Rank of each target in its list, null where it is not listed. `lists`: target_number, item_number, rank. #}
 {% macro target_ranks_of_lists(recommender, augmentation, lists) -%}
 {%- if join_competitors('lists') %}
 {%- set lists -%}
@@ -112,7 +112,7 @@ select
     targets.target_number
 from {{ ref('targets') }} as targets
 inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = targets.item_number
-left join {{ lists }} as lists on lists.user_number = targets.target_number and lists.item_number = targets.item_number
+left join lists on lists.target_number = targets.target_number and lists.item_number = targets.item_number
 {%- endmacro %}
 
 {# The arms that are evaluated, each once: `target_ranks_<arm>` is its model. The recommender's own arms are baseline and augmented. #}
