@@ -22,6 +22,7 @@ from llm_i2i.store.files import replace_file
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8B7500")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1)), (0, (3, 1)))
+MOST_BANDS = 3  # more bands than this hide each other: bars then
 METRIC_LABEL = {"recall": "Recall@{k} (share of users)", "ndcg": "NDCG@{k} (0 to 1)"}
 STYLE: dict[str, Any] = {
     "svg.hashsalt": "llm_i2i",  # equal results give equal bytes
@@ -147,7 +148,7 @@ def _draw_lines(canvas: Any, figure: Figure, trials: Trials, rows: Sequence[Summ
             chosen = [r for r in rows if _section(r) == section and r.segment == segment]
             for name, points in _lines(chosen, variants, figure, names, rows):
                 number = names.index(name)
-                _line(axis, points, name, number)
+                _line(axis, points, name, number, band=len(names) <= MOST_BANDS)
             if figure.log_x:
                 axis.set_xscale("log")
             ticks = sorted(
@@ -247,7 +248,8 @@ def _series(
     panelled = {figure.x, "protocol"}
     parts += [f"{var}={value}" for var, value in variant.point.items() if var not in panelled]
     if len({(r.recommender, r.augmentation) for r in rows}) > 1:
-        parts.append(f"{row.recommender}, {row.augmentation}")
+        several = len({r.recommender for r in rows}) > 1
+        parts.append(f"{row.recommender}, {row.augmentation}" if several else str(row.augmentation))
     return ", ".join(parts) or f"{row.recommender}, {row.augmentation}"
 
 
@@ -277,22 +279,28 @@ def _x(row: Summary, variants: Mapping[str, Variant], figure: Figure) -> float:
     return float(value)
 
 
-def _line(axis: Any, points: Sequence[Point], name: str, number: int) -> None:
+def _line(axis: Any, points: Sequence[Point], name: str, number: int, *, band: bool) -> None:
     colour = COLOURS[number % len(COLOURS)]
     xs = [p.x for p in points]
     axis.plot(
         xs, [p.row.value for p in points], label=name, color=colour, marker=MARKERS[number % len(MARKERS)], markersize=5,
         linestyle=DASHES[number % len(DASHES)], linewidth=1.5,
     )  # fmt: skip
-    if all(p.row.lower is not None for p in points):
-        axis.fill_between(
-            xs,
-            [p.row.lower for p in points],
-            [p.row.upper for p in points],
-            color=colour,
-            alpha=0.12,
-            linewidth=0,
-        )
+    if not all(p.row.lower is not None for p in points):
+        return
+    if band:
+        lower, upper = [p.row.lower for p in points], [p.row.upper for p in points]
+        axis.fill_between(xs, lower, upper, color=colour, alpha=0.12, linewidth=0)
+    else:
+        for point in points:
+            axis.errorbar(
+                point.x,
+                point.row.value,
+                yerr=_error(point.row),
+                color=colour,
+                alpha=0.4,
+                linewidth=0.9,
+            )
 
 
 def _dot(

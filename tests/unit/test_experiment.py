@@ -292,6 +292,28 @@ def test_a_segment_without_targets_has_no_value(folder: Path) -> None:
     assert all(s.value is None for s in run.summary if s.segment == "long_tail")
 
 
+def test_bins_of_confidence_and_segments_of_items_divide_the_synthetic_pairs(
+    folder: Path, sweep: Run
+) -> None:
+    base = {**sweep.plan.trials.trials[0].vars, "random_seed": 42}
+
+    def pairs(**vars: Any) -> set[tuple[Any, ...]]:
+        project = Project.load(folder, vars={**base, **vars}, env="parts")
+        assert project.build(select="+synthetic_interactions").success
+        query = "select user_id, item_id, is_long_tail from synthetic_interactions join items using (item_id)"
+        project.build(select="items")
+        return set(project.rows(query)[1])
+
+    whole = pairs()
+    low, high = (pairs(min_confidence=at, confidence_width=0.5) for at in (0.0, 0.5))
+    assert low | high == whole
+    assert not low & high
+    assert low
+    assert high
+    for segment, is_long_tail in (("long_tail", True), ("other", False)):
+        assert pairs(synthetic_items=segment) == {p for p in whole if p[2] == is_long_tail}
+
+
 # -- mistakes that only the compiled project knows -------------------------------------------------
 
 
