@@ -15,9 +15,12 @@ import pytest
 import torch
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import TextBackend, backend_for, text_room
+from llm_i2i.lm.backend import RowsFailed, TextBackend, backend_for, text_room
 from llm_i2i.lm.checkpoint import checkpoint_digest
+from llm_i2i.lm.inference.http import RequestFailed
+from llm_i2i.lm.inference.openai import OpenAIBackend
 from llm_i2i.lm.inference.writing import _draw, _random_numbers
+from llm_i2i.lm.serving import ServingSettings
 from llm_i2i.lm.trainer import train_checkpoint
 from llm_i2i.udf import UdfContext
 from tests.tiny_checkpoint import write_checkpoint
@@ -167,3 +170,42 @@ def test_write_reasoning_with_a_tiny_llama_fine_tuned_on_yes_and_no(tmp_path: Pa
     assert values.shape == (3,)
     assert np.isfinite(values).all()
     json.dumps(scores.to_pylist())
+
+
+class Completions:
+    """Stands in for the client of a server: answers `sample of prompt`, out of order; a prompt of one token is refused."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        assert path == "completions"
+        if "logit_bias" in body:  # the first look
+            return {"choices": [{"logprobs": {"top_logprobs": [{"token_id:4": 0.0}]}}]}
+        self.bodies.append(body)
+        if any(len(prompt) == 1 for prompt in body["prompt"]):
+            raise RequestFailed("refused", "HTTP 400 too short")
+        choices = [
+            {"index": row * body["n"] + k, "text": f" {k} of {len(prompt)}\n"}
+            for row, prompt in enumerate(body["prompt"])
+            for k in range(body["n"])
+        ]
+        return {"choices": choices[::-1]}
+
+
+def test_a_server_writes(backend: Any):
+    options = {"base_url": "http://nowhere/v1", "model": "x", "prompts_per_request": 2}
+    client = Completions()
+    server = OpenAIBackend(
+        Path(backend.model.name_or_path), ServingSettings.model_validate(options), client
+    )
+    lengths = [len(backend.vocabulary.encode(prompt, 64)) for prompt in PROMPTS]
+    texts = server.generate_text(PROMPTS, 2, temperature=0.3, max_tokens=500, seed=5)
+    assert texts == [[f"0 of {n}", f"1 of {n}"] for n in lengths]
+    asked = {(b["n"], b["temperature"], b["max_tokens"], b["seed"]) for b in client.bodies}
+    assert asked == {(2, 0.3, 64, 5)}
+    # A refused row fails alone.
+    with pytest.raises(RowsFailed) as failed:
+        server.generate_text(["", PROMPTS[0]], 1)
+    assert list(failed.value.errors) == [0]
+    assert failed.value.answers[1] == [f"0 of {lengths[0]}"]
