@@ -140,9 +140,7 @@ def test_a_line_of_another_length_is_an_error(tmp_path: Path, line: str) -> None
     vars = write_clicks(tmp_path)
     (tmp_path / "clicks.csv").write_text(CLICKS.replace(";", ",") + line + "\n")
     project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
-    with pytest.raises(
-        ProjectError, match=r"header of source log\.interactions was not recognised"
-    ) as error:
+    with pytest.raises(ProjectError, match=r"header of source .* was not recognised") as error:
         project.build(select="+log_report")
     assert "more or fewer fields" in error.value.fix
 

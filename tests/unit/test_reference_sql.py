@@ -44,6 +44,7 @@ AS_IN_THE_PAPER = {
     "distil_mu": 1.0,
     "controls": [],
     "others_folds": None,
+    "generator_arm": False,
 }
 
 
@@ -523,7 +524,7 @@ def test_ranks_equal_a_full_sort(protocol: str, seed: int) -> None:
 
 def test_the_generators_own_lists_are_ranked_before_each_target() -> None:
     log = [("u", item, when) for when, item in enumerate("abcde")]
-    house = Warehouse([*log, ("v", "a", 0), ("v", "b", 1), ("v", "c", 2)])
+    house = Warehouse([*log, ("v", "a", 0), ("v", "b", 1), ("v", "c", 2)], generator_arm=True)
     house.build("target_histories")
     histories = house.rows(
         "select targets.user_id, targets.split, string_agg(histories.item_id, '' order by histories.position)"
@@ -538,7 +539,8 @@ def test_the_generators_own_lists_are_ranked_before_each_target() -> None:
     ]
     house.table(
         "generator_rankings",
-        "select target_number as user_number, item_number, 2 as rank from targets where user_id = 'u' and split = 'test'",
+        "select target_number as user_number, item_number + other as item_number, 1 - other as rank"
+        " from targets, range(-1, 1) as others(other) where user_id = 'u' and split = 'test'",
     )
     ranks = house.build("target_ranks_generator").rows(
         "select user_id, split, rank from target_ranks_generator order by all"
