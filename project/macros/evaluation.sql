@@ -89,18 +89,15 @@ left join counts_ahead on counts_ahead.target_number = targets.target_number
 
 {# Rank of each target in its list, null where it is not listed. `lists`: target_number, item_number, rank. #}
 {% macro target_ranks_of_lists(recommender, augmentation, lists) -%}
-{%- if join_competitors('lists') %}
-{%- set lists -%}
-(
+with lists as (
     select
-        lists.target_number as user_number,
-        lists.item_number,
-        row_number() over (partition by lists.target_number order by lists.rank) as rank
-    from (select user_number as target_number, item_number, rank from {{ lists }}) as lists
-    {{ join_competitors('lists') }}
+        listed.target_number,
+        listed.item_number,
+        row_number() over (partition by listed.target_number order by listed.rank) as rank
+    from {{ lists }} as listed
+    {{ join_competitors('listed') }}
 )
-{%- endset %}
-{%- endif %}
+
 select
     '{{ recommender }}' as recommender,
     '{{ augmentation }}' as augmentation,

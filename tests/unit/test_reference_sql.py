@@ -539,7 +539,7 @@ def test_the_generators_own_lists_are_ranked_before_each_target() -> None:
     ]
     house.table(
         "generator_rankings",
-        "select target_number as user_number, item_number + other as item_number, 1 - other as rank"
+        "select target_number as user_number, item_number + other as item_number, 2 + other as rank"
         " from targets, range(-1, 1) as others(other) where user_id = 'u' and split = 'test'",
     )
     ranks = house.build("target_ranks_generator").rows(
