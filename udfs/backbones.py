@@ -139,6 +139,5 @@ def nearest_items(
 def _vectors(kind: str, numbers: np.ndarray, vectors: np.ndarray) -> pa.Table:
     flat = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
     lists = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]).cast(pa.list_(pa.float32()))
-    return pa.table(
-        {"kind": pa.array([kind] * len(numbers), pa.string()), "number": numbers, "vector": lists}
-    )
+    kinds = pa.array([kind] * len(numbers), pa.string())  # typed: there may be none
+    return pa.table({"kind": kinds, "number": numbers, "vector": lists})
