@@ -23,6 +23,7 @@ from llm_i2i.i2i.youtube_dnn import (
     Towers,
     _fit,
     _model,
+    _one_thread,
     _queries,
     _user_vectors,
     make_examples,
@@ -109,7 +110,7 @@ def train_llm_cf(
     asked = _queries(queries, log.user_numbers, log.item_numbers, settings.history)
     context = nearest_examples(asked[1], asked[2], rows, item_texts, similarity)
     wide = np.concatenate([asked[2], context.astype(np.int32)], axis=1)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(settings.random_seed)
         tower = _model(n_users, n_items, settings)
         model = _with_module(tower, rows, item_texts, settings.dimensions, reconstruction_weight)
