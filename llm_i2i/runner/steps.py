@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -296,7 +297,9 @@ def _constants(call: CallStep, node: Node, engine: Engine) -> dict[str, Any]:
                 found=f"{len(rows)} rows",
                 fix="write a subquery that returns one row, for example (select any_value(checkpoint) from ...)",
             )
-        values[name] = rows[0][0]
+        value = rows[0][0]
+        # a bare 0.5 is a DECIMAL in DuckDB; no parameter of a UDF is one.
+        values[name] = float(value) if isinstance(value, Decimal) else value
     return values
 
 

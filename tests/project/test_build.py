@@ -46,6 +46,25 @@ def test_threshold_rebuilds_only_what_follows_scoring(shop: ShopProject, build: 
     assert set(build().values()) == {"REUSED"}  # the first result is still in the store
 
 
+def test_a_bare_decimal_is_a_float_to_a_udf(shop: ShopProject, build: Build) -> None:
+    shop.replace(
+        "udfs/functions.py",
+        "*, model: str, context: UdfContext) -> list[float]",
+        "*, model: str, share: float, context: UdfContext) -> list[float]",
+    )
+    shop.replace(
+        "udfs/functions.py",
+        "return [int(",
+        "assert type(share) is float and share == 0.25\n            return [int(",
+    )
+    shop.replace(
+        "models/scored.sql",
+        "from {{ ref('trained') }})) as score",
+        "from {{ ref('trained') }}), share := 0.25) as score",
+    )
+    assert set(build().values()) == {"OK"}
+
+
 def test_prompt_edit_rebuilds_prompts_and_pays_for_new_calls_only(
     shop: ShopProject, build: Build
 ) -> None:
