@@ -55,7 +55,7 @@ def test_a_bare_decimal_is_a_float_to_a_udf(shop: ShopProject, build: Build) -> 
     shop.replace(
         "udfs/functions.py",
         "return [int(",
-        "assert type(share) is float and share == 0.25\n            return [int(",
+        "assert type(share) is float and share == 0.25\n    return [int(",
     )
     shop.replace(
         "models/scored.sql",
