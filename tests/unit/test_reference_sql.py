@@ -44,6 +44,7 @@ AS_IN_THE_PAPER = {
     "distil_mu": 1.0,
     "controls": [],
     "others_folds": None,
+    "generator_arm": False,
 }
 
 
@@ -523,7 +524,7 @@ def test_ranks_equal_a_full_sort(protocol: str, seed: int) -> None:
 
 def test_the_generators_own_lists_are_ranked_before_each_target() -> None:
     log = [("u", item, when) for when, item in enumerate("abcde")]
-    house = Warehouse([*log, ("v", "a", 0), ("v", "b", 1), ("v", "c", 2)])
+    house = Warehouse([*log, ("v", "a", 0), ("v", "b", 1), ("v", "c", 2)], generator_arm=True)
     house.build("target_histories")
     histories = house.rows(
         "select targets.user_id, targets.split, string_agg(histories.item_id, '' order by histories.position)"
