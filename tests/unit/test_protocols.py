@@ -193,6 +193,24 @@ def test_sampled_ranks_equal_a_full_sort_of_the_sample(seed: int) -> None:
         assert house.failures(model) == {}, model
 
 
+def test_lists_of_a_generator_are_ranked_among_those_that_compete() -> None:
+    house = Warehouse(BY_TIME, generator_arm=True, **CUTS).build("targets", "item_numbers")
+    # each list: all items by id, a b c d new x y; new is not known at the first cut, so x is not the sixth but the fifth.
+    house.table(
+        "generator_rankings",
+        "select target_number as user_number, items.item_number, items.item_number + 1 as rank from targets cross join item_numbers as items",
+    )
+    house.build("target_ranks_generator")
+    ranks = house.rows("select user_id, split, item_id, rank from target_ranks_generator")
+    assert sorted(ranks) == [
+        ("both", "test", "y", 7),
+        ("both", "validation", "x", 5),
+        ("first buyer", "test", "c", 3),
+        ("late", "test", "x", 6),
+        ("second buyer", "test", "new", 5),
+    ]
+
+
 def test_a_small_catalogue_is_drawn_whole() -> None:
     log: Log = [("u", item, n) for n, item in enumerate("abcd")]
     log += [("v", item, n) for n, item in enumerate("efghi")]
@@ -254,7 +272,7 @@ def test_the_label_names_what_departs_from_the_protocol(vars: dict[str, Any], la
 
 
 def test_a_row_of_another_protocol_fails() -> None:
-    house = synthetic(Warehouse(random_log(8), generator_arm=False))
+    house = synthetic(Warehouse(random_log(8)))
     house.build("metrics_summary", "paired_differences")
     for model in ("ranking_metrics", "metrics_summary", "paired_differences"):
         assert house.failures(model) == {}, model
