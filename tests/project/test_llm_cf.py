@@ -132,6 +132,7 @@ def test_reasoning_takes_part_where_the_model_writes(shop: tuple[Path, dict[str,
 def test_distilled_pairs_are_votes(shop: tuple[Path, dict[str, Any]]):
     vars = {**shop[1], "fusion": "distil", "discriminator": "signals", "min_confidence": 0.0}
     vars["recommender"] = "cooccurrence_text"
+    vars["long_tail_vote"] = 1.25
     project = build(shop[0], vars)
     arms = project.rows("select recommender, augmentation from metrics_summary")[1]
     assert ("cooccurrence_text", "llm_cf") in arms
