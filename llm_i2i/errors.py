@@ -47,8 +47,12 @@ class ProjectErrors(ProjectError):
     """Several mistakes of one project, reported in one go."""
 
     def __init__(self, errors: Sequence[LlmI2iError]) -> None:
-        super().__init__(f"{len(errors)} mistakes in the project")
-        self.errors = list(errors)
+        # one mistake that many templates run into is said once.
+        unique: dict[tuple[str, str, str], LlmI2iError] = {}
+        for error in errors:
+            unique.setdefault((error.what, error.where, error.fix), error)
+        self.errors = list(unique.values())
+        super().__init__(f"{len(self.errors)} mistakes in the project")
 
     def render(self) -> str:
         return "\n".join(error.render() for error in self.errors)

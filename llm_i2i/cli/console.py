@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.plan.step import Plan, PlanStep
@@ -93,11 +94,11 @@ class Console(Reporter):
             f"[{outcome.status} {outcome.failures:,} rows]",
         )
         problem = LlmI2iError(
-            f"data test {outcome.check.name} found {outcome.failures:,} rows that break it",
+            f"data test {outcome.check.name} found {outcome.failures:,} row{'s' * (outcome.failures != 1)} that break it",
             where=outcome.check.where,
             found="\n".join(outcome.messages)
-            or f"{outcome.failures:,} rows of {outcome.check.model}",
-            fix=f"look at them: the query is in {outcome.failures_sql}",
+            or f"{outcome.failures:,} row{'s' * (outcome.failures != 1)} of {outcome.check.model}",
+            fix=f"look at them in {Path(outcome.failures_sql).with_suffix('.csv')}; the query is beside it",
         )
         if outcome.status == "WARN":
             self._warnings.append(problem)

@@ -93,16 +93,17 @@ TYPE_WORDS = {
     "integer": "a whole number",
     "boolean": "true or false",
     "text": "text",
+    "list": "a list",
 }
 
 
 class VarRule(Settings):
-    """What a var may be; checked before anything is rendered."""
+    """What a var may be; checked before anything is rendered. With type list, `values` are those its members may have."""
 
     title: ClassVar[str] = "a var's rule"
 
     values: list[Any] | None = None
-    type: Literal["number", "integer", "boolean", "text"] | None = None
+    type: Literal["number", "integer", "boolean", "text", "list"] | None = None
     min: int | float | None = None
     max: int | float | None = None
     nullable: bool = False
@@ -113,6 +114,9 @@ class VarRule(Settings):
             return "" if self.nullable else "a value, not null"
         if self.values is not None:
             allowed = ", ".join(map(str, self.values))
+            if self.type == "list":
+                fine = isinstance(value, list) and all(one in self.values for one in value)
+                return "" if fine else f"a list, such as [{self.values[0]}], of some of {allowed}"
             return "" if value in self.values else f"one of {allowed}"
         if self.type is not None and not self._has_type(value):
             return TYPE_WORDS[self.type]
@@ -126,7 +130,7 @@ class VarRule(Settings):
         if self.type in ("number", "integer"):
             kinds = (int,) if self.type == "integer" else (int, float)
             return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
-        return isinstance(value, bool if self.type == "boolean" else str)
+        return isinstance(value, {"boolean": bool, "list": list, "text": str}[self.type or "text"])
 
 
 class ProjectConfig(Settings):

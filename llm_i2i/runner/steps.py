@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHOWN = 20  # messages of a data test that are shown
+WRITTEN = 1000  # failing rows of a data test in its CSV file
 
 
 @dataclass(frozen=True)
@@ -352,5 +355,12 @@ def _run_check(
         return CheckOutcome(check, 0)
     path = shop.target_dir / "failures" / f"{check.name}.sql"
     replace_text(path, check.sql + "\n")
+    # the rows themselves, too: what failed is not published, so the query alone would find older tables or none.
+    names = [name for name, _ in engine.columns(check.sql)]
+    rows = io.StringIO()
+    csv.writer(rows).writerows(
+        [names, *engine.rows(f"select * from ({check.sql}\n) as failing limit {WRITTEN}")]
+    )
+    replace_text(path.with_suffix(".csv"), rows.getvalue())
     texts = tuple(str(message) for (message,) in messages)
     return CheckOutcome(check, failures, failures_sql=str(path), messages=texts)

@@ -198,6 +198,7 @@ where item_number <> related_item_number and score > 0
 {%- set augmented = augmentation != 'none' -%}
 {%- if is_backbone(recommender) == 'false' or backbone_setting('own_ranking') == 'false' -%}
 {{ target_ranks(recommender, augmentation, index, ref('evaluation_triggers')) }}
+{#- a disabled model is rendered too: only a backbone that is built may complain. #}
 {%- elif augmented and has_backbone(recommender) == 'true' and not {'append': true, 'distil': false}[var('fusion')] -%}
 {{ exceptions.raise_compiler_error(
     "under own_ranking (protocol paper) " ~ recommender ~ " ranks users by itself, and fusion distil has no part in that: set fusion: append, or own_ranking: false"

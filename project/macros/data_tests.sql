@@ -206,7 +206,12 @@ having
 ) %}
 select
     arm.value,
-    plain.value as value_without_augmentation
+    plain.value as value_without_augmentation,
+    format(
+        '{{ metric }}@{{ k }} of {{ recommender }} on {{ split }}: {:.4f} with {{ augmentation }}, {:.4f} without',
+        arm.value,
+        plain.value
+    ) as message
 from {{ model }} as arm
 left join {{ model }} as plain
     on plain.recommender = arm.recommender

@@ -115,7 +115,8 @@ weighted as (
 select
     item_number,
     name,
-    weight / sqrt(sum(weight * weight) over (partition by item_number)) as weight,
+    -- float32: threads add in any order, and what is trained on these weights must not follow it.
+    cast({{ rounded('weight / sqrt(sum(weight * weight) over (partition by item_number))') }} as double) as weight,
     cast(n_items_with_term as integer) as n_items_with_term
 from weighted
 -- a term of every item says nothing.

@@ -71,8 +71,10 @@ def test_backbones_beside_the_recommender(tmp_path: Path, log: dict[str, Any]) -
         assert project.rows(same)[1] == [(0,)]  # distil blends in the index
 
 
-def test_the_default_project_has_no_backbone() -> None:
-    nodes = Project.load(ROOT).manifest.nodes
+@pytest.mark.parametrize("protocol", ["standard", "paper"])
+def test_the_default_project_has_no_backbone(protocol: str) -> None:
+    nodes = Project.load(ROOT, vars={"protocol": protocol}).manifest.nodes
+    assert "i2i_index" in nodes
     assert not [name for name in nodes if any(backbone in name for backbone in ALL)]
 
 

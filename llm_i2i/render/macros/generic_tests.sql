@@ -77,7 +77,9 @@ having
 {% endmacro %}
 
 {% macro test_not_empty(model) %}
-select n_rows
+select
+    n_rows,
+    'it has no rows at all' as message
 from (select count(*) as n_rows from {{ model }}) as counted
 where n_rows = 0
 {% endmacro %}
