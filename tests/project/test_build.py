@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from llm_i2i.errors import ProjectError
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 
@@ -267,3 +269,33 @@ def test_a_project_in_a_folder_with_quotes_and_spaces(tmp_path: Path) -> None:
     assert json.loads(
         shop.run("query", "select count(*) as n from kept", "--output", "json").stdout
     )
+
+
+def test_the_rows_that_break_a_data_test_are_written_down(shop: ShopProject, build: Build) -> None:
+    shop.replace("models/models.yml", "max_value: 1}", "max_value: 0.5}")
+    result = shop.run("build")
+    assert result.returncode == 1
+    line = next(line for line in result.stderr.splitlines() if "look at them in" in line)
+    written = Path(line.split("look at them in ")[1].split(";")[0])
+    rows = list(csv.DictReader((shop.dir / written).read_text().splitlines()))
+    found = int(result.stderr.split(" that break it")[0].rsplit(" row", 1)[0].rsplit(" ", 1)[1])
+    assert len(rows) == found > 0
+    assert all(float(row["score"]) > 0.5 for row in rows)
+    assert written.with_suffix(".sql").name in {
+        p.name for p in (shop.dir / written).parent.iterdir()
+    }
+
+
+@pytest.mark.parametrize("value", ["popularity", ["nope"], {"a": 1}])
+def test_a_list_var_is_checked_before_anything_is_rendered(
+    shop: ShopProject, build: Build, value: object
+) -> None:
+    shop.replace(
+        "project/project.yml",
+        "name: shop\n",
+        "name: shop\nvar_rules: {arms: {type: list, values: [popularity, random]}}\n",
+    )
+    shop.replace("project/project.yml", "vars: {", "vars: {arms: [random], ")
+    assert set(build().values()) == {"OK"}
+    with pytest.raises(ProjectError, match="arms"):
+        build({"arms": value})
