@@ -11,9 +11,6 @@ bm25 tfidf bpr youtube_dnn
 
 {# Whether the backbone is built. #}
 {% macro has_backbone(name) -%}
-{%- for listed in var('backbones') if is_backbone(listed) == 'false' -%}
-    {{ exceptions.raise_compiler_error("backbone '" ~ listed ~ "' in var backbones is none of " ~ ', '.join(backbone_names().split())) }}
-{%- endfor -%}
 {{ 'true' if name == var('recommender') or name in var('backbones') else 'false' }}
 {%- endmacro %}
 

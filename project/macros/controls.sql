@@ -3,11 +3,6 @@
 
 {# Whether the control is asked for (var controls). #}
 {% macro has_control(control) -%}
-{%- for name in var('controls') -%}
-    {%- if name not in ['random_keep', 'log_probability', 'popularity', 'swing_top'] -%}
-        {{ exceptions.raise_compiler_error("control '" ~ name ~ "' in var controls is none of random_keep, log_probability, popularity, swing_top") }}
-    {%- endif -%}
-{%- endfor -%}
 {{ 'true' if control in var('controls') else 'false' }}
 {%- endmacro %}
 

@@ -184,7 +184,7 @@ def test_youtube_dnn_reads_the_events_before_each_target(paper: Project) -> None
     ("vars", "message"),
     [
         ({"protocol": "paper", "recommender": "bm25", "fusion": "distil"}, "ranks users by itself"),
-        ({"backbones": ["bm52"]}, "backbone 'bm52' in var backbones is none of bm25"),
+        ({"backbones": ["bm52"]}, "var 'backbones' must be a list"),
         ({"recommender": "als"}, "recommender"),
         ({"bm25_b": 2}, "at most 1"),
         ({"youtube_dnn_similarity": "angle"}, "cosine, dot"),

@@ -146,7 +146,7 @@ def test_popular_items_are_drawn_by_their_events() -> None:
 
 
 def test_an_unknown_control_is_refused() -> None:
-    with pytest.raises(LlmI2iError, match="'swing_tops' in var controls is none of"):
+    with pytest.raises(LlmI2iError, match="var 'controls' must be a list"):
         Warehouse([("u", "a", 0)], controls=["swing_tops"])
 
 
