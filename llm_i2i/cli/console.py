@@ -94,7 +94,7 @@ class Console(Reporter):
             f"[{outcome.status} {outcome.failures:,} rows]",
         )
         problem = LlmI2iError(
-            f"data test {outcome.check.name} found {outcome.failures:,} row{'s' * (outcome.failures != 1)} that break it",
+            f"data test {outcome.check.name} found {outcome.failures:,} {'rows that break' if outcome.failures != 1 else 'row that breaks'} it",
             where=outcome.check.where,
             found="\n".join(outcome.messages)
             or f"{outcome.failures:,} row{'s' * (outcome.failures != 1)} of {outcome.check.model}",

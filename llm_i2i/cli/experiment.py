@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,7 +24,7 @@ from llm_i2i.experiment.run import (
     run_experiment,
     summary,
 )
-from llm_i2i.experiment.tables import column_title, line_title
+from llm_i2i.experiment.tables import column_title, count, line_title, reference_title
 from llm_i2i.experiment.variants import Choice, make_trials
 from llm_i2i.runner.events import BuildResult, NodeOutcome
 from llm_i2i.runner.project import Project
@@ -106,16 +106,16 @@ def run(
     if problem:
         click.echo(problem, err=True)
     if not quiet:
-        shown = [t for t in trials.trials if t.shown]
         failed = sum(f.trial.shown for f in failures)
         click.echo(
-            f"{len(shown) - failed} of {len(shown)} trials done. Tables and figure: {folder}",
+            f"{len(plan.shown) - failed} of {count(len(plan.shown), 'trial')} done. Tables and figure: {folder}",
             err=True,
         )
-        click.echo(
-            f"Rows: llmi2i query --env {ENVIRONMENT} \"from experiment_results where experiment = '{name}'\"",
-            err=True,
-        )
+        if rows:
+            click.echo(
+                f"Rows: llmi2i query --env {ENVIRONMENT} \"from experiment_results where experiment = '{name}'\"",
+                err=True,
+            )
     return 1 if failures else 0
 
 
@@ -151,24 +151,17 @@ class _Progress(Console):
 
 
 def _sharing(plan: ExperimentPlan) -> str:
-    said = summary(plan)
     lines = [
-        f"Experiment {plan.trials.name}: {said['trials']} trials in {said['environments']} environments",
-        f"  results       {said['results']:,} in all environments, {said['distinct_results']:,} distinct, {said['results_to_build']:,} to build",
+        f"Experiment {plan.trials.name}: {count(len(plan.shown), 'trial')} in {count(len(plan.environments), 'environment')}",
+        f"  results       {plan.n_results:,} in all environments, {plan.n_distinct:,} distinct, {len(plan.to_build):,} to build",
     ]
-    for word, kind in (("table UDFs", "trainings"), ("batch UDFs", "call_nodes")):
-        alone, shared = said[f"{kind}_unshared"], said[f"{kind}_to_run"]
-        assert isinstance(alone, Mapping)
-        assert isinstance(shared, Mapping)
-        found = [
-            f"{udf} {shared.get(udf, 0)} (unshared {count})" for udf, count in sorted(alone.items())
-        ]
-        lines.append(f"  {word}    {', '.join(found) or 'none'}")
-    unknown = said["call_nodes_not_known_yet"]
-    calls = f"{said['calls_known']:,} to make" + (
-        f", and those of {unknown} results that depend on what is not built yet" if unknown else ""
-    )
-    lines.append(f"  model calls   {calls}")
+    for kind in ("table", "batch"):
+        alone, shared = plan.udfs(kind, shared=False), plan.udfs(kind, shared=True)
+        found = [f"{udf} {shared[udf]} (unshared {n})" for udf, n in sorted(alone.items())]
+        lines.append(f"  {kind} UDFs    {', '.join(found) or 'none'}")
+    known, unknown = plan.calls()
+    later = f", and those of {count(unknown, 'result')} that depend on what is not built yet"
+    lines.append(f"  model calls   {known:,} to make{later if unknown else ''}")
     return "\n".join(lines)
 
 
@@ -231,23 +224,34 @@ def _print_rows(chosen: Sequence[Summary]) -> None:
         r for r in chosen if r.k is not None and (r.segment, r.metric) == ("all", chosen[0].metric)
     ]
     last = column_title(headline[-1]) if any(r.difference is not None for r in headline) else ""
-    columns = ["variant", "arm", *titles, *([f"{last} gain", "lower", "upper"] if last else [])]
+    compared = [r for r in headline if r.reference is not None] if last else []
+    references = list(dict.fromkeys(reference_title(r) for r in compared))
+    comparison = [f"{last} less reference", "lower", "upper", "change", "reference"] if last else []
+    columns = ["variant", "arm", *titles, *comparison]
     table = []
     for title, cells in lines.items():
         found = cells.get(last)
         extra = (
-            [_percent(found.gain), found.difference_lower, found.difference_upper]
+            [
+                found.difference,
+                found.difference_lower,
+                found.difference_upper,
+                _percent(found.gain),
+                reference_title(found) if found.reference else None,
+            ]
             if found
-            else [None] * 3
+            else [None] * 5
         )
         values = [_shown(cells[t]) if t in cells else None for t in titles]
         table.append([*title, *values, *(extra if last else [])])
-    used = [i for i in range(len(columns)) if i != 1 or any(line[1] for line in table)]
+    left_out = {1} if not any(line[1] for line in table) else set()
+    if last and len(references) == 1:
+        left_out.add(len(columns) - 1)
+    used = [i for i in range(len(columns)) if i not in left_out]
     print_rows([columns[i] for i in used], [[line[i] for i in used] for line in table], "table")
     if last:
-        click.echo(
-            f"lower, upper: 95% interval of the difference in {last} to the reference, paired over users"
-        )
+        named = f"reference: {references[0]}; " if len(references) == 1 else ""
+        click.echo(f"{named}lower, upper: 95% interval of the difference, paired over users")
 
 
 def _shown(row: Summary) -> float | int | None:

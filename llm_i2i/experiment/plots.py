@@ -6,7 +6,7 @@ Okabe and Ito's colours, and a marker and a dash pattern of its own for each ser
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -146,14 +146,15 @@ def _draw_lines(canvas: Any, figure: Figure, trials: Trials, rows: Sequence[Summ
         for j, segment in enumerate(segments):
             axis = axes[i][j]
             chosen = [r for r in rows if _section(r) == section and r.segment == segment]
-            for name, points in _lines(chosen, variants, figure, names, rows):
+            lines = list(_lines(chosen, variants, figure, names, rows))
+            ticks = sorted({p.x for _, points in lines for p in points})
+            for name, points in lines:
                 number = names.index(name)
+                if len(names) > MOST_BANDS:
+                    points = _beside(points, number - (len(names) - 1) / 2, ticks, figure)
                 _line(axis, points, name, number, band=len(names) <= MOST_BANDS)
             if figure.log_x:
                 axis.set_xscale("log")
-            ticks = sorted(
-                {p.x for _, points in _lines(chosen, variants, figure, names, rows) for p in points}
-            )
             if len(ticks) <= 10:
                 axis.set_xticks(ticks, [f"{t:g}" for t in ticks])
                 axis.minorticks_off()
@@ -265,6 +266,16 @@ def _lines(
     for name, group in groupby(named, key=lambda r: _series(r, variants, figure, rows)):
         points = [Point(_x(r, variants, figure), r) for r in group]
         yield name, sorted(points, key=lambda p: p.x)
+
+
+def _beside(
+    points: Sequence[Point], place: float, ticks: Sequence[float], figure: Figure
+) -> list[Point]:
+    """Points moved a little along x, so that the bars of several series stand beside each other."""
+    if figure.log_x:
+        step = (ticks[-1] / ticks[0]) ** 0.012
+        return [replace(p, x=p.x * step**place) for p in points]
+    return [replace(p, x=p.x + 0.012 * place * (ticks[-1] - ticks[0])) for p in points]
 
 
 def _x(row: Summary, variants: Mapping[str, Variant], figure: Figure) -> float:

@@ -97,6 +97,11 @@ class ExperimentPlan:
         return found
 
     @property
+    def shown(self) -> list[Trial]:
+        """The trials that are reported; the others are only compared with."""
+        return [trial for trial in self.trials.trials if trial.shown]
+
+    @property
     def to_build(self) -> list[PlanStep]:
         """Every result that is built, once."""
         return [step for steps in self.new_in.values() for step in steps]
@@ -338,7 +343,7 @@ def summary(plan: ExperimentPlan) -> Mapping[str, object]:
     known, unknown = plan.calls()
     return {
         "experiment": plan.trials.name,
-        "trials": sum(t.shown for t in plan.trials.trials),
+        "trials": len(plan.shown),
         "environments": len(plan.environments),
         "results": plan.n_results,
         "distinct_results": plan.n_distinct,

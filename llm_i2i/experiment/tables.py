@@ -37,6 +37,11 @@ def _without_protocol(text: str, row: Summary) -> str:
     return text.replace(f", {part}", "").replace(part, "").removeprefix(", ").removeprefix(": ")
 
 
+def count(number: int, noun: str) -> str:
+    """`1 environment`, `12 environments`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def number(value: float | None, *, signed: bool = False) -> str:
     """`.1234`, `1.0000`, `+.0109`; whole numbers from 100 on with commas; `-` for none."""
     if value is None:
@@ -74,9 +79,10 @@ def markdown(
 
 
 def _how(plan: ExperimentPlan, summary: Sequence[Summary]) -> str:
-    trials = [t for t in plan.trials.trials if t.shown]
+    trials = plan.shown
     seeds = ", ".join(map(str, dict.fromkeys(t.seed for t in trials)))
-    text = f"Split `{plan.trials.experiment.split}`; seed{'s' if ',' in seeds else ''} {seeds}; {len(plan.environments)} environments."
+    environments = count(len(plan.environments), "environment")
+    text = f"Split `{plan.trials.experiment.split}`; seed{'s' if ',' in seeds else ''} {seeds}; {environments}."
     if any(r.n_seeds > 1 for r in summary):
         text += " Values are means over seeds, smallest and largest in the second table."
     if any(r.difference_lower is not None for r in summary):
@@ -98,12 +104,13 @@ def _section(title: str, rows: Sequence[Summary]) -> Iterator[str]:
         yield _table(ranking or measures, lambda r: f"{number(r.min)} to {number(r.max)}")
     compared = [r for r in ranking if r.difference is not None]
     if compared:
-        references = list(dict.fromkeys(_reference(r) for r in compared))
+        references = list(dict.fromkeys(reference_title(r) for r in compared))
         yield f"Less the reference, {references[0] if len(references) == 1 else 'given in each line'}:\n"
         yield _table(compared, _difference_cell, with_reference=len(references) > 1)
 
 
-def _reference(row: Summary) -> str:
+def reference_title(row: Summary) -> str:
+    """What a row is compared with, less the protocol."""
     return _without_protocol(str(row.reference), row)
 
 
@@ -131,7 +138,7 @@ def _table(rows: Sequence[Summary], cell: object, *, with_reference: bool = Fals
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for row in rows:
         title: tuple[str, ...] = (
-            (*line_title(row), _reference(row)) if with_reference else line_title(row)
+            (*line_title(row), reference_title(row)) if with_reference else line_title(row)
         )
         lines.setdefault(title, {})[column_title(row)] = cell(row)
     heads = ["variant", "arm", *(["less"] if with_reference else [])]

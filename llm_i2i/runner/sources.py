@@ -14,6 +14,7 @@ from llm_i2i.errors import EngineError, ProjectError, closest
 from llm_i2i.fingerprint import file_digest, fingerprint
 from llm_i2i.graph.node import Node
 from llm_i2i.names import quote_literal
+from llm_i2i.runner.bad_lines import first_bad_line
 from llm_i2i.store.files import replace_text
 
 READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
@@ -117,14 +118,30 @@ class SourceFiles:
         try:
             columns = engine.columns(self.scan(source))
         except EngineError as error:
-            raise ProjectError(
+            raise self._broken(source) or ProjectError(
                 f"source {source.name.replace('__', '.', 1)} cannot be read",
                 where=", ".join(str(p) for p in self.files(source)[:3]),
                 found=error.what,
                 fix="is it a whole Parquet, CSV or JSON file? set `format:` in YAML if its name does not say",
             ) from error
-        check_declared(source, columns)
+        try:
+            check_declared(source, columns)
+        except ProjectError as error:
+            raise self._broken(source) or error from None
         return columns
+
+    def _broken(self, source: Node) -> ProjectError | None:
+        """An error that names the first broken line of a CSV or JSON-lines file, if there is one."""
+        for path in self.files(source):
+            found = first_bad_line(path, self._format(source, path))
+            if found:
+                return ProjectError(
+                    f"source {source.name.replace('__', '.', 1)} has a broken line",
+                    where=str(path),
+                    found=found,
+                    fix="mend or remove that line",
+                )
+        return None
 
     def _format(self, source: Node, path: Path) -> str:
         if source.file_format != "auto":
@@ -160,8 +177,7 @@ def check_declared(source: Node, columns: Columns) -> None:
                 f"the header of source {source.name.replace('__', '.', 1)} was not recognised",
                 where=source.file_path,
                 found=f"columns {', '.join(names)}",
-                fix="write the columns' names on the first line; if they are there, some line has more or fewer"
-                " fields than it: mend that line",
+                fix="write the columns' names on the first line",
             )
         near = closest(missing[0], names, count=1)
         raise ProjectError(

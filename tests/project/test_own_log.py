@@ -135,14 +135,28 @@ def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "besucher" in error.value.fix
 
 
-@pytest.mark.parametrize("line", ["v,007", "v,007,2024-03-01 10:00:00,more"])
-def test_a_line_of_another_length_is_an_error(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize(("line", "fields"), [("v,007", 2), ("v,007,2024-03-01 10:00:00,more", 4)])
+def test_a_line_of_another_length_is_an_error(tmp_path: Path, line: str, fields: int) -> None:
     vars = write_clicks(tmp_path)
-    (tmp_path / "clicks.csv").write_text(CLICKS.replace(";", ",") + line + "\n")
+    text = CLICKS.replace(";", ",") + line + "\n"
+    (tmp_path / "clicks.csv").write_text(text)
     project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
-    with pytest.raises(ProjectError, match=r"header of source .* was not recognised") as error:
+    with pytest.raises(ProjectError, match="has a broken line") as error:
         project.build(select="+log_report")
-    assert "more or fewer fields" in error.value.fix
+    assert error.value.where == str(tmp_path / "clicks.csv")
+    assert (
+        error.value.found == f"line {len(text.splitlines())}: {fields} fields, the first line has 3"
+    )
+
+
+def test_a_broken_line_of_json_is_named(tmp_path: Path) -> None:
+    lines = ['{"user_id": "a", "item_id": "x", "position": 0}', '{"user_id": oops']
+    (tmp_path / "log.jsonl").write_text("\n".join(lines))
+    vars = {"interactions": str(tmp_path / "log.jsonl"), "items": None}
+    project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
+    with pytest.raises(ProjectError, match="has a broken line") as error:
+        project.build(select="+log_report")
+    assert error.value.found == "line 2, column 13: Expecting value"
 
 
 def test_ids_of_two_kinds_are_an_error(tmp_path: Path) -> None:
