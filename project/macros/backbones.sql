@@ -40,7 +40,7 @@ bm25 tfidf bpr youtube_dnn
     'youtube_dnn_similarity': ['dot', 'dot'],
     'youtube_dnn_learning_rate': [0.001, 0.001],
     'youtube_dnn_log_q': [false, false],
-    'youtube_dnn_seed': [2023, var('random_seed')],
+    'youtube_dnn_seed': [2023 - 42 + var('random_seed'), var('random_seed')],
 } -%}
 {%- set override = var(name, none) -%}
 {%- set value = presets[name][0 if var('protocol') == 'paper' else 1] if override is none else override -%}

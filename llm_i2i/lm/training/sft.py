@@ -70,21 +70,25 @@ def train(
 
 @contextmanager
 def private_torch_state(seed: int, threads: int) -> Iterator[None]:
-    """Seed torch, set its threads, and multiply matrices with oneDNN inside the block; outside, nothing has changed.
+    """Seed torch, set its threads, add gradients in one order, and multiply matrices with oneDNN inside the block; outside, nothing
+    has changed. Without the one order two threads race in the gradient of rows[numbers], and equal runs differ in their last bits.
 
     Allowing bfloat16 inside makes torch call oneDNN, which is twice as fast as MKL on AMD processors. Only processors with
     matrix units for it round to bfloat16 (mixed precision), the others still compute in float32.
     """
     matmul = torch.backends.mkldnn.matmul
     before = torch.get_num_threads(), matmul.fp32_precision
+    deterministic = torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
             torch.set_num_threads(threads or before[0])
+            torch.use_deterministic_algorithms(True, warn_only=True)
             matmul.fp32_precision = "bf16"
             yield
         finally:
             torch.set_num_threads(before[0])
+            torch.use_deterministic_algorithms(deterministic)
             matmul.fp32_precision = before[1]
 
 

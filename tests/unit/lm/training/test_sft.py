@@ -21,7 +21,7 @@ from llm_i2i.lm.training.examples import encode_examples, make_batch, read_examp
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
 from llm_i2i.lm.training.model import build_model, dropout, save_model
 from llm_i2i.lm.training.schedule import learning_rate_schedule
-from llm_i2i.lm.training.sft import Trainer
+from llm_i2i.lm.training.sft import Trainer, private_torch_state
 
 Tiny = Callable[..., LanguageModelSettings]
 
@@ -46,12 +46,29 @@ def test_same_seed_same_bytes(tmp_path: Path, sequences: pa.Table, items: pa.Tab
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_threads_do_not_race_in_the_gradient_of_rows():
+    """Many places add to the gradient of the same row; in which order is up to the threads unless torch is told otherwise."""
+    generator = torch.Generator().manual_seed(1)
+    tokens = torch.randint(0, 40, (20_000,), generator=generator)
+    outer = torch.randn(20_000, 64, generator=generator)
+    found = set()
+    for _ in range(20):
+        weights = torch.zeros(4_000, 64, requires_grad=True)
+        with private_torch_state(seed=1, threads=2):
+            weights[tokens].backward(outer)
+        assert weights.grad is not None
+        found.add(weights.grad.numpy().tobytes())
+    assert len(found) == 1
+
+
 def test_training_leaves_torch_as_it_was(folder: Path, sequences: pa.Table, tiny: Tiny):
     torch.manual_seed(3)
+    assert not torch.are_deterministic_algorithms_enabled()
     threads, precision = torch.get_num_threads(), torch.backends.mkldnn.matmul.fp32_precision
     before = torch.get_rng_state()
     train(folder, sequences, tiny())
     assert torch.equal(torch.get_rng_state(), before)
+    assert not torch.are_deterministic_algorithms_enabled()
     assert (torch.get_num_threads(), torch.backends.mkldnn.matmul.fp32_precision) == (
         threads,
         precision,
