@@ -51,7 +51,7 @@ select
     cast(drawn.age as integer) as age,
     drawn.is_hit,
     -- mean 1, so that learning rate and clipping mean the same for any share of hits.
-    drawn.raw_weight / avg(drawn.raw_weight) over () as weight,
+    cast({{ rounded('drawn.raw_weight / avg(drawn.raw_weight) over ()') }} as double) as weight,
     signals.*
 from drawn
 inner join {{ ref('crossfit_pair_signals') }} as signals

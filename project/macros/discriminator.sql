@@ -107,7 +107,7 @@ select
     {{ signals_prompt() }} as prompt,
     case when signals.is_hit then 'Yes' else 'No' end as completion,
     -- mean 1, so that learning rate and clipping mean the same for any share of hits.
-    signals.raw_weight / avg(signals.raw_weight) over () as weight,
+    cast({{ rounded('signals.raw_weight / avg(signals.raw_weight) over ()') }} as double) as weight,
     signals.user_number,
     signals.item_number
 from drawn as signals
