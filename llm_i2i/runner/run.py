@@ -24,6 +24,7 @@ def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = Fal
         for check in shop.manifest.checks_of(step.node.name)
     }
     broken: set[str] = set()
+    absent: dict[DataCheck, list[str]] = {}
     for index, step in enumerate(steps, start=1):
         outcome = _run_step(index, step, shop, broken)
         result.nodes.append(outcome)
@@ -34,7 +35,7 @@ def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = Fal
                 break
             continue
         for check_outcome in _run_ready_checks(
-            step, shop, pending, {s.node.name for s in steps[index:]} | broken
+            shop, pending, {s.node.name for s in steps[index:]} | broken, absent
         ):
             result.checks.append(check_outcome)
             shop.reporter.check_finished(check_outcome)
@@ -45,6 +46,11 @@ def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = Fal
     if result.success and len(result.nodes) == len(steps):
         result.published = environment.publish(
             {s.node.name: _pointer(s) for s in steps if s.node.materialized != "ephemeral"}
+        )
+    if absent:
+        names = sorted({name for missing in absent.values() for name in missing})
+        shop.reporter.note(
+            f"data tests not run: {len(absent)}; they also read what is not built: {', '.join(names)}"
         )
     result.seconds = time.monotonic() - started
     shop.reporter.finished(result, environment.name)
@@ -77,17 +83,18 @@ def _run_step(index: int, step: PlanStep, shop: Workshop, broken: set[str]) -> N
 
 
 def _run_ready_checks(
-    step: PlanStep, shop: Workshop, pending: dict[DataCheck, set[str]], unavailable: set[str]
+    shop: Workshop,
+    pending: dict[DataCheck, set[str]],
+    unavailable: set[str],
+    absent: dict[DataCheck, list[str]],
 ) -> Iterator[CheckOutcome]:
-    """Run the data tests whose last missing input this step was."""
+    """Run the data tests that now have all their inputs; those that need what is not selected go to `absent`."""
     ready = []
     for check in [c for c, reads in pending.items() if not reads & unavailable]:
         del pending[check]
         missing = [name for name in check.depends_on if not shop.has_result(name)]
         if missing:
-            shop.reporter.note(
-                f"data test {check.name} not run: {', '.join(missing)} is not built; select it too"
-            )
+            absent[check] = missing
         else:
             ready.append(check)
     return run_checks(ready, shop)
