@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -12,6 +13,7 @@ from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter
 
 WIDTH = 80
+COLOURS = {"ERROR": 31, "FAIL": 31, "WARN": 33, "SKIP": 33, "REUSED": 36, "OK": 32}  # ANSI
 TTY_SECONDS, PLAIN_SECONDS = 0.2, 10.0  # how often progress is shown with and without a terminal
 
 
@@ -140,7 +142,17 @@ class Console(Reporter):
         room = WIDTH - len("00:00:00  ") - len(right) - 2
         if len(left) > room - 2:
             left = left.replace(" created ", " ")
-        self._line(f"{left} {'.' * max(room - len(left), 1)} {right}")
+        dots = "." * max(room - len(left), 1)
+        self._line(f"{self._coloured(left)} {dots} {right}")
+
+    def _coloured(self, text: str) -> str:
+        """The status word in its colour, on a terminal whose owner has not set NO_COLOR."""
+        if not self._tty or "NO_COLOR" in os.environ:
+            return text
+        for word, colour in COLOURS.items():
+            if f"{word} " in f"{text} ":
+                return text.replace(word, f"\x1b[{colour}m{word}\x1b[0m", 1)
+        return text
 
     def _error(self, error: LlmI2iError | None, word: str = "error") -> None:
         if error is not None:

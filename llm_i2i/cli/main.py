@@ -16,10 +16,13 @@ from llm_i2i import __version__
 from llm_i2i.errors import LlmI2iError, ProjectError
 
 if TYPE_CHECKING:
+    from llm_i2i.cli.console import Console
+    from llm_i2i.cli.json_log import JsonLog
     from llm_i2i.graph.compile import CompiledModel
     from llm_i2i.runner.project import Project
 
 LISTING = ("ls", "query", "show", "plan", "compile")
+LOG_FORMAT = "LLMI2I_LOG_FORMAT"
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -69,6 +72,34 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How a command that runs nodes says how it goes, on stderr."""
+    for option in (
+        click.option("-q", "--quiet", is_flag=True, help="Only errors."),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            envvar=LOG_FORMAT,
+            help="Lines to read, or one JSON object a line.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _reporter(log_format: str, *, quiet: bool) -> Console | JsonLog:
+    if log_format == "json":
+        os.environ[LOG_FORMAT] = "json"  # so that an error that ends the command is one, too
+        from llm_i2i.cli.json_log import JsonLog
+
+        return JsonLog(quiet=quiet)
+    from llm_i2i.cli.console import Console
+
+    return Console(quiet=quiet)
+
+
 def _project(project_dir: str, vars_text: str, **settings: Any) -> Project:
     from llm_i2i.config.project import parse_vars_argument
     from llm_i2i.runner.project import Project
@@ -106,14 +137,23 @@ def cli() -> None:
     help="Fail a node that needs more new UDF calls than this.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
-@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Build again whenever a file of the project changes, until Ctrl-C.",
+)
+@log_options
 def build(
     select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, fail_fast: bool, max_calls: int | None,
-    dry_run: bool, quiet: bool, **settings: Any,
+    dry_run: bool, watch: bool, quiet: bool, log_format: str, **settings: Any,
 ) -> None:  # fmt: skip
     """Build what is stale, run its data tests, publish the environment."""
-    from llm_i2i.cli.console import Console
+    if watch:
+        from llm_i2i.cli.watch import watch as build_forever
 
+        given = sys.argv[sys.argv.index("build") + 1 :]
+        build_forever(Path(settings["project_dir"]), [a for a in given if a != "--watch"])
+    reporter = _reporter(log_format, quiet=quiet)
     project = _project(**settings)
     if dry_run:
         _print_plan(project, select, exclude, full_refresh, "table")
@@ -124,7 +164,7 @@ def build(
         full_refresh=full_refresh,
         fail_fast=fail_fast,
         max_calls=max_calls,
-        reporter=Console(quiet=quiet),
+        reporter=reporter,
     )
     sys.exit(result.exit_code)
 
@@ -272,17 +312,17 @@ def _compiled_text(model: CompiledModel) -> str:
 @cli.command()
 @project_options
 @selection_options
-@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
-def test(select: tuple[str, ...], exclude: tuple[str, ...], quiet: bool, **settings: Any) -> None:
+@log_options
+def test(
+    select: tuple[str, ...], exclude: tuple[str, ...], quiet: bool, log_format: str, **settings: Any
+) -> None:
     """Run the data tests of what is built now."""
-    from llm_i2i.cli.console import Console
-
-    console = Console(quiet=quiet)
+    console = _reporter(log_format, quiet=quiet)
     outcomes = _project(**settings).test(select, exclude, console)
     console.show_warnings()
     failed = [o for o in outcomes if o.status in ("FAIL", "ERROR")]
     warned = [o for o in outcomes if o.status == "WARN"]
-    if not quiet:
+    if not quiet and log_format == "text":
         passed = len(outcomes) - len(failed) - len(warned)
         click.echo(
             f"Done. PASS={passed} WARN={len(warned)} FAIL={len(failed)} TOTAL={len(outcomes)}",
@@ -399,7 +439,12 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except LlmI2iError as error:
-        print(error.render(), file=sys.stderr)
+        if os.environ.get(LOG_FORMAT) == "json":
+            from llm_i2i.cli.json_log import print_error
+
+            print_error(error)
+        else:
+            print(error.render(), file=sys.stderr)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         print(
