@@ -96,9 +96,11 @@ def _section(title: str, rows: Sequence[Summary]) -> Iterator[str]:
     yield f"## {title}\n"
     ranking = [r for r in rows if r.k is not None]
     measures = [r for r in rows if r.k is None]
-    for group in (ranking, measures):
-        if group:
-            yield _table(group, _value_cell)
+    if ranking:
+        yield _table(ranking, _value_cell)
+    if measures:
+        yield "Of the whole environment of a variant, whichever arm is reported:\n"
+        yield _table(measures, _value_cell)
     if any(r.n_seeds > 1 for r in rows):
         yield "Smallest and largest over the seeds:\n"
         yield _table(ranking or measures, lambda r: f"{number(r.min)} to {number(r.max)}")

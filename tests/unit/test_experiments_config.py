@@ -10,7 +10,9 @@ import pytest
 from llm_i2i.config.experiments import load_experiments
 from llm_i2i.config.loader import load_project_config
 from llm_i2i.errors import LlmI2iError, ProjectErrors
+from llm_i2i.experiment.run import plan_experiment
 from llm_i2i.experiment.variants import Choice, Trials, make_trials
+from llm_i2i.runner.project import Project
 
 ROOT = Path(__file__).parents[2]
 PROJECT = """
@@ -207,3 +209,19 @@ def test_shipped_experiments_fit_the_project(name: str) -> None:
     found = make_trials(name, experiments, config, Choice())
     assert all(t.vars["interactions"] for t in found.trials)
     assert experiments.config.experiments[name].description
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_experiments_compile(name: str, tmp_path: Path) -> None:
+    """Arms, segments, measures and references are there: of each variant the first point of the grid."""
+    project = Project.load(ROOT, target_path=tmp_path)
+    experiments = load_experiments(ROOT / "project/project.yml", ROOT)
+    log = {key: project.vars[key] for key in ("interactions", "items")}
+    every = make_trials(name, experiments, project.loaded.config, Choice(vars=log))
+    first = {t.variant.base: t.variant.name for t in reversed(every.trials) if t.shown}
+    choice = Choice(vars=log, variants=list(first.values()))
+    plan = plan_experiment(
+        project, make_trials(name, experiments, project.loaded.config, choice), experiments
+    )
+    assert {t.variant.name for t in plan.shown} == set(first.values())
