@@ -104,11 +104,16 @@ def _section(title: str, rows: Sequence[Summary]) -> Iterator[str]:
     if any(r.n_seeds > 1 for r in rows):
         yield "Smallest and largest over the seeds:\n"
         yield _table(ranking or measures, lambda r: f"{number(r.min)} to {number(r.max)}")
-    compared = [r for r in ranking if r.difference is not None]
+    compared = [r for r in ranking if r.difference is not None and not _is_the_same(r)]
     if compared:
         references = list(dict.fromkeys(reference_title(r) for r in compared))
         yield f"Less the reference, {references[0] if len(references) == 1 else 'given in each line'}:\n"
         yield _table(compared, _difference_cell, with_reference=len(references) > 1)
+
+
+def _is_the_same(row: Summary) -> bool:
+    """An arm that what varies does not touch: the same ranks, user by user."""
+    return row.difference == row.difference_lower == row.difference_upper == 0
 
 
 def reference_title(row: Summary) -> str:
