@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llm_i2i.graph.compile import CompiledModel
     from llm_i2i.runner.project import Project
 
-LISTING = ("ls", "query", "show", "plan", "compile")
+LISTING = ("ls", "query", "show", "plan", "compile", "lineage")
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -384,6 +384,29 @@ def experiment(
     choice = Choice(datasets, parse_seeds(seeds), variants, arms, parse_vars_argument(vars_text))
     sys.exit(
         run(project, name, choice, dry_run=dry_run, quiet=quiet, output=output, max_calls=max_calls)
+    )
+
+
+@cli.command()
+@project_options
+@click.argument("column", metavar="TABLE[.COLUMN]")
+@click.option("--upstream", is_flag=True, help="Only what it is made from.")
+@click.option("--downstream", is_flag=True, help="Only what is made from it.")
+@click.option(
+    "--depth",
+    type=click.IntRange(min=0),
+    help="Steps to follow; 0 for all.  [default: 2; json: all]",
+)
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def lineage(
+    column: str, upstream: bool, downstream: bool, depth: int | None, output: str, **settings: Any
+) -> None:
+    """Show what a column is made from, and what is made from it, through SQL and UDF calls."""
+    from llm_i2i.cli.lineage import print_lineage
+
+    both = upstream == downstream
+    print_lineage(
+        _project(**settings).lineage(), column, upstream or both, downstream or both, depth, output
     )
 
 
