@@ -16,7 +16,6 @@ from llm_i2i import __version__
 from llm_i2i.errors import LlmI2iError, ProjectError
 
 if TYPE_CHECKING:
-    from llm_i2i.graph.compile import CompiledModel
     from llm_i2i.runner.project import Project
 
 LISTING = ("ls", "query", "show", "plan", "compile", "lineage")
@@ -244,7 +243,7 @@ def compile_command(
     texts = {}
     for name in chosen:
         model = compiled[name]
-        texts[name] = _compiled_text(model)
+        texts[name] = model.text()
         path = project.target_dir / "compiled" / project.manifest.nodes[name].path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[name], encoding="utf-8")
@@ -258,15 +257,6 @@ def compile_command(
         for name in chosen:
             click.echo(f"-- {name}\n{texts[name]}")
     click.echo(f"Compiled {len(chosen)} models to {project.target_dir / 'compiled'}.", err=True)
-
-
-def _compiled_text(model: CompiledModel) -> str:
-    """The statements of a model in the order they run."""
-    parts = []
-    for step in model.steps:
-        queries = {**step.inputs, **step.constants}
-        parts += [f"-- {step.relation}: {step.udf}, {name}\n{sql}" for name, sql in queries.items()]
-    return ";\n\n".join([*parts, model.sql]) + "\n"
 
 
 @cli.command()
@@ -408,6 +398,23 @@ def lineage(
     print_lineage(
         _project(**settings).lineage(), column, upstream or both, downstream or both, depth, output
     )
+
+
+@cli.command()
+@project_options
+@click.argument("action", type=click.Choice(["generate", "serve"]), default="generate")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Of `docs serve`; 0: any that is free.",
+)
+def docs(action: str, port: int, **settings: Any) -> None:
+    """Write the documentation to target/docs, one site that opens without a server; or serve it on this machine."""
+    from llm_i2i.cli.docs import run_docs
+
+    run_docs(_project(**settings), action, port)
 
 
 def main() -> None:

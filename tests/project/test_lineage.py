@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,8 +12,6 @@ from llm_i2i.errors import ProjectError
 from llm_i2i.graph.lineage import ColumnGraph
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
-
-ROOT = Path(__file__).parents[2]
 
 
 def show(shop: ShopProject, *arguments: str) -> str:
@@ -100,9 +97,8 @@ def test_lineage_is_kept_until_the_sql_changes(
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> ColumnGraph:
-    target = tmp_path_factory.mktemp("target")
-    return Project.load(ROOT, vars={"language_model": "fake"}, target_path=target).lineage()
+def reference(reference_project: Project) -> ColumnGraph:
+    return reference_project.lineage()
 
 
 def test_every_column_of_the_reference_project_is_followed(reference: ColumnGraph) -> None:
