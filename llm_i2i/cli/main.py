@@ -22,6 +22,13 @@ LISTING = ("ls", "query", "show", "plan", "compile", "lineage")
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
+def _model_names(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """What a shell offers where a model is named."""
+    from llm_i2i.cli.completion import model_names
+
+    return model_names(context.params.get("project_dir") or ".", typed)
+
+
 def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of a command that reads or publishes one environment; dbt's names where dbt has them."""
     env = click.option(
@@ -60,9 +67,15 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--models",
             "select",
             multiple=True,
+            shell_complete=_model_names,
             help="name, +name, name+, tag:x, path:models/x, ...",
         ),
-        click.option("--exclude", multiple=True, help="What to leave out, same syntax."),
+        click.option(
+            "--exclude",
+            multiple=True,
+            shell_complete=_model_names,
+            help="What to leave out, same syntax.",
+        ),
     ):
         command = option(command)
     return command
@@ -296,7 +309,7 @@ def query(sql: str, output: str, limit: int, **settings: Any) -> None:
 
 @cli.command()
 @project_options
-@click.argument("node", required=False)
+@click.argument("node", required=False, shell_complete=_model_names)
 @click.option("-s", "--select", help="The model to show, as in dbt.")
 @click.option("--inline", help="SQL to show instead of a model; ref() works.")
 @click.option(
@@ -379,7 +392,7 @@ def experiment(
 
 @cli.command()
 @project_options
-@click.argument("column", metavar="TABLE[.COLUMN]")
+@click.argument("column", metavar="TABLE[.COLUMN]", shell_complete=_model_names)
 @click.option("--upstream", is_flag=True, help="Only what it is made from.")
 @click.option("--downstream", is_flag=True, help="Only what is made from it.")
 @click.option(
@@ -415,6 +428,34 @@ def docs(action: str, port: int, **settings: Any) -> None:
     from llm_i2i.cli.docs import run_docs
 
     run_docs(_project(**settings), action, port)
+
+
+@cli.command()
+@project_options
+@click.option("--output", type=OUTPUTS, default="table", show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=-1),
+    default=100,
+    show_default=True,
+    help="Rows shown at most; -1 for all.",
+)
+def shell(output: str, limit: int, **settings: Any) -> None:
+    """SQL prompt on the published environment, read-only; statements may also come from a pipe."""
+    from llm_i2i.cli.shell import run_shell
+
+    sys.exit(run_shell(_project(**settings), output, limit))
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes our commands in a shell: eval "$(llmi2i completion bash)"."""
+    from llm_i2i.cli.completion import INSTALL, completion_script
+
+    click.echo(completion_script(cli, shell))
+    if sys.stdout.isatty():
+        click.echo(f"to use it: {INSTALL[shell]}", err=True)
 
 
 def main() -> None:

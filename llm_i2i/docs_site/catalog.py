@@ -180,7 +180,7 @@ class _Reader:
             if self.plan and passed_record(check, self.plan, self.project.target_dir).exists():
                 state = "passed"
             elif meta and failing.exists() and _time(failing) >= _time(self._meta_file(meta)):
-                state = "failed"
+                state = "failed" if check.severity == "error" else "warned"
             yield {
                 "name": check.name,
                 "column": check.column,

@@ -86,7 +86,9 @@ def test_a_failed_data_test_is_shown_as_failed(
     build()
     shop.replace("models/models.yml", "max_value: 1}", "max_value: 0.6}")
     Project.load(shop.dir).test(select="kept")
-    states = {t["name"]: t["state"] for t in node(read_catalog(Project.load(shop.dir)), "kept")["tests"]}  # fmt: skip
+    catalog = read_catalog(Project.load(shop.dir))
+    states = {test["name"]: test["state"] for test in node(catalog, "kept")["tests"]}
+    assert [n["name"] for n in catalog.index["nodes"] if n["failed"]] == ["kept"]
     assert states["accepted_range_kept_score"] == "failed"
     assert states["not_null_kept_user_id"] == "passed"
 
@@ -210,6 +212,11 @@ def test_every_page_opens_and_text_stays_text(site: Path, visit: Callable[..., V
     page.wait_for_selector(".flow svg")
     found.open("model/nothing")
     assert page.locator("h1").inner_text() == "Not found"
+    page = found.open("graph")  # few nodes: in layers
+    page.wait_for_selector(".flow svg text")
+    assert page.locator(".flow svg a").count() == 7
+    page.get_by_label("Layout").select_option("folders")
+    assert page.get_by_role("link", name="training_log").is_visible()
     assert found.problems == []
 
 

@@ -112,6 +112,7 @@
     return ordered;
   }
 
+  const MOST_IN_FLOW = 60, FEW = 30;  // nodes that can be laid out in layers, and so few that they are at first
   let drawEdges = () => {};
   function mapPage() {
     const chips = [];
@@ -170,18 +171,32 @@
     }
     drawEdges = draw;
     const built = nodes.filter(n => n.state === 'current').length, models = nodes.filter(n => n.kind !== 'source').length;
+    const frame = flowFrame('Graph in layers');
+    const filter = h('label', { class: 'row' }, h('span', { class: 'faint' }, 'Filter'), h('input', { type: 'search', id: 'filter', size: 18, placeholder: 'name, folder or tag', oninput: narrow }));
+    const layout = h('select', null, [['folders', 'by folder'], ['layers', 'in layers']].map(([value, text]) => h('option', { value, selected: (value === 'layers') === (nodes.length <= FEW) }, text)));
+    const hint = h('span', null, 'point at one to see what it is made from and what reads it');
+    function arrange() {
+      const layered = layout.value === 'layers';
+      map.hidden = filter.hidden = hint.hidden = layered;
+      frame.hidden = !layered;
+      if (layered) layers(frame, new Set(nodes.keys()), null);
+      else draw();
+    }
+    layout.addEventListener('change', arrange);
+    drawEdges = () => { if (!map.hidden) draw(); };
+    if (nodes.length <= MOST_IN_FLOW) arrange();
+    else frame.hidden = true;
     return ['Graph', h('div', { class: 'row' },
       h('h1', { tabindex: -1 }, 'Graph'),
       h('span', { class: 'faint' }, `${count(models, 'model')}, ${count(nodes.length - models, 'source')}, ${count(nodes.reduce((n, x) => n + x.reads.length, 0), 'edge')}; ${built} up to date in ${index.environment}`),
-      h('label', { class: 'row' }, h('span', { class: 'faint' }, 'Filter'), h('input', { type: 'search', id: 'filter', size: 22, placeholder: 'name, folder or tag', oninput: narrow })),
+      nodes.length <= MOST_IN_FLOW && h('label', { class: 'row' }, h('span', { class: 'faint' }, 'Layout'), layout), filter,
       h('span', { class: 'key' }, h('span', { class: 'chip source' }, 'source'), h('span', { class: 'chip table' }, 'table'), h('span', { class: 'chip view' }, 'view'),
-        h('span', { class: 'chip table changed' }, 'changed or not built'), 'point at one to see what it is made from and what reads it')), map];
+        h('span', { class: 'chip table changed' }, 'changed or not built'), hint), map, frame];
   }
   addEventListener('resize', () => requestAnimationFrame(() => drawEdges()));
 
   // -- the flow: neighbours of a model in layers ---------------------------------------------------------------------
 
-  const MOST_IN_FLOW = 150;
   function around(start, up, down) {
     const chosen = new Set([start]);
     for (const [key, steps] of [['reads', up], ['readers', down]]) {
@@ -193,43 +208,46 @@
     }
     return chosen;
   }
+  async function layers(frame, chosen, here) {  // lay some nodes out in layers and draw them
+    await load('assets/dagre.min.js');
+    const g = new dagre.graphlib.Graph();
+    g.setGraph({ rankdir: 'LR', nodesep: 10, ranksep: 44, marginx: 10, marginy: 10, ranker: 'tight-tree' });
+    g.setDefaultEdgeLabel(() => ({}));
+    for (const n of chosen) g.setNode(String(n), { width: nodes[n].name.length * 7.3 + 18, height: 24 });
+    for (const n of chosen) for (const p of nodes[n].reads) if (chosen.has(p)) g.setEdge(String(p), String(n));
+    dagre.layout(g);
+    const { width, height } = g.graph();
+    frame.replaceChildren(s('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'list' },
+      s('defs', null, s('marker', { id: 'tip', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: 'auto' }, s('path', { d: 'M0 0L8 4L0 8z' }))),
+      g.edges().map(e => s('path', { class: 'edge', 'marker-end': 'url(#tip)', 'aria-hidden': 'true', d: 'M' + g.edge(e).points.map(p => p.x.toFixed(1) + ' ' + p.y.toFixed(1)).join('L') })),
+      [...chosen].map(n => {
+        const at = g.node(String(n));
+        return s('g', { role: 'listitem' }, s('a', { href: href(nodes[n].name), 'aria-label': nodes[n].name + ', ' + nodes[n].kind, 'aria-current': n === here && 'true' },
+          s('g', { class: ['box', nodes[n].kind, n === here ? 'here' : ''].join(' '), transform: `translate(${at.x - at.width / 2} ${at.y - at.height / 2})` },
+            s('rect', { width: at.width, height: at.height, rx: nodes[n].kind === 'source' ? 12 : 5 }),
+            s('text', { x: at.width / 2, y: 16, 'text-anchor': 'middle' }, nodes[n].name))));
+      })));
+    const box = frame.querySelector('.here rect');
+    if (!box) return;
+    const at = box.getBoundingClientRect(), view = frame.getBoundingClientRect();
+    frame.scrollLeft += at.left + at.width / 2 - view.left - view.width / 2;
+    frame.scrollTop += at.top - view.top - view.height / 2;
+  }
+  const flowFrame = label => h('div', { class: 'flow', tabindex: 0, role: 'group', 'aria-label': label });
   function flow(start) {
-    const frame = h('div', { class: 'flow', tabindex: 0, role: 'group', 'aria-label': 'Graph around ' + nodes[start].name });
+    const frame = flowFrame('Graph around ' + nodes[start].name);
     const note = h('span', { class: 'faint' });
-    const choose = (label, initial) => {
-      const select = h('select', { 'aria-label': label }, [0, 1, 2, 3, 99].map(n => h('option', { value: n, selected: n === initial }, n === 99 ? 'all' : n)));
+    const choose = label => {
+      const select = h('select', { 'aria-label': label }, [0, 1, 2, 3, 99].map(n => h('option', { value: n, selected: n === 1 }, n === 99 ? 'all' : n)));
       select.addEventListener('change', draw);
       return select;
     };
-    const up = choose('Steps upstream', 1), down = choose('Steps downstream', 1);
-    async function draw() {
-      await load('assets/dagre.min.js');
+    const up = choose('Steps upstream'), down = choose('Steps downstream');
+    function draw() {
       const chosen = around(start, +up.value, +down.value);
       note.textContent = count(chosen.size, 'node');
-      if (chosen.size > MOST_IN_FLOW) {
-        frame.replaceChildren(h('p', null, `${count(chosen.size, 'node')}: too many to lay out here. Take fewer steps, or point at the model on the Graph page.`));
-        return;
-      }
-      const g = new dagre.graphlib.Graph();
-      g.setGraph({ rankdir: 'LR', nodesep: 10, ranksep: 44, marginx: 10, marginy: 10, ranker: 'tight-tree' });
-      g.setDefaultEdgeLabel(() => ({}));
-      for (const n of chosen) g.setNode(String(n), { width: nodes[n].name.length * 7.3 + 18, height: 24 });
-      for (const n of chosen) for (const p of nodes[n].reads) if (chosen.has(p)) g.setEdge(String(p), String(n));
-      dagre.layout(g);
-      const { width, height } = g.graph();
-      frame.replaceChildren(s('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'list' },
-        s('defs', null, s('marker', { id: 'tip', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: 'auto' }, s('path', { d: 'M0 0L8 4L0 8z' }))),
-        g.edges().map(e => s('path', { class: 'edge', 'marker-end': 'url(#tip)', 'aria-hidden': 'true', d: 'M' + g.edge(e).points.map(p => p.x.toFixed(1) + ' ' + p.y.toFixed(1)).join('L') })),
-        [...chosen].map(n => {
-          const at = g.node(String(n));
-          return s('a', { href: href(nodes[n].name), role: 'listitem', 'aria-label': nodes[n].name + ', ' + nodes[n].kind, 'aria-current': n === start && 'true' },
-            s('g', { class: ['box', nodes[n].kind, n === start ? 'here' : ''].join(' '), transform: `translate(${at.x - at.width / 2} ${at.y - at.height / 2})` },
-              s('rect', { width: at.width, height: at.height, rx: nodes[n].kind === 'source' ? 12 : 5 }),
-              s('text', { x: at.width / 2, y: 16, 'text-anchor': 'middle' }, nodes[n].name)));
-        })));
-      const here = frame.querySelector('.here rect').getBoundingClientRect(), view = frame.getBoundingClientRect();
-      frame.scrollLeft += here.left + here.width / 2 - view.left - view.width / 2;
-      frame.scrollTop += here.top - view.top - view.height / 2;
+      if (chosen.size <= MOST_IN_FLOW) layers(frame, chosen, start);
+      else frame.replaceChildren(h('p', null, 'Too many to lay out here. Take fewer steps, or point at the model on the Graph page.'));
     }
     draw();
     return [h('div', { class: 'row' }, h('label', null, 'Upstream ', up), h('label', null, 'Downstream ', down), note), frame];
@@ -286,7 +304,7 @@
     const rows = m.columns.map(c => h('tr', { id: 'c-' + c.name, class: c.name === column && 'target' },
       h('th', { scope: 'row' }, h('a', { href: href(name, c.name) }, c.name)), h('td', null, h('code', null, c.type)),
       h('td', null, prose(c.description), c.tests.length > 0 && h('div', { class: 'faint' }, c.tests.join(', '))),
-      h('td', null, m.kind === 'source' ? h('span', { class: 'faint' }, 'a file') : folded(c.from, 'a constant')), h('td', null, folded(c.to, 'no column'))));
+      h('td', null, m.kind === 'source' ? h('span', { class: 'faint' }, 'a file') : folded(c.from, 'no column')), h('td', null, folded(c.to, 'no column'))));
     const page = [
       h('div', { class: 'row' }, h('h1', { tabindex: -1 }, name), m.tags.map(t => h('span', { class: 'tag' }, t))),
       m.description && h('p', null, prose(m.description)),
