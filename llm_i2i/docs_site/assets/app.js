@@ -191,7 +191,7 @@
       h('span', { class: 'faint' }, `${count(models, 'model')}, ${count(nodes.length - models, 'source')}, ${count(nodes.reduce((n, x) => n + x.reads.length, 0), 'edge')}; ${built} up to date in ${index.environment}`),
       nodes.length <= MOST_IN_FLOW && h('label', { class: 'row' }, h('span', { class: 'faint' }, 'Layout'), layout), filter,
       h('span', { class: 'key' }, h('span', { class: 'chip source' }, 'source'), h('span', { class: 'chip table' }, 'table'), h('span', { class: 'chip view' }, 'view'),
-        h('span', { class: 'chip table changed' }, 'changed or not built'), hint), map, frame];
+        h('span', { class: 'chip table changed' }, 'changed or not built'), hint)), map, frame];
   }
   addEventListener('resize', () => requestAnimationFrame(() => drawEdges()));
 
