@@ -18,12 +18,18 @@ from llm_i2i.errors import LlmI2iError, ProjectError
 if TYPE_CHECKING:
     from llm_i2i.cli.console import Console
     from llm_i2i.cli.json_log import JsonLog
-    from llm_i2i.graph.compile import CompiledModel
     from llm_i2i.runner.project import Project
 
-LISTING = ("ls", "query", "show", "plan", "compile")
+LISTING = ("ls", "query", "show", "plan", "compile", "lineage")
 LOG_FORMAT = "LLMI2I_LOG_FORMAT"
 INTERRUPTED = 130  # what shells report for Ctrl-C
+
+
+def _model_names(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """What a shell offers where a model is named."""
+    from llm_i2i.cli.completion import model_names
+
+    return model_names(context.params.get("project_dir") or ".", typed)
 
 
 def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,9 +70,15 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--models",
             "select",
             multiple=True,
+            shell_complete=_model_names,
             help="name, +name, name+, tag:x, path:models/x, ...",
         ),
-        click.option("--exclude", multiple=True, help="What to leave out, same syntax."),
+        click.option(
+            "--exclude",
+            multiple=True,
+            shell_complete=_model_names,
+            help="What to leave out, same syntax.",
+        ),
     ):
         command = option(command)
     return command
@@ -284,7 +296,7 @@ def compile_command(
     texts = {}
     for name in chosen:
         model = compiled[name]
-        texts[name] = _compiled_text(model)
+        texts[name] = model.text()
         path = project.target_dir / "compiled" / project.manifest.nodes[name].path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[name], encoding="utf-8")
@@ -298,15 +310,6 @@ def compile_command(
         for name in chosen:
             click.echo(f"-- {name}\n{texts[name]}")
     click.echo(f"Compiled {len(chosen)} models to {project.target_dir / 'compiled'}.", err=True)
-
-
-def _compiled_text(model: CompiledModel) -> str:
-    """The statements of a model in the order they run."""
-    parts = []
-    for step in model.steps:
-        queries = {**step.inputs, **step.constants}
-        parts += [f"-- {step.relation}: {step.udf}, {name}\n{sql}" for name, sql in queries.items()]
-    return ";\n\n".join([*parts, model.sql]) + "\n"
 
 
 @cli.command()
@@ -346,7 +349,7 @@ def query(sql: str, output: str, limit: int, **settings: Any) -> None:
 
 @cli.command()
 @project_options
-@click.argument("node", required=False)
+@click.argument("node", required=False, shell_complete=_model_names)
 @click.option("-s", "--select", help="The model to show, as in dbt.")
 @click.option("--inline", help="SQL to show instead of a model; ref() works.")
 @click.option(
@@ -425,6 +428,74 @@ def experiment(
     sys.exit(
         run(project, name, choice, dry_run=dry_run, quiet=quiet, output=output, max_calls=max_calls)
     )
+
+
+@cli.command()
+@project_options
+@click.argument("column", metavar="TABLE[.COLUMN]", shell_complete=_model_names)
+@click.option("--upstream", is_flag=True, help="Only what it is made from.")
+@click.option("--downstream", is_flag=True, help="Only what is made from it.")
+@click.option(
+    "--depth",
+    type=click.IntRange(min=0),
+    help="Steps to follow; 0 for all.  [default: 2; json: all]",
+)
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def lineage(
+    column: str, upstream: bool, downstream: bool, depth: int | None, output: str, **settings: Any
+) -> None:
+    """Show what a column is made from, and what is made from it, through SQL and UDF calls."""
+    from llm_i2i.cli.lineage import print_lineage
+
+    both = upstream == downstream
+    print_lineage(
+        _project(**settings).lineage(), column, upstream or both, downstream or both, depth, output
+    )
+
+
+@cli.command()
+@project_options
+@click.argument("action", type=click.Choice(["generate", "serve"]), default="generate")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Of `docs serve`; 0: any that is free.",
+)
+def docs(action: str, port: int, **settings: Any) -> None:
+    """Write the documentation to target/docs, one site that opens without a server; or serve it on this machine."""
+    from llm_i2i.cli.docs import run_docs
+
+    run_docs(_project(**settings), action, port)
+
+
+@cli.command()
+@project_options
+@click.option("--output", type=OUTPUTS, default="table", show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=-1),
+    default=100,
+    show_default=True,
+    help="Rows shown at most; -1 for all.",
+)
+def shell(output: str, limit: int, **settings: Any) -> None:
+    """SQL prompt on the published environment, read-only; statements may also come from a pipe."""
+    from llm_i2i.cli.shell import run_shell
+
+    sys.exit(run_shell(_project(**settings), output, limit))
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes our commands in a shell: eval "$(llmi2i completion bash)"."""
+    from llm_i2i.cli.completion import INSTALL, completion_script
+
+    click.echo(completion_script(cli, shell))
+    if sys.stdout.isatty():
+        click.echo(f"to use it: {INSTALL[shell]}", err=True)
 
 
 def main() -> None:

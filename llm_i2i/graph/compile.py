@@ -59,6 +59,16 @@ class CompiledModel:
     digest: str
     udfs: dict[str, str]
 
+    def text(self) -> str:
+        """All its statements in the order they run, for people to read."""
+        parts = []
+        for step in self.steps:
+            queries = {**step.inputs, **step.constants}
+            parts += [
+                f"-- {step.relation}: {step.udf}, {name}\n{sql}" for name, sql in queries.items()
+            ]
+        return ";\n\n".join([*parts, self.sql]) + "\n"
+
 
 def compile_models(
     manifest: Manifest,

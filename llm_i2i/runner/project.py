@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from llm_i2i.engine.base import Columns, Engine
     from llm_i2i.graph.compile import Binder
+    from llm_i2i.graph.lineage import ColumnGraph
 
 
 class Project:
@@ -143,6 +144,20 @@ class Project:
         )
         self._compiled.save()
         return compiled
+
+    def lineage(self) -> ColumnGraph:
+        """Which column is made from which, over all models; nothing is run."""
+        from llm_i2i.graph.lineage import build_column_graph
+
+        compiled = self.compile()
+        read = {parent for name in compiled for parent in self.manifest.nodes[name].reads}
+        sources = {
+            name: self._source_columns(self.manifest.nodes[name]) for name in read - set(compiled)
+        }
+        cache = JsonCache(self.target_dir / "cache" / "lineage.json")
+        graph = build_column_graph(self.manifest, compiled, sources, cache.values)
+        cache.save()
+        return graph
 
     def plan(
         self,

@@ -336,6 +336,12 @@ def _check_digest(check: DataCheck, inputs: dict[str, str]) -> str:
     return fingerprint([check.sql.split(), inputs])
 
 
+def passed_record(check: DataCheck, plan: Plan, target_dir: Path) -> Path:
+    """The file that is there if a data test passed on the results of a plan."""
+    inputs = {name: plan.fingerprints[name] for name in check.depends_on}
+    return target_dir / "tests" / f"{_check_digest(check, inputs)}.json"
+
+
 def _run_check(
     check: DataCheck, engine: Engine, declared: set[str], shop: Workshop
 ) -> CheckOutcome:

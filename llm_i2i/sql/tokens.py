@@ -46,6 +46,11 @@ def called_functions(sql: str, names: Collection[str]) -> set[str]:
     }
 
 
+def words(sql: str) -> set[str]:
+    """Every word of the query, lower case."""
+    return {token.text.lower() for token in _tokenize(sql)}
+
+
 def _text(token: object) -> str:
     text: str = token.text  # type: ignore[attr-defined]
     is_quoted = token.token_type.name in ("STRING", "IDENTIFIER")  # type: ignore[attr-defined]

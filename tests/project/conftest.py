@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from llm_i2i.runner.project import Project
+
 FILES = {
     "project/project.yml": """
         name: shop
@@ -164,10 +166,18 @@ def shop(tmp_path: Path) -> ShopProject:
 @pytest.fixture
 def build(shop: ShopProject) -> Callable[..., dict[str, str]]:
     """Build in this process; returns node -> status."""
-    from llm_i2i.runner.project import Project
 
     def run(vars: dict[str, object] | None = None, **options: object) -> dict[str, str]:
         result = Project.load(shop.dir, vars=vars).build(**options)  # type: ignore[arg-type]
         return {outcome.step.node.name: outcome.status for outcome in result.nodes}
 
     return run
+
+
+@pytest.fixture(scope="session")
+def reference_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The reference project with the fake language model, compiled and not built."""
+    target = tmp_path_factory.mktemp("reference") / "target"
+    return Project.load(
+        Path(__file__).parents[2], vars={"language_model": "fake"}, target_path=target
+    )

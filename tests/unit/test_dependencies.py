@@ -72,6 +72,8 @@ def allowed(importer: str, module: str) -> bool:
         return part(module) in {*COMPILER, *MACHINERY}
     if home == "experiment":
         return part(module) in {*COMPILER, "runner", "store"}
+    if home == "docs_site":
+        return part(module) in {*COMPILER, "runner", "store"}
     return home in {"cli", "__init__", "__main__"}
 
 
