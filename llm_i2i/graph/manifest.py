@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
 from llm_i2i.graph.dag import Dag
-from llm_i2i.graph.node import DataCheck, Node
+from llm_i2i.graph.node import DataCheck, Exposure, Node
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Manifest:
     nodes: Mapping[str, Node]
     checks: tuple[DataCheck, ...]
     dag: Dag
+    exposures: Mapping[str, Exposure] = field(default_factory=dict)
 
     def checks_of(self, name: str) -> list[DataCheck]:
         return [check for check in self.checks if check.model == name]
@@ -26,24 +27,28 @@ class Manifest:
         return [self.nodes[n] for n in self.dag.order if not self.nodes[n].is_source]
 
 
-def build_manifest(nodes: Mapping[str, Node], checks: tuple[DataCheck, ...]) -> Manifest:
+def build_manifest(
+    nodes: Mapping[str, Node],
+    checks: tuple[DataCheck, ...],
+    exposures: Mapping[str, Exposure] | None = None,
+) -> Manifest:
     """Order the nodes.
 
     Raises:
-        ProjectError: A cycle, or a data test that reads an unknown node.
+        ProjectError: A cycle, or a data test or exposure that reads an unknown node.
     """
     errors: list[LlmI2iError] = []
-    for check in checks:
-        for name in check.depends_on:
-            if name not in nodes:
-                errors.append(unknown_reference(name, nodes, check.where))
+    readers = [(check.depends_on, check.where) for check in checks]
+    readers += [(exposure.reads, exposure.path) for exposure in (exposures or {}).values()]
+    for reads, where in readers:
+        errors += [unknown_reference(name, nodes, where) for name in reads if name not in nodes]
     raise_all(errors)
     try:
         dag = Dag({name: node.reads for name, node in nodes.items()})
     except ProjectError as error:
         error.where = ", ".join(nodes[name].path for name in error.found.split(" -> ")[:-1])
         raise
-    return Manifest(nodes, checks, dag)
+    return Manifest(nodes, checks, dag, exposures or {})
 
 
 def unknown_reference(name: str, nodes: Mapping[str, Node], where: str) -> ProjectError:
