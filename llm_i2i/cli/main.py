@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -93,7 +94,9 @@ def _project(project_dir: str, vars_text: str, **settings: Any) -> Project:
     return Project.load(folder, vars=parse_vars_argument(vars_text), **settings)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="llmi2i", message="%(prog)s %(version)s")
 def cli() -> None:
     """Repair an interaction log with language models, train item-to-item indices on it, query recall in SQL.
@@ -170,6 +173,24 @@ def _print_plan(
     print_plan(plan_rows(project, found), output)
 
 
+@cli.group()
+def source() -> None:
+    """What there is to know of the sources."""
+
+
+@source.command()
+@project_options
+@selection_options
+@click.option("--output", type=click.Choice(["lines", "json"]), default="lines", show_default=True)
+def freshness(
+    select: tuple[str, ...], exclude: tuple[str, ...], output: str, **settings: Any
+) -> None:
+    """Compare the age of sources with what they declare under `freshness:`."""
+    from llm_i2i.cli.freshness import run_freshness
+
+    sys.exit(run_freshness(_project(**settings), select, exclude, output))
+
+
 @cli.command("ls")
 @project_options
 @selection_options
@@ -199,6 +220,47 @@ def list_nodes(
     from llm_i2i.cli.ls import print_listing
 
     print_listing(_project(**settings), select, exclude, resource_types, output, output_keys)
+
+
+@cli.command("compile")
+@project_options
+@selection_options
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def compile_command(
+    select: tuple[str, ...], exclude: tuple[str, ...], output: str, **settings: Any
+) -> None:
+    """Write the compiled SQL under target/compiled; print it when models are selected."""
+    project = _project(**settings)
+    nodes = project.manifest.nodes
+    chosen = [n for n in project.select(select, exclude) if nodes[n].resource_type == "model"]
+    compiled = project.compile(chosen)
+    texts = {}
+    for name in chosen:
+        model = compiled[name]
+        texts[name] = _compiled_text(model)
+        path = project.compiled_path(nodes[name])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(texts[name], encoding="utf-8")
+    project.write_state()
+    if output == "json":
+        click.echo(
+            json.dumps(
+                [{"name": n, "sql": texts[n], "columns": dict(compiled[n].columns)} for n in chosen]
+            )
+        )
+    elif select:
+        for name in chosen:
+            click.echo(f"-- {name}\n{texts[name]}")
+    click.echo(f"Compiled {len(chosen)} models to {project.target_dir / 'compiled'}.", err=True)
+
+
+def _compiled_text(model: CompiledModel) -> str:
+    """The statements of a model in the order they run."""
+    parts = []
+    for step in model.steps:
+        queries = {**step.inputs, **step.constants}
+        parts += [f"-- {step.relation}: {step.udf}, {name}\n{sql}" for name, sql in queries.items()]
+    return ";\n\n".join([*parts, model.sql]) + "\n"
 
 
 @cli.command()

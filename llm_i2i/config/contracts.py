@@ -40,7 +40,11 @@ class Constraint(Settings):
             raise ValueError(
                 "of type foreign_key lacks what it points to; add to: ref('x') and to_columns: [...]"
             )
-        if self.type == "foreign_key" and self.columns and len(self.columns) != len(self.to_columns):
+        if (
+            self.type == "foreign_key"
+            and self.columns
+            and len(self.columns) != len(self.to_columns)
+        ):
             raise ValueError("of type foreign_key has columns and to_columns of different lengths")
         return self
 
@@ -57,13 +61,17 @@ def constraint_tests(
         ]
     if constraint.type == "check":
         expression = f"({constraint.expression})"
-        return [_test(model, constraint, "expression_is_true", columns, None, expression=expression)]
+        return [
+            _test(model, constraint, "expression_is_true", columns, None, expression=expression)
+        ]
     if constraint.type == "primary_key":
         return [_test(model, constraint, "grain", columns, None, columns=columns)]
     if constraint.type == "not_null":
         return [_test(model, constraint, "not_null", [c], c) for c in columns]
     known = " and ".join(f"{c} is not null" for c in columns)
-    key = columns[0] if len(columns) == 1 else f"case when {known} then row({', '.join(columns)}) end"
+    key = (
+        columns[0] if len(columns) == 1 else f"case when {known} then row({', '.join(columns)}) end"
+    )
     return [_test(model, constraint, "unique", columns, key)]
 
 

@@ -34,6 +34,10 @@ class Freshness(Settings):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.warn_after and self.error_after and self.error_after.length < self.warn_after.length:
+        if (
+            self.warn_after
+            and self.error_after
+            and self.error_after.length < self.warn_after.length
+        ):
             raise ValueError("errs before it warns; make error_after the longer of the two")
         return self

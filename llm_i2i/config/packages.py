@@ -13,7 +13,9 @@ from llm_i2i.config.base import Settings, validate
 from llm_i2i.config.yaml_text import Mistakes, Place, read_yaml
 
 FILE = "packages.yml"
-_FETCHED = "we fetch nothing: install it with pip and write python: NAME, or copy it and write local: PATH"
+_FETCHED = (
+    "we fetch nothing: install it with pip and write python: NAME, or copy it and write local: PATH"
+)
 
 
 class PackageEntry(Settings):

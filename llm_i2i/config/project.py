@@ -170,7 +170,14 @@ class ProjectConfig(Settings):
         "test-paths": "remove it: generic tests are macros, under macro_paths",
     } | {
         name.replace("_", "-"): f"write {name}"
-        for name in ("model_paths", "macro_paths", "seed_paths", "target_path", "on_run_start", "on_run_end")
+        for name in (
+            "model_paths",
+            "macro_paths",
+            "seed_paths",
+            "target_path",
+            "on_run_start",
+            "on_run_end",
+        )
     }
 
     name: Annotated[str, AfterValidator(_check_identifier)]
@@ -223,22 +230,21 @@ class ProjectConfig(Settings):
             folder: Its parts below the model path, such as ('staging', 'logs'); a model's name may be the last.
             package: Whose folder it is; the project's own by default.
         """
-        return _layers(self.models, tuple(folder), package or self.name, not package)
+        paths = _folder_paths(tuple(folder), package or self.name, not package)
+        return [self.models[path] for path in paths if path in self.models]
 
     def seed_layers(self, folder: Sequence[str], package: str = "") -> list[SeedConfig]:
         """`folder_layers` of `seeds:`."""
-        return _layers(self.seeds, tuple(folder), package or self.name, not package)
+        paths = _folder_paths(tuple(folder), package or self.name, not package)
+        return [self.seeds[path] for path in paths if path in self.seeds]
 
 
-def _layers(
-    tree: Mapping[tuple[str, ...], _ConfigT], parts: tuple[str, ...], name: str, own: bool
-) -> list[_ConfigT]:
-    paths = []
-    for depth in range(len(parts) + 1):
-        paths += [(name, *parts[:depth])] + ([parts[:depth]] if own else [])
-    if not own:
-        paths.insert(0, ())
-    return [tree[path] for path in paths if path in tree]
+def _folder_paths(parts: tuple[str, ...], name: str, own: bool) -> list[tuple[str, ...]]:
+    """The places of a config tree that speak of a folder, outermost first."""
+    prefixes = [parts[:depth] for depth in range(len(parts) + 1)]
+    if own:
+        return [path for prefix in prefixes for path in ((name, *prefix), prefix)]
+    return [(), *((name, *prefix) for prefix in prefixes)]
 
 
 def with_packages(config: ProjectConfig, packages: Sequence[ProjectConfig]) -> ProjectConfig:

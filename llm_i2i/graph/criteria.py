@@ -86,9 +86,7 @@ def parse_criterion(text: str) -> Criterion:
     """
     match = PATTERN.fullmatch(text)
     if match is None or set(match["value"]) <= {"+", "@"} or (match["at"] and match["down"] == ""):
-        raise ProjectError(
-            f"selector {text!r} cannot be read", found=text, fix=f"write {EXAMPLES}"
-        )
+        raise ProjectError(f"selector {text!r} cannot be read", found=text, fix=f"write {EXAMPLES}")
     value = match["value"]
     return Criterion(
         match["method"] or default_method(value),

@@ -25,6 +25,7 @@ from llm_i2i.graph.node import Contract, DataCheck, Exposure, Node
 
 if TYPE_CHECKING:
     from llm_i2i.config.exposures import ExposureProperties
+    from llm_i2i.render.environment import MacroLibrary
     from llm_i2i.render.renderer import RenderedModel, Renderer
 
 SEED_FILES = "seeds"  # the source whose tables are the files of the seeds
@@ -74,6 +75,7 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
             try:
                 _add_nodes([_model_node(project, part, name, path, model)], nodes, errors)
             except LlmI2iError as error:
+                error.where = error.where or path
                 errors.append(error)
     names = {file.stem for part in project.parts for file in _files(part, "model_paths", ".sql")}
     names |= {name for name, node in nodes.items() if node.resource_type == "seed"}
@@ -85,7 +87,9 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
     disabled = {name for name, node in nodes.items() if node.config.get("enabled") is False}
     disabled |= {f"{SEED_FILES}__{n}" for n in disabled if nodes[n].resource_type == "seed"}
     kept = {name: node for name, node in nodes.items() if name not in disabled}
-    errors += [_reads_disabled(n, read) for n in kept.values() for read in n.reads if read in disabled]
+    errors += [
+        _reads_disabled(n, read) for n in kept.values() for read in n.reads if read in disabled
+    ]
     raise_all(errors)
     checks = _data_checks(project, renderer, kept, errors)
     raise_all(errors)
@@ -283,15 +287,17 @@ def _source_node(
         renderer.render_expression(column.name, column.location).sql for column in table.columns
     ]
     file_path = renderer.render_expression(table.path, location).sql
-    freshness = table.freshness or source.freshness
+    freshness = [
+        f.model_dump(mode="json", exclude_none=True)
+        for f in (source.freshness, table.freshness)
+        if f
+    ]
     loaded_at = table.loaded_at_field or source.loaded_at_field
     return Node(
         name=source_node_name(source.name, table_name),
         path=location,
         materialized="source",
-        file_path=file_path
-        if part is project
-        else shown_path(part.root / file_path, project.root),
+        file_path=file_path if part is project else shown_path(part.root / file_path, project.root),
         file_format=table.format,
         tags=tuple(dict.fromkeys([*source.tags, *table.tags])),
         description=table.description,
@@ -301,7 +307,7 @@ def _source_node(
             "loaded_at_field": renderer.render_expression(loaded_at, location).sql
             if loaded_at
             else None,
-            "freshness": freshness.model_dump(mode="json") if freshness else None,
+            "freshness": {key: value for one in freshness for key, value in one.items()} or None,
         },
         resource_type="source",
         package=part.config.name,
@@ -498,12 +504,12 @@ def _check_folders(project: LoadedProject, errors: list[LlmI2iError]) -> None:
                 )
 
 
-def _check_documented_macros(parts: Iterable[LoadedProject], macros: Any) -> None:
+def _check_documented_macros(parts: Iterable[LoadedProject], macros: MacroLibrary) -> None:
     """YAML about macros must speak of macros that exist, and of arguments that they take."""
     errors: list[LlmI2iError] = []
     for properties in (p for part in parts for p in part.properties.macros.values()):
         name = properties.name
-        macro = macros[name] if name in macros else None
+        macro = macros.get(name)
         if macro is None:
             near = closest(name, macros)
             errors.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
 from llm_i2i.graph.dag import Dag
@@ -48,7 +48,24 @@ def build_manifest(
     except ProjectError as error:
         error.where = ", ".join(nodes[name].path for name in error.found.split(" -> ")[:-1])
         raise
-    return Manifest(nodes, checks, dag, exposures or {})
+    return Manifest(_with_stored_views(nodes, dag), checks, dag, exposures or {})
+
+
+def _with_stored_views(nodes: Mapping[str, Node], dag: Dag) -> dict[str, Node]:
+    """The nodes, with views over files as tables: what is published must not change when a file does.
+
+    Their config still says `view`.
+    """
+    found = dict(nodes)
+    files: set[str] = set()  # sources, and the ephemeral models that read them
+    for name in dag.order:
+        node = found[name]
+        reads_files = any(parent in files for parent in node.reads)
+        if node.is_source or (reads_files and node.materialized == "ephemeral"):
+            files.add(name)
+        elif reads_files and node.materialized == "view":
+            found[name] = replace(node, materialized="table")
+    return found
 
 
 def unknown_reference(name: str, nodes: Mapping[str, Node], where: str) -> ProjectError:

@@ -12,7 +12,6 @@ from llm_i2i.errors import ProjectError, closest
 from llm_i2i.graph.criteria import (
     Criterion,
     Difference,
-    Intersection,
     Selection,
     Union,
     parse_words,

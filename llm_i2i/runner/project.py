@@ -177,6 +177,17 @@ class Project:
         self._compiled.save()
         return compiled
 
+    def compiled_path(self, node: Node) -> Path:
+        """Where the compiled SQL of a model is written; a package's below its name."""
+        folder = self.target_dir / "compiled"
+        if node.package == self.loaded.config.name:
+            return folder / node.path
+        return folder.joinpath(*node.fqn[:-1], f"{node.name}.sql")
+
+    def write_state(self) -> None:
+        """Note in the target folder what the project is, for `--state` of a later command."""
+        write_state(self.target_dir, self.manifest, self._udf_versions())
+
     def plan(
         self,
         select: str | Iterable[str] = (),
@@ -276,7 +287,7 @@ class Project:
         select, exclude = self.criteria(select, exclude)
         refreshes = self._refreshes(full_refresh, select, exclude)
         plan = self._plan(select, exclude, refreshes)
-        write_state(self.target_dir, self.manifest, self._udf_versions())
+        self.write_state()
         if full_refresh:
             replace_text(self._refresh_file, json.dumps(refreshes))
         shop = self._workshop(plan, reporter or Reporter(), max_calls)

@@ -131,7 +131,10 @@ class ProjectSelection:
             content = (self._loaded.root / self._manifest.nodes[key].path).read_bytes()
         except OSError:
             return False
-        return checksum in {_sha256(content), _sha256(content.strip())}  # dbt strips, others may not
+        return checksum in {
+            _sha256(content),
+            _sha256(content.strip()),
+        }  # dbt strips, others may not
 
     # -- result: -----------------------------------------------------------------------------------
 
