@@ -165,6 +165,8 @@ class ProjectConfig(Settings):
 
     title: ClassVar[str] = "the project file"
     hints: ClassVar[dict[str, str]] = {
+        "selectors": "move it to selectors.yml beside this file",
+        "dispatch": "remove it: a macro's name is used once",
         "profile": "remove it: targets are listed in this file under targets:",
         "config-version": "remove it",
         "test-paths": "remove it: generic tests are macros, under macro_paths",

@@ -45,6 +45,8 @@ class ModelConfig(Settings):
     hints: ClassVar[dict[str, str]] = {
         "schema": "remove it: environments (--env) keep results apart",
         "unique_key": "remove it, or write grain: [...] to have the key tested",
+        "pre-hook": "write pre_hook",
+        "post-hook": "write post_hook",
     }
 
     materialized: Materialization = "table"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,12 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
         [part.root / path for part in parts for path in part.config.macro_paths], root=project.root
     )
     _check_documented_macros(parts, macros)
+    packages = {
+        part.config.name: MacroLibrary.load(
+            [part.root / path for path in part.config.macro_paths], root=project.root
+        )
+        for part in project.packages
+    }
     return Renderer(
         vars=vars,
         language_models=config.language_models,
@@ -54,6 +61,7 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
         env=os.environ,
         target={"name": target_name, **target.model_dump(mode="json", exclude_none=True)},
         root=project.root,
+        packages={**packages, config.name: macros},
     )
 
 
@@ -73,7 +81,8 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
         rendered |= models
         for name, (path, model) in models.items():
             try:
-                _add_nodes([_model_node(project, part, name, path, model)], nodes, errors)
+                node = _model_node(project, part, name, path, model)
+                _add_nodes([_with_hooks(node, renderer)], nodes, errors)
             except LlmI2iError as error:
                 error.where = error.where or path
                 errors.append(error)
@@ -194,6 +203,37 @@ def _model_node(
         contract=_contract(config.contract is not None and config.contract.enforced, properties),
         line_of=model.line_map,
     )
+
+
+def _with_hooks(node: Node, renderer: Renderer) -> Node:
+    """The node with its hooks rendered.
+
+    Raises:
+        ProjectError: It has hooks and nothing is built of it, or they read what it does not.
+    """
+    given = {key: node.config[key] for key in ("pre_hook", "post_hook") if node.config[key]}
+    if not given:
+        return node
+    if node.materialized != "table":
+        raise ProjectError(
+            f"{node.materialized} model {node.name!r} has hooks",
+            where=node.path,
+            found=f"{', '.join(given)}; materialized: {node.materialized}",
+            fix="remove them, or write materialized: table: hooks run when a table is built",
+        )
+    rendered: dict[str, tuple[str, ...]] = {}
+    for key, hooks in given.items():
+        texts = [renderer.render_expression(hook, node.path, name=node.name) for hook in hooks]
+        reads = [reference.name for text in texts for reference in text.refs]
+        if beside := sorted({*reads} - {*node.reads, node.name}):
+            raise ProjectError(
+                f"{key} of {node.name!r} reads what the model itself does not",
+                where=node.path,
+                found=", ".join(beside),
+                fix=f"read {', '.join(node.reads) or 'nothing'}, or this",
+            )
+        rendered[key] = tuple(text.sql.strip().rstrip(";") for text in texts if text.sql.strip())
+    return replace(node, **rendered)
 
 
 def _folder(

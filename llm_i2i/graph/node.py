@@ -73,6 +73,8 @@ class Node:
         reads: Names of the nodes it reads, in order of first use.
         package: Name of the project or package it belongs to.
         fqn: Package, folders and name: what dotted selectors match.
+        pre_hook: Rendered statements to run before its query, on its session.
+        post_hook: The same, after its result is written and before it is stored.
         contract: What its columns must be, None where that is not enforced.
         line_of: Maps a line of `sql` to one of the file.
     """
@@ -95,6 +97,8 @@ class Node:
     package: str = ""
     fqn: tuple[str, ...] = ()
     contract: Contract | None = None
+    pre_hook: tuple[str, ...] = ()
+    post_hook: tuple[str, ...] = ()
     line_of: Any = field(default=None, compare=False, repr=False)
 
     @property

@@ -21,6 +21,7 @@ from llm_i2i.graph.node import Node
 from llm_i2i.plan.build import build_plan
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter
+from llm_i2i.runner.hooks import run_project_hooks
 from llm_i2i.runner.run import run_build
 from llm_i2i.runner.selection import ProjectSelection, write_state
 from llm_i2i.runner.sources import JsonCache, SourceFiles
@@ -300,7 +301,10 @@ class Project:
         if plan.to_build:
             self._sweep()
         try:
-            return run_build(shop, self.environment, fail_fast=fail_fast)
+            run_project_hooks(self, "on_run_start")
+            result = run_build(shop, self.environment, fail_fast=fail_fast)
+            run_project_hooks(self, "on_run_end")
+            return result
         finally:
             shutil.rmtree(self._scratch(), ignore_errors=True)
 
