@@ -248,6 +248,18 @@ class SeedProperties(_Built):
         return layer
 
 
+class SourceConfig(Settings):
+    """The `config:` of a source or of one of its tables."""
+
+    title: ClassVar[str] = "a source's config"
+
+    enabled: bool = True
+    loaded_at_field: str | None = None
+    freshness: Freshness | None = None
+    tags: StrList = Field(default_factory=list)
+    meta: PlainDict = Field(default_factory=dict)
+
+
 class SourceTable(_Table):
     """Files read as a table; `path` is a file or glob below the project, and may hold Jinja.
 
@@ -262,6 +274,7 @@ class SourceTable(_Table):
     freshness: Freshness | None = None
     tags: StrList = Field(default_factory=list)
     meta: PlainDict = Field(default_factory=dict)
+    config: SourceConfig = SourceConfig()
 
 
 class SourceProperties(Settings):
@@ -278,6 +291,7 @@ class SourceProperties(Settings):
     freshness: Freshness | None = None
     tags: StrList = Field(default_factory=list)
     meta: PlainDict = Field(default_factory=dict)
+    config: SourceConfig = SourceConfig()
     tables: list[SourceTable] = Field(default_factory=list)
 
     def table(self, name: str) -> SourceTable | None:

@@ -233,7 +233,9 @@ def _with_hooks(node: Node, renderer: Renderer) -> Node:
                 fix=f"read {', '.join(node.reads) or 'nothing'}, or this",
             )
         rendered[key] = tuple(text.sql.strip().rstrip(";") for text in texts if text.sql.strip())
-    return replace(node, **rendered)
+    return replace(
+        node, pre_hook=rendered.get("pre_hook", ()), post_hook=rendered.get("post_hook", ())
+    )
 
 
 def _folder(
@@ -327,27 +329,28 @@ def _source_node(
         renderer.render_expression(column.name, column.location).sql for column in table.columns
     ]
     file_path = renderer.render_expression(table.path, location).sql
-    freshness = [
-        f.model_dump(mode="json", exclude_none=True)
-        for f in (source.freshness, table.freshness)
-        if f
-    ]
-    loaded_at = table.loaded_at_field or source.loaded_at_field
+    layers = (source, source.config, table, table.config)
+    freshness: dict[str, Any] = {}
+    for layer in layers:
+        if layer.freshness:
+            freshness |= layer.freshness.model_dump(mode="json", exclude_none=True)
+    loaded_at = [layer.loaded_at_field for layer in layers if layer.loaded_at_field]
     return Node(
         name=source_node_name(source.name, table_name),
         path=location,
         materialized="source",
         file_path=file_path if part is project else shown_path(part.root / file_path, project.root),
         file_format=table.format,
-        tags=tuple(dict.fromkeys([*source.tags, *table.tags])),
+        tags=tuple(dict.fromkeys(tag for layer in layers for tag in layer.tags)),
         description=table.description,
         columns=tuple(columns),
         config={
-            "meta": {**source.meta, **table.meta},
-            "loaded_at_field": renderer.render_expression(loaded_at, location).sql
+            "enabled": source.config.enabled and table.config.enabled,
+            "meta": {key: value for layer in layers for key, value in layer.meta.items()},
+            "loaded_at_field": renderer.render_expression(loaded_at[-1], location).sql
             if loaded_at
             else None,
-            "freshness": {key: value for one in freshness for key, value in one.items()} or None,
+            "freshness": freshness or None,
         },
         resource_type="source",
         package=part.config.name,
@@ -522,6 +525,8 @@ def _check_folders(project: LoadedProject, errors: list[LlmI2iError]) -> None:
         ("models", "model_paths", ".sql"),
         ("seeds", "seed_paths", ".csv"),
     ):
+        if not getattr(project.config, section):
+            continue
         known: dict[tuple[str, ...], None] = {(): None}
         for part in project.parts:
             for file in _files(part, roots, suffix):

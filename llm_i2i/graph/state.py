@@ -12,9 +12,8 @@ from llm_i2i.graph.node import Exposure, Node
 from llm_i2i.graph.resource import EXPOSURE_PREFIX
 
 STATE_FORMAT = 1
-_PIECES = re.compile(
-    r"""(?P<kept>'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$)|(?P<dropped>--[^\n]*|/\*.*?\*/|\s+)""",
-    re.DOTALL,
+_QUOTED_OR_COMMENT = re.compile(
+    r"""(?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$)|--[^\n]*|/\*.*?\*/""", re.DOTALL
 )
 _CHECKED = ("materialized", "enabled", "grain", "max_error_ratio", "pre_hook", "post_hook")
 
@@ -35,8 +34,12 @@ def project_state(manifest: Manifest, udf_versions: Mapping[str, str]) -> dict[s
 
 def _node_state(node: Node, udf_versions: Mapping[str, str]) -> State:
     sql = node.sql.lower()
-    called = {n: v for n, v in udf_versions.items() if re.search(rf"\b{re.escape(n)}\s*\(", sql)}
-    body = [_without_layout(node.sql), node.file_path, node.file_format]
+    called = {
+        name: version
+        for name, version in udf_versions.items()
+        if name in sql and re.search(rf"\b{re.escape(name)}\s*\(", sql)
+    }
+    body = [without_layout(node.sql), node.file_path, node.file_format]
     known = {key: value for key, value in node.config.items() if key in _CHECKED}
     return {
         "body": fingerprint(body),
@@ -51,9 +54,16 @@ def _exposure_state(exposure: Exposure) -> State:
     return {"body": fingerprint(body), "configs": fingerprint(sorted(exposure.tags))}
 
 
-def _without_layout(sql: str) -> str:
-    """SQL with each comment and stretch of white space as one blank, text in quotes as it is."""
-    return _PIECES.sub(lambda piece: piece["kept"] or " ", sql).strip()
+def without_layout(sql: str) -> str:
+    """SQL without comments, with each stretch of white space as one blank; text in quotes stays as it is."""
+    pieces: list[str] = []
+    start = 0
+    for match in _QUOTED_OR_COMMENT.finditer(sql):
+        pieces += sql[start : match.start()].split()
+        if match["quoted"]:
+            pieces.append(match["quoted"])
+        start = match.end()
+    return " ".join(pieces + sql[start:].split())
 
 
 def compare_states(

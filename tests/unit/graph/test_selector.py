@@ -364,3 +364,31 @@ def test_listing_by_resource_type(tiny):
         ls(tiny, "-s", "named", "--resource-type", "seed")
     with pytest.raises(ProjectError, match="there is no key 'nam'"):
         ls(tiny, "--output", "json", "--output-keys", "nam")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("select 1\n  as a -- one", "select 1 as a", True),
+        ("select /* two\nlines */ 1", "select 1", True),
+        ("select 'a  b'", "select 'a b'", False),
+        ("select 'it''s -- text'", "select 'it''s'", False),
+        ('select "a--b"', 'select "a"', False),
+        ("select $$ -- x $$", "select $$ $$", False),
+        ("select 1", "select 2", False),
+    ],
+)
+def test_what_is_layout(one, other, same):
+    from llm_i2i.graph.state import without_layout
+
+    assert (without_layout(one) == without_layout(other)) is same
+
+
+def test_the_text_of_an_empty_selection(tiny):
+    with pytest.raises(ProjectError) as caught:
+        tiny.keys("+namd", exclude=("tag:raw",))
+    assert caught.value.render() == (
+        "error: nothing selected\n"
+        "  found: --select +namd --exclude tag:raw, 10 nodes known\n"
+        "  fix:   did you mean 'named'?"
+    )

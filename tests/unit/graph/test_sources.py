@@ -43,6 +43,16 @@ def test_a_table_overrides_one_threshold(tiny):
     assert found["log__events"].status == "error"
 
 
+def test_a_threshold_under_config(tiny):
+    found = ages(
+        tiny, ", config: {freshness: {error_after: {count: 90, period: minute}}, tags: [t]}"
+    )
+    assert found["log__events"].status == "error"
+    assert tiny.keys("tag:t") == ["log__events"]
+    with pytest.raises(ProjectError, match="reads 'log__events', which is disabled"):
+        ages(tiny, ", config: {enabled: false}")
+
+
 def test_filter_and_no_rows(tiny):
     assert ages(tiny, ", freshness: {filter: user_id = 1}")["log__events"].status == "error"
     none = ages(tiny, ", freshness: {filter: user_id = 9}")["log__events"]
