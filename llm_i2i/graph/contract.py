@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llm_i2i.config.properties import ModelProperties, SeedProperties
 from llm_i2i.errors import EngineError, ProjectError, closest
 from llm_i2i.graph.node import Contract, Node
 from llm_i2i.sql.steps import Columns
@@ -99,4 +100,31 @@ def _table(rows: list[tuple[str, str, str, str]]) -> str:
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
+    )
+
+
+def declared_contract(
+    enforced: bool, properties: ModelProperties | SeedProperties | None
+) -> Contract | None:
+    """What a model promises.
+
+    Raises:
+        ProjectError: Nothing is declared to enforce, or constraints without a contract.
+    """
+    if properties is None or not enforced:
+        if properties is not None and next(properties.constraint_tests(), None) is not None:
+            raise ProjectError(
+                f"{properties.name} has constraints and no enforced contract",
+                where=properties.location,
+                found="constraints are part of a contract",
+                fix="add contract: {enforced: true}, or write data_tests instead",
+            )
+        if enforced:
+            raise ProjectError(
+                "a contract is enforced and no columns are declared",
+                fix="describe the model in YAML: every column with its data_type",
+            )
+        return None
+    return Contract(
+        tuple((c.name, c.data_type or "") for c in properties.columns), properties.location
     )

@@ -5,31 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.config.data_tests import DataTestProperties
-from llm_i2i.config.loader import LoadedProject, find_files, shown_path
+from llm_i2i.config.loader import LoadedProject, shown_path
 from llm_i2i.config.properties import (
     ModelConfig,
     ModelProperties,
-    SeedProperties,
     SourceProperties,
     merge_model_config,
-    merge_seed_config,
     parse_model_config,
 )
 from llm_i2i.config.yaml_text import Place
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
+from llm_i2i.graph.contract import declared_contract
+from llm_i2i.graph.exposures import load_exposures
 from llm_i2i.graph.manifest import Manifest, build_manifest, unknown_reference, unknown_source
-from llm_i2i.graph.node import Contract, DataCheck, Exposure, Node
+from llm_i2i.graph.node import DataCheck, Node, source_node_name
+from llm_i2i.graph.parts import files_of, folder_of
+from llm_i2i.graph.reach import check_documented_macros, check_folders
+from llm_i2i.graph.seeds import SEED_FILES, load_seeds
 
 if TYPE_CHECKING:
-    from llm_i2i.config.exposures import ExposureProperties
-    from llm_i2i.render.environment import MacroLibrary
     from llm_i2i.render.renderer import RenderedModel, Renderer
-
-SEED_FILES = "seeds"  # the source whose tables are the files of the seeds
 
 
 def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: str) -> Renderer:
@@ -44,7 +42,7 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
     macros = MacroLibrary.load(
         [part.root / path for part in parts for path in part.config.macro_paths], root=project.root
     )
-    _check_documented_macros(parts, macros)
+    check_documented_macros(parts, macros)
     packages = {
         part.config.name: MacroLibrary.load(
             [part.root / path for path in part.config.macro_paths], root=project.root
@@ -76,7 +74,7 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
     rendered: dict[str, tuple[str, RenderedModel]] = {}
     for part in project.parts:
         _add_nodes(_sources(project, part, renderer, errors), nodes, errors)
-        _add_nodes(_seeds(project, part, errors), nodes, errors)
+        _add_nodes(load_seeds(project, part, errors), nodes, errors)
         models = _render_models(project, part, renderer, rendered, errors)
         rendered |= models
         for name, (path, model) in models.items():
@@ -86,12 +84,12 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
             except LlmI2iError as error:
                 error.where = error.where or path
                 errors.append(error)
-    names = {file.stem for part in project.parts for file in _files(part, "model_paths", ".sql")}
+    names = {file.stem for part in project.parts for file in files_of(part, "model_paths", ".sql")}
     names |= {name for name, node in nodes.items() if node.resource_type == "seed"}
     _check_references(nodes, rendered, names, errors)
     _check_properties(project, names, errors)
-    _check_folders(project, errors)
-    exposures = _exposures(project, renderer, errors)
+    check_folders(project, errors)
+    exposures = load_exposures(project, renderer, errors)
     raise_all(errors)
     disabled = {name for name, node in nodes.items() if node.config.get("enabled") is False}
     disabled |= {f"{SEED_FILES}__{n}" for n in disabled if nodes[n].resource_type == "seed"}
@@ -102,7 +100,7 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
     raise_all(errors)
     checks = _data_checks(project, renderer, kept, errors)
     raise_all(errors)
-    return build_manifest(kept, tuple(checks), exposures)
+    return build_manifest(kept, tuple(checks), exposures=exposures)
 
 
 def _reads_disabled(node: Node, read: str) -> ProjectError:
@@ -112,10 +110,6 @@ def _reads_disabled(node: Node, read: str) -> ProjectError:
         found=f"enabled: false for {read!r}",
         fix=f"enable {read!r}, or disable {node.name!r} too",
     )
-
-
-def _files(part: LoadedProject, paths: str, suffix: str) -> Iterable[Path]:
-    return find_files(part.root, getattr(part.config, paths), (suffix,))
 
 
 def _add_nodes(found: Iterable[Node], into: dict[str, Node], errors: list[LlmI2iError]) -> None:
@@ -143,7 +137,7 @@ def _render_models(
     errors: list[LlmI2iError],
 ) -> dict[str, tuple[str, RenderedModel]]:
     rendered: dict[str, tuple[str, RenderedModel]] = {}
-    for file in _files(part, "model_paths", ".sql"):
+    for file in files_of(part, "model_paths", ".sql"):
         path, name = shown_path(file, project.root), file.stem
         if first := rendered.get(name) or before.get(name):
             errors.append(
@@ -178,7 +172,7 @@ def _model_node(
     project: LoadedProject, part: LoadedProject, name: str, path: str, model: RenderedModel
 ) -> Node:
     properties = part.properties.models.get(name)
-    folder = _folder(project, part, path, part.config.model_paths)
+    folder = folder_of(project, part, path, part.config.model_paths)
     config = _model_config(project, part, path, (*folder, name), model, properties)
     reads = [r.name for r in model.refs] + [
         source_node_name(s.source, s.table) for s in model.sources
@@ -200,7 +194,9 @@ def _model_node(
         },
         package=part.config.name,
         fqn=(part.config.name, *folder, name),
-        contract=_contract(config.contract is not None and config.contract.enforced, properties),
+        contract=declared_contract(
+            config.contract is not None and config.contract.enforced, properties
+        ),
         line_of=model.line_map,
     )
 
@@ -238,20 +234,6 @@ def _with_hooks(node: Node, renderer: Renderer) -> Node:
     )
 
 
-def _folder(
-    project: LoadedProject, part: LoadedProject, path: str, roots: Iterable[str]
-) -> tuple[str, ...]:
-    """Folders of a file below the model (or seed) path it stands under."""
-    absolute = project.root / path
-    own = absolute.relative_to(part.root) if absolute.is_relative_to(part.root) else absolute
-    folder = own.parts[:-1]
-    for root in roots:
-        prefix = Path(root).parts
-        if folder[: len(prefix)] == prefix:
-            return folder[len(prefix) :]
-    return folder
-
-
 def _model_config(
     project: LoadedProject,
     part: LoadedProject,
@@ -268,38 +250,6 @@ def _model_config(
     if model.config:
         layers.append(parse_model_config(model.config, Place(path, model.config_line, 1)))
     return merge_model_config(layers)
-
-
-def _contract(
-    enforced: bool, properties: ModelProperties | SeedProperties | None
-) -> Contract | None:
-    """What a model promises.
-
-    Raises:
-        ProjectError: Nothing is declared to enforce, or constraints without a contract.
-    """
-    if properties is None or not enforced:
-        if properties is not None and next(properties.constraint_tests(), None) is not None:
-            raise ProjectError(
-                f"{properties.name} has constraints and no enforced contract",
-                where=properties.location,
-                found="constraints are part of a contract",
-                fix="add contract: {enforced: true}, or write data_tests instead",
-            )
-        if enforced:
-            raise ProjectError(
-                "a contract is enforced and no columns are declared",
-                fix="describe the model in YAML: every column with its data_type",
-            )
-        return None
-    return Contract(
-        tuple((c.name, c.data_type or "") for c in properties.columns), properties.location
-    )
-
-
-def source_node_name(source: str, table: str) -> str:
-    """Node (and relation) name of a source table."""
-    return f"{source}__{table}"
 
 
 def _sources(
@@ -358,113 +308,6 @@ def _source_node(
     )
 
 
-def _seeds(project: LoadedProject, part: LoadedProject, errors: list[LlmI2iError]) -> list[Node]:
-    """Two nodes a seed: its CSV file, as a table of the source `seeds`, and the table that models ref()."""
-    from llm_i2i.render.relations import relation_name
-
-    nodes: list[Node] = []
-    for file in _files(part, "seed_paths", ".csv"):
-        path, name = shown_path(file, project.root), file.stem
-        properties = part.properties.seeds.get(name)
-        folder = (*_folder(project, part, path, part.config.seed_paths), name)
-        layers = part.config.seed_layers(folder)
-        if part is not project:
-            layers += project.config.seed_layers(folder, part.config.name)
-        config = merge_seed_config([*layers, *([properties.config_layer] if properties else [])])
-        source = source_node_name(SEED_FILES, name)
-        try:
-            contract = _contract(
-                config.contract is not None and config.contract.enforced, properties
-            )
-        except LlmI2iError as error:
-            error.where = error.where or path
-            errors.append(error)
-            continue
-        columns = tuple(c.name for c in properties.columns) if properties else ()
-        nodes.append(
-            Node(
-                name=source,
-                path=path,
-                materialized="source",
-                file_path=path,
-                file_format="csv",
-                columns=columns,
-                config={"delimiter": config.delimiter, "column_types": config.column_types},
-                tags=tuple(config.tags),
-                resource_type="source",
-                package=part.config.name,
-                fqn=(part.config.name, SEED_FILES, name),
-            )
-        )
-        nodes.append(
-            Node(
-                name=name,
-                path=path,
-                materialized="table",
-                sql=f"select * from {relation_name(source)}",
-                reads=(source,),
-                tags=tuple(config.tags),
-                description=properties.description if properties else "",
-                columns=columns,
-                config={"materialized": "seed", **config.model_dump(mode="json")},
-                resource_type="seed",
-                package=part.config.name,
-                fqn=(part.config.name, *folder),
-                contract=contract,
-            )
-        )
-    return nodes
-
-
-def _exposures(
-    project: LoadedProject, renderer: Renderer, errors: list[LlmI2iError]
-) -> dict[str, Exposure]:
-    found: dict[str, Exposure] = {}
-    for part in project.parts:
-        for exposure in part.properties.exposures.values():
-            if not exposure.config.enabled:
-                continue
-            try:
-                node = _exposure(exposure, part.config.name, renderer)
-            except LlmI2iError as error:
-                errors.append(error)
-                continue
-            first = found.setdefault(node.name, node)
-            if first is not node:
-                errors.append(
-                    ProjectError(
-                        f"exposure {node.name!r} exists twice",
-                        where=node.path,
-                        found=f"also {first.path}",
-                        fix="rename one",
-                    )
-                )
-    return found
-
-
-def _exposure(exposure: ExposureProperties, package: str, renderer: Renderer) -> Exposure:
-    rendered = [
-        renderer.render_expression(f"{{{{ {call} }}}}", exposure.location)
-        for call in exposure.depends_on
-    ]
-    reads = [r.name for one in rendered for r in one.refs]
-    reads += [source_node_name(s.source, s.table) for one in rendered for s in one.sources]
-    return Exposure(
-        name=exposure.name,
-        path=exposure.location,
-        type=exposure.type,
-        owner=exposure.owner.model_dump(mode="json", exclude_none=True),
-        reads=tuple(dict.fromkeys(reads)),
-        label=exposure.label,
-        url=exposure.url,
-        maturity=exposure.maturity or "",
-        description=exposure.description,
-        package=package,
-        tags=tuple(dict.fromkeys([*exposure.tags, *exposure.config.tags])),
-        config={"meta": {**exposure.meta, **exposure.config.meta}, "enabled": True},
-    )
-
-
 def _check_references(
     nodes: dict[str, Node],
     rendered: dict[str, tuple[str, RenderedModel]],
@@ -517,67 +360,6 @@ def _check_properties(project: LoadedProject, names: set[str], errors: list[LlmI
                     else f"remove the entry or add the {kind}'s {suffix} file",
                 )
             )
-
-
-def _check_folders(project: LoadedProject, errors: list[LlmI2iError]) -> None:
-    """Config of project.yml for a folder or model that is not there reaches nothing: most often a misspelling."""
-    for section, roots, suffix in (
-        ("models", "model_paths", ".sql"),
-        ("seeds", "seed_paths", ".csv"),
-    ):
-        if not getattr(project.config, section):
-            continue
-        known: dict[tuple[str, ...], None] = {(): None}
-        for part in project.parts:
-            for file in _files(part, roots, suffix):
-                shown = shown_path(file, project.root)
-                path = (*_folder(project, part, shown, getattr(part.config, roots)), file.stem)
-                for depth in range(len(path) + 1):
-                    known[(part.config.name, *path[:depth])] = None
-                    if part is project:
-                        known[path[:depth]] = None
-        for folder, config in getattr(project.config, section).items():
-            if folder not in known and folder != (project.config.name,):
-                near = closest("/".join(folder), ["/".join(path) for path in known])
-                errors.append(
-                    ProjectError(
-                        f"config for {'/'.join(folder)!r} under {section}: reaches nothing",
-                        where=config.location,
-                        found=f"no such folder, model or package among the {section}",
-                        fix=f"did you mean {near}?" if near else "correct the name or remove it",
-                    )
-                )
-
-
-def _check_documented_macros(parts: Iterable[LoadedProject], macros: MacroLibrary) -> None:
-    """YAML about macros must speak of macros that exist, and of arguments that they take."""
-    errors: list[LlmI2iError] = []
-    for properties in (p for part in parts for p in part.properties.macros.values()):
-        name = properties.name
-        macro = macros.get(name)
-        if macro is None:
-            near = closest(name, macros)
-            errors.append(
-                ProjectError(
-                    f"properties describe a macro {name!r} that does not exist",
-                    where=properties.location,
-                    found=f"{len(list(macros))} macros" + (f", closest {near}" if near else ""),
-                    fix=f"did you mean {near}?" if near else "remove the entry or add the macro",
-                )
-            )
-            continue
-        for argument in properties.arguments:
-            if argument.name not in macro.arguments and not macro.is_open:
-                near = closest(argument.name, macro.arguments, count=1)
-                errors.append(
-                    ProjectError(
-                        f"macro {name!r} has no argument {argument.name!r}",
-                        where=argument.location,
-                        found=f"{macro.signature} at {macro.location}",
-                        fix=f"did you mean {near}?" if near else "remove it",
-                    )
-                )
-    raise_all(errors)
 
 
 def _data_checks(

@@ -48,7 +48,7 @@ def build_manifest(
     except ProjectError as error:
         error.where = ", ".join(nodes[name].path for name in error.found.split(" -> ")[:-1])
         raise
-    return Manifest(_with_stored_views(nodes, dag), checks, dag, exposures or {})
+    return Manifest(_with_stored_views(nodes, dag), checks, dag, exposures=exposures or {})
 
 
 def _with_stored_views(nodes: Mapping[str, Node], dag: Dag) -> dict[str, Node]:

@@ -110,3 +110,8 @@ class Node:
         if line and self.line_of is not None:
             return f"{self.path}:{self.line_of.source_line(line)}"
         return self.path
+
+
+def source_node_name(source: str, table: str) -> str:
+    """Node (and relation) name of a source table."""
+    return f"{source}__{table}"
