@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_i2i import __version__
+from llm_i2i.cli.options import Commands, add_selector
 from llm_i2i.errors import LlmI2iError, ProjectError
 
 if TYPE_CHECKING:
@@ -61,8 +62,19 @@ def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--select and --exclude, repeatable, each holding one or more criteria."""
+    """--select and --exclude, repeatable, each holding one or more criteria; --selector and --state."""
     for option in (
+        click.option(
+            "--state",
+            help="Folder with the state of another build, for state: and result:, such as its target.",
+        ),
+        click.option(
+            "--selector",
+            expose_value=False,
+            is_eager=True,
+            callback=add_selector,
+            help="A selection of selectors.yml, by name.",
+        ),
         click.option(
             "-s",
             "--select",
@@ -71,7 +83,8 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "select",
             multiple=True,
             shell_complete=_model_names,
-            help="name, +name, name+, tag:x, path:models/x, ...",
+            callback=add_selector,
+            help="name, +name, name+, tag:x, path:models/x, ... Several are a union, a,b an intersection.",
         ),
         click.option(
             "--exclude",
@@ -124,7 +137,9 @@ def _project(project_dir: str, vars_text: str, **settings: Any) -> Project:
     return Project.load(folder, vars=parse_vars_argument(vars_text), **settings)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="llmi2i", message="%(prog)s %(version)s")
 def cli() -> None:
     """Repair an interaction log with language models, train item-to-item indices on it, query recall in SQL.
@@ -210,6 +225,24 @@ def _print_plan(
     print_plan(plan_rows(project, found), output)
 
 
+@cli.group()
+def source() -> None:
+    """What there is to know of the sources."""
+
+
+@source.command()
+@project_options
+@selection_options
+@click.option("--output", type=click.Choice(["lines", "json"]), default="lines", show_default=True)
+def freshness(
+    select: tuple[str, ...], exclude: tuple[str, ...], output: str, **settings: Any
+) -> None:
+    """Compare the age of sources with what they declare under `freshness:`."""
+    from llm_i2i.cli.freshness import run_freshness
+
+    sys.exit(run_freshness(_project(**settings), select, exclude, output))
+
+
 @cli.command("ls")
 @project_options
 @selection_options
@@ -219,67 +252,26 @@ def _print_plan(
     default="name",
     show_default=True,
 )
+@click.option("--output-keys", multiple=True, help="Keys of each line of --output json.")
 @click.option(
     "--resource-type",
-    type=click.Choice(["model", "source", "test", "all"]),
-    default="all",
-    show_default=True,
+    "resource_types",
+    type=click.Choice(["model", "seed", "source", "exposure", "test", "default", "all"]),
+    multiple=True,
+    help="Only these; repeatable. Default: all but tests.",
 )
 def list_nodes(
     select: tuple[str, ...],
     exclude: tuple[str, ...],
     output: str,
-    resource_type: str,
+    output_keys: tuple[str, ...],
+    resource_types: tuple[str, ...],
     **settings: Any,
 ) -> None:
     """List nodes in build order."""
-    project = _project(**settings)
-    nodes = [project.manifest.nodes[name] for name in project.select(select, exclude)]
-    if resource_type == "test":
-        chosen = {node.name for node in nodes}
-        checks = [check for check in project.manifest.checks if check.model in chosen]
-        for check in checks:
-            raw = {
-                "name": check.name,
-                "model": check.model,
-                "column": check.column,
-                "path": check.where,
-            }
-            click.echo(
-                json.dumps(raw)
-                if output == "json"
-                else check.where
-                if output == "path"
-                else check.name
-            )
-        return
-    for node in nodes:
-        if resource_type == "all" or node.is_source == (resource_type == "source"):
-            click.echo(_listed(node, output))
+    from llm_i2i.cli.ls import print_listing
 
-
-def _listed(node: Any, output: str) -> str:
-    if output == "json":
-        return json.dumps(
-            {
-                "name": node.name,
-                "resource_type": "source" if node.is_source else "model",
-                "path": node.path,
-                "materialized": node.materialized,
-                "tags": list(node.tags),
-                "depends_on": list(node.reads),
-                "description": node.description,
-            }
-        )
-    if output == "path":
-        return str(node.path)
-    if output == "selector":
-        return (
-            f"source:{node.name.replace('__', '.', 1)}"
-            if node.is_source
-            else str(node.path.removesuffix(".sql").replace("/", "."))
-        )
-    return str(node.name)
+    print_listing(_project(**settings), select, exclude, resource_types, output, output_keys)
 
 
 @cli.command("compile")
@@ -291,15 +283,17 @@ def compile_command(
 ) -> None:
     """Write the compiled SQL under target/compiled; print it when models are selected."""
     project = _project(**settings)
-    chosen = [n for n in project.select(select, exclude) if not project.manifest.nodes[n].is_source]
+    nodes = project.manifest.nodes
+    chosen = [n for n in project.select(select, exclude) if nodes[n].resource_type == "model"]
     compiled = project.compile(chosen)
     texts = {}
     for name in chosen:
         model = compiled[name]
         texts[name] = model.text()
-        path = project.target_dir / "compiled" / project.manifest.nodes[name].path
+        path = project.compiled_path(nodes[name])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[name], encoding="utf-8")
+    project.write_state()
     if output == "json":
         click.echo(
             json.dumps(

@@ -27,7 +27,8 @@ _NOWHERE = Place()
 class Settings(BaseModel):
     """A mapping of a YAML file with known keys. `title` is what messages call it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Validators are built for what is read alone: most files use few of the kinds.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
     title: ClassVar[str] = "settings"
     hints: ClassVar[
         Mapping[str, str]

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llm_i2i.config.base import validate
-from llm_i2i.config.project import ProjectConfig, find_project_file, parse_project
-from llm_i2i.config.properties import (
-    MacroProperties,
-    ModelProperties,
-    Properties,
-    PropertiesFile,
-    SourceProperties,
-)
+from llm_i2i.config.packages import find_package, read_packages_file
+from llm_i2i.config.project import ProjectConfig, find_project_file, parse_project, with_packages
+from llm_i2i.config.properties import Properties, PropertiesFile
 from llm_i2i.config.yaml_text import Mistakes, Place, read_yaml
 from llm_i2i.errors import raise_all
 
 
 class LoadedProject(NamedTuple):
-    """What the YAML of a project says. `root` is the folder that all paths are relative to."""
+    """What the YAML of a project says. `root` is the folder that all paths are relative to.
+
+    `packages` are the projects it uses, theirs among them, each once; their vars are in `config` too.
+    """
 
     root: Path
     file: Path
     config: ProjectConfig
     properties: Properties
+    packages: tuple[LoadedProject, ...] = ()
+
+    @property
+    def parts(self) -> tuple[LoadedProject, ...]:
+        """The packages, then the project itself."""
+        return (*self.packages, self)
 
 
 def load_yaml(path: Path, *, file: str = "") -> Any:
@@ -45,20 +50,60 @@ def load_yaml(path: Path, *, file: str = "") -> Any:
 
 
 def load_project(project_dir: Path) -> LoadedProject:
-    """project.yml and all properties files of a project.
+    """project.yml and all properties files of a project and of its packages.
 
     Raises:
         ProjectError: There is no project, or mistakes in its files, all of them together.
     """
-    file = find_project_file(project_dir)
     mistakes = Mistakes()
-    config = _read_project(file, project_dir, mistakes)
+    packages: dict[Path, LoadedProject] = {}
+    project = _load(project_dir, project_dir, packages, mistakes)
+    _refuse_same_names([*packages.values(), *([project] if project else [])], mistakes)
+    raise_all(mistakes.in_order())
+    assert project is not None
+    config = with_packages(project.config, [package.config for package in packages.values()])
+    return project._replace(config=config, packages=tuple(packages.values()))
+
+
+def _load(
+    folder: Path, root: Path, packages: dict[Path, LoadedProject], mistakes: Mistakes
+) -> LoadedProject | None:
+    """One project of the tree; the packages it uses go into `packages`, those of packages first.
+
+    Args:
+        root: The main project's folder, which messages name files relative to.
+    """
+    file = find_project_file(folder)
+    config = _read_project(file, root, mistakes)
     # A broken project.yml should not hide what is wrong elsewhere: look in the usual place too.
     model_paths = config.model_paths if config else ["models"]
-    properties = _read_properties(project_dir, model_paths, mistakes)
-    raise_all(mistakes.in_order())
-    assert config is not None
-    return LoadedProject(project_dir, file, config, properties)
+    others = [*config.macro_paths, *config.seed_paths] if config else []
+    properties = _read_properties(folder, [*model_paths, *others], mistakes, root)
+    if config is None:
+        return None
+    for entry in [*config.packages, *read_packages_file(file, folder, mistakes)]:
+        found = find_package(entry, folder, mistakes)
+        if found is None or found.resolve() in packages or found.resolve() == root.resolve():
+            continue
+        packages[found.resolve()] = LoadedProject(found, found, config, properties)  # being read
+        package = _load(found, root, packages, mistakes)
+        del packages[found.resolve()]
+        if package is not None:
+            packages[found.resolve()] = package
+    return LoadedProject(folder, file, config, properties)
+
+
+def _refuse_same_names(projects: list[LoadedProject], mistakes: Mistakes) -> None:
+    seen: dict[str, LoadedProject] = {}
+    for project in projects:
+        first = seen.setdefault(project.config.name, project)
+        if first is not project:
+            mistakes.add(
+                f"two projects are called '{project.config.name}'",
+                project.config.place,
+                found=f"also {first.config.location}",
+                fix="rename one of the two packages",
+            )
 
 
 def load_project_config(project_dir: Path) -> ProjectConfig:
@@ -102,11 +147,13 @@ def _read_project(file: Path, root: Path, mistakes: Mistakes) -> ProjectConfig |
     return parse_project(document, shown, mistakes)
 
 
-def _read_properties(root: Path, model_paths: Iterable[str], mistakes: Mistakes) -> Properties:
+def _read_properties(
+    folder: Path, paths: Iterable[str], mistakes: Mistakes, root: Path | None = None
+) -> Properties:
     properties = Properties()
     files = []
-    for path in find_files(root, model_paths, (".yml", ".yaml")):
-        shown = shown_path(path, root)
+    for path in dict.fromkeys(find_files(folder, paths, (".yml", ".yaml"))):
+        shown = shown_path(path, root or folder)
         files.append(shown)
         document = read_yaml(path, shown, mistakes)
         if document is None:
@@ -114,7 +161,7 @@ def _read_properties(root: Path, model_paths: Iterable[str], mistakes: Mistakes)
         parsed = validate(PropertiesFile, document, mistakes, place=Place(shown, 1, 1))
         if parsed is not None:
             _add_file(parsed, properties, mistakes)
-    return Properties(properties.models, properties.sources, properties.macros, tuple(files))
+    return replace(properties, files=tuple(files))
 
 
 def _add_file(parsed: PropertiesFile, into: Properties, mistakes: Mistakes) -> None:
@@ -127,8 +174,13 @@ def _add_file(parsed: PropertiesFile, into: Properties, mistakes: Mistakes) -> N
         for table in source.tables:
             _add_named(table, seen, mistakes, prefix=f"{source.name}.")
             _check_columns(f"{source.name}.{table.name}", table, mistakes)
+    for seed in parsed.seeds:
+        _add_named(seed, into.seeds, mistakes)
+        _check_columns(seed.name, seed, mistakes)
     for macro in parsed.macros:
         _add_named(macro, into.macros, mistakes)
+    for exposure in parsed.exposures:
+        _add_named(exposure, into.exposures, mistakes)
 
 
 def _check_columns(owner: str, table: Any, mistakes: Mistakes) -> None:
@@ -138,7 +190,7 @@ def _check_columns(owner: str, table: Any, mistakes: Mistakes) -> None:
 
 
 def _add_named(
-    item: ModelProperties | SourceProperties | MacroProperties | Any,
+    item: Any,
     into: dict[str, Any],
     mistakes: Mistakes,
     *,
@@ -146,7 +198,7 @@ def _add_named(
 ) -> None:
     first = into.setdefault(item.name, item)
     if first is not item:
-        kind = item.title.removeprefix("a ")
+        kind = item.title.removeprefix("a ").removeprefix("an ")
         mistakes.add(
             f"{kind} '{prefix}{item.name}' is described twice",
             item.place,

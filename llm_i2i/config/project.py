@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
@@ -15,12 +15,14 @@ from llm_i2i.config.base import (
     PlainDict,
     ScalarText,
     Settings,
+    StrList,
     describe,
     one_or_many,
     unknown_fix,
     validate,
 )
-from llm_i2i.config.properties import ModelConfig
+from llm_i2i.config.packages import PackageEntry
+from llm_i2i.config.properties import ModelConfig, SeedConfig
 from llm_i2i.config.targets import DuckDBTarget, Target
 from llm_i2i.config.yaml_text import Mistakes, Place, YamlMapping, parse_yaml, plain
 from llm_i2i.errors import ProjectError, closest, raise_all
@@ -29,6 +31,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PROJECT_FILES = ("project/project.yml", "project.yml")
 
 FolderConfigs = dict[tuple[str, ...], ModelConfig]
+SeedFolderConfigs = dict[tuple[str, ...], SeedConfig]
+_ConfigT = TypeVar("_ConfigT", ModelConfig, SeedConfig)
 
 
 def _check_identifier(text: str) -> str:
@@ -45,25 +49,42 @@ def _check_inside(path: str) -> str:
 
 def _parse_folder_configs(value: Any, info: ValidationInfo) -> Any:
     """The nested mapping of `models:` as folder -> ModelConfig."""
-    mistakes = info.context
+    return _parse_folders("models", ModelConfig, value, info.context)
+
+
+def _parse_seed_folder_configs(value: Any, info: ValidationInfo) -> Any:
+    """The nested mapping of `seeds:` as folder -> SeedConfig."""
+    return _parse_folders("seeds", SeedConfig, value, info.context)
+
+
+def _parse_folders(
+    section: str, kind: type[_ConfigT], value: Any, mistakes: Mistakes | None
+) -> Any:
     if not isinstance(value, YamlMapping) or mistakes is None:
         return value
-    found: FolderConfigs = {}
-    _collect_folder((), value, value.place, mistakes, found)
+    found: dict[tuple[str, ...], _ConfigT] = {}
+    _collect_folder(section, kind, (), value, value.place, mistakes, found)
     return found
 
 
 def _collect_folder(
-    folder: tuple[str, ...], tree: Any, place: Place, mistakes: Mistakes, found: FolderConfigs
+    section: str,
+    kind: type[_ConfigT],
+    folder: tuple[str, ...],
+    tree: Any,
+    place: Place,
+    mistakes: Mistakes,
+    found: dict[tuple[str, ...], _ConfigT],
 ) -> None:
     if not isinstance(tree, YamlMapping):
         key = folder[-1]
-        is_config = key in ModelConfig.model_fields
+        is_config = key in kind.model_fields
+        example = "materialized: view" if kind is ModelConfig else "enabled: false"
         mistakes.add(
-            f"'{key}' under models: is neither a folder nor a config",
+            f"'{key}' under {section}: is neither a folder nor a config",
             place,
             found=describe(tree),
-            fix=f"write '+{key}'" if is_config else f"write {key}: {{+materialized: view}}",
+            fix=f"write '+{key}'" if is_config else f"write {key}: {{+{example}}}",
         )
         return
     configs = YamlMapping(tree.place)
@@ -74,8 +95,9 @@ def _collect_folder(
             configs.keys_at[name] = tree.keys_at[key]
             configs.values_at[name] = tree.values_at[key]
         else:
-            _collect_folder((*folder, key), value, tree.values_at[key], mistakes, found)
-    config = validate(ModelConfig, configs, mistakes, place=tree.place) if configs else None
+            at = tree.values_at[key]
+            _collect_folder(section, kind, (*folder, key), value, at, mistakes, found)
+    config = validate(kind, configs, mistakes, place=tree.place) if configs else None
     if config is not None:
         found[folder] = config
 
@@ -84,6 +106,11 @@ _Path = Annotated[str, AfterValidator(_check_inside)]
 _Paths = Annotated[list[_Path], BeforeValidator(one_or_many), ONE_OR_MANY_SCHEMA]
 _Folders = Annotated[
     FolderConfigs, BeforeValidator(_parse_folder_configs), WithJsonSchema({"type": "object"})
+]
+_SeedFolders = Annotated[
+    SeedFolderConfigs,
+    BeforeValidator(_parse_seed_folder_configs),
+    WithJsonSchema({"type": "object"}),
 ]
 
 
@@ -138,12 +165,21 @@ class ProjectConfig(Settings):
 
     title: ClassVar[str] = "the project file"
     hints: ClassVar[dict[str, str]] = {
+        "selectors": "move it to selectors.yml beside this file",
+        "dispatch": "remove it: a macro's name is used once",
         "profile": "remove it: targets are listed in this file under targets:",
         "config-version": "remove it",
         "test-paths": "remove it: generic tests are macros, under macro_paths",
     } | {
         name.replace("_", "-"): f"write {name}"
-        for name in ("model_paths", "macro_paths", "seed_paths", "target_path")
+        for name in (
+            "model_paths",
+            "macro_paths",
+            "seed_paths",
+            "target_path",
+            "on_run_start",
+            "on_run_end",
+        )
     }
 
     name: Annotated[str, AfterValidator(_check_identifier)]
@@ -160,7 +196,11 @@ class ProjectConfig(Settings):
     target: str | None = None
     targets: dict[str, Target] = Field(default_factory=lambda: {"dev": DuckDBTarget(type="duckdb")})
     language_models: dict[str, PlainDict] = Field(default_factory=dict)
+    packages: list[PackageEntry] = Field(default_factory=list)
+    on_run_start: StrList = Field(default_factory=list)
+    on_run_end: StrList = Field(default_factory=list)
     models: _Folders = Field(default_factory=dict)
+    seeds: _SeedFolders = Field(default_factory=dict)
 
     @property
     def default_target(self) -> str:
@@ -183,21 +223,44 @@ class ProjectConfig(Settings):
             )
         return self.targets[name]
 
-    def folder_layers(self, folder: Sequence[str]) -> list[ModelConfig]:
+    def folder_layers(self, folder: Sequence[str], package: str = "") -> list[ModelConfig]:
         """Config that `models:` gives to models in a folder, outermost first.
 
-        As in dbt, the tree may begin with the project's name.
+        As in dbt, the tree may begin with the name of the project or of a package, and end with a model's.
 
         Args:
-            folder: Its parts below the model path, such as ('staging', 'logs').
+            folder: Its parts below the model path, such as ('staging', 'logs'); a model's name may be the last.
+            package: Whose folder it is; the project's own by default.
         """
-        parts = tuple(folder)
-        layers = []
-        for depth in range(len(parts) + 1):
-            for path in ((self.name, *parts[:depth]), parts[:depth]):
-                if path in self.models:
-                    layers.append(self.models[path])
-        return layers
+        paths = _folder_paths(tuple(folder), package or self.name, not package)
+        return [self.models[path] for path in paths if path in self.models]
+
+    def seed_layers(self, folder: Sequence[str], package: str = "") -> list[SeedConfig]:
+        """`folder_layers` of `seeds:`."""
+        paths = _folder_paths(tuple(folder), package or self.name, not package)
+        return [self.seeds[path] for path in paths if path in self.seeds]
+
+
+def _folder_paths(parts: tuple[str, ...], name: str, own: bool) -> list[tuple[str, ...]]:
+    """The places of a config tree that speak of a folder, outermost first."""
+    prefixes = [parts[:depth] for depth in range(len(parts) + 1)]
+    if own:
+        return [path for prefix in prefixes for path in ((name, *prefix), prefix)]
+    return [(), *((name, *prefix) for prefix in prefixes)]
+
+
+def with_packages(config: ProjectConfig, packages: Sequence[ProjectConfig]) -> ProjectConfig:
+    """The project's settings over those that its packages bring: vars, their rules, language models."""
+    if not packages:
+        return config
+    merged: dict[str, dict[str, Any]] = {}
+    for name in ("vars", "var_rules", "language_models"):
+        merged[name] = {}
+        for layer in (*packages, config):
+            merged[name] |= getattr(layer, name)
+    combined = config.model_copy(update=merged)
+    combined._place = config.place
+    return combined
 
 
 def find_project_file(project_dir: Path) -> Path:

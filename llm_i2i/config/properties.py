@@ -15,19 +15,14 @@ from llm_i2i.config.base import (
     StrList,
     validated,
 )
+from llm_i2i.config.contracts import Constraint, Contract, constraint_tests
 from llm_i2i.config.data_tests import DataTestProperties, DataTests
+from llm_i2i.config.exposures import ExposureProperties
+from llm_i2i.config.freshness import Freshness
 from llm_i2i.config.yaml_text import Mistakes, Place, YamlMapping
 from llm_i2i.errors import raise_all
 
 # -- config of a model -----------------------------------------------------------------------------
-
-
-class Contract(Settings):
-    """Whether the columns declared in YAML are enforced on what the SQL returns."""
-
-    title: ClassVar[str] = "a contract"
-
-    enforced: bool = True
 
 
 def _refuse_incremental(value: Any) -> Any:
@@ -50,6 +45,8 @@ class ModelConfig(Settings):
     hints: ClassVar[dict[str, str]] = {
         "schema": "remove it: environments (--env) keep results apart",
         "unique_key": "remove it, or write grain: [...] to have the key tested",
+        "pre-hook": "write pre_hook",
+        "post-hook": "write post_hook",
     }
 
     materialized: Materialization = "table"
@@ -57,6 +54,27 @@ class ModelConfig(Settings):
     tags: StrList = Field(default_factory=list)
     grain: StrList = Field(default_factory=list)
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
+    contract: Contract | None = None
+    pre_hook: StrList = Field(default_factory=list)
+    post_hook: StrList = Field(default_factory=list)
+    meta: PlainDict = Field(default_factory=dict)
+
+
+class SeedConfig(Settings):
+    """How a seed's CSV file is read."""
+
+    title: ClassVar[str] = "a seed's config"
+    hints: ClassVar[dict[str, str]] = {
+        "schema": "remove it: environments (--env) keep results apart",
+        "quote_columns": "remove it: names are kept as the file has them",
+        "full_refresh": "remove it: a changed file is a new result",
+    }
+
+    enabled: bool = True
+    tags: StrList = Field(default_factory=list)
+    grain: StrList = Field(default_factory=list)
+    column_types: dict[str, str] = Field(default_factory=dict)
+    delimiter: str | None = None
     contract: Contract | None = None
     meta: PlainDict = Field(default_factory=dict)
 
@@ -83,17 +101,28 @@ def _located(value: Any, place: Place) -> Any:
 def merge_model_config(layers: Iterable[ModelConfig]) -> ModelConfig:
     """One config out of layers, the most general first.
 
-    As in dbt: a later layer wins, tags add up, meta is merged key by key.
+    As in dbt: a later layer wins, tags and hooks add up, meta is merged key by key.
     """
+    return ModelConfig(**_merged(layers, ("tags", "pre_hook", "post_hook")))
+
+
+def merge_seed_config(layers: Iterable[SeedConfig]) -> SeedConfig:
+    """`merge_model_config` for seeds."""
+    return SeedConfig(**_merged(layers, ("tags",)))
+
+
+def _merged(layers: Iterable[Settings], adding: tuple[str, ...]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
-    tags: dict[str, None] = {}
+    lists: dict[str, list[Any]] = {name: [] for name in adding}
     meta: dict[str, Any] = {}
     for layer in layers:
         given = {name: getattr(layer, name) for name in layer.model_fields_set}
-        tags.update(dict.fromkeys(given.pop("tags", [])))
+        for name in adding:
+            lists[name] += given.pop(name, [])
         meta.update(given.pop("meta", {}))
         merged.update(given)
-    return ModelConfig(**merged, tags=list(tags), meta=meta)
+    lists["tags"] = list(dict.fromkeys(lists["tags"]))
+    return {**merged, **lists, "meta": meta}
 
 
 class _Tested(Settings):
@@ -126,6 +155,7 @@ class ColumnProperties(_Tested):
     name: str
     description: str = ""
     data_type: str | None = None
+    constraints: list[Constraint] = Field(default_factory=list)
     tags: StrList = Field(default_factory=list)
     meta: PlainDict = Field(default_factory=dict)
 
@@ -147,31 +177,87 @@ class _Table(_Tested):
         return next((column for column in self.columns if column.name == name), None)
 
 
-class ModelProperties(_Table):
-    """A model as described in YAML; `grain` and `contract` may also stand under `config:`."""
-
-    title: ClassVar[str] = "a model"
+class _Built(_Table):
+    """What models and seeds share; `grain` and `contract` may also stand under `config:`."""
 
     grain: StrList = Field(default_factory=list)
     contract: Contract | None = None
-    config: ModelConfig = ModelConfig()
+    constraints: list[Constraint] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _said_once(self) -> Self:
         for key in ("grain", "contract"):
-            if key in self.model_fields_set and key in self.config.model_fields_set:
+            if key in self.model_fields_set and key in self._config.model_fields_set:
                 raise ValueError(f"gives '{key}' twice; remove the one under config:")
         return self
 
     @property
-    def config_layer(self) -> ModelConfig:
-        """What this YAML says of the config, for `merge_model_config`."""
-        given = {name: getattr(self.config, name) for name in self.config.model_fields_set}
+    def _config(self) -> Settings:
+        raise NotImplementedError
+
+    def constraint_tests(self) -> Iterator[DataTestProperties]:
+        """The data tests that its constraints mean."""
+        for constraint in self.constraints:
+            yield from constraint_tests(self.name, constraint)
+        for column in self.columns:
+            for constraint in column.constraints:
+                yield from constraint_tests(self.name, constraint, column.name)
+
+    def _given_config(self) -> dict[str, Any]:
+        given = {name: getattr(self._config, name) for name in self._config.model_fields_set}
         for key in {"grain", "contract"} & self.model_fields_set:
             given[key] = getattr(self, key)
-        layer = ModelConfig(**given)
+        return given
+
+
+class ModelProperties(_Built):
+    """A model as described in YAML."""
+
+    title: ClassVar[str] = "a model"
+
+    config: ModelConfig = ModelConfig()
+
+    @property
+    def _config(self) -> ModelConfig:
+        return self.config
+
+    @property
+    def config_layer(self) -> ModelConfig:
+        """What this YAML says of the config, for `merge_model_config`."""
+        layer = ModelConfig(**self._given_config())
         layer._place = self.place
         return layer
+
+
+class SeedProperties(_Built):
+    """A seed, a CSV file under seed_paths, as described in YAML."""
+
+    title: ClassVar[str] = "a seed"
+
+    config: SeedConfig = SeedConfig()
+
+    @property
+    def _config(self) -> SeedConfig:
+        return self.config
+
+    @property
+    def config_layer(self) -> SeedConfig:
+        """What this YAML says of the config, for `merge_seed_config`."""
+        layer = SeedConfig(**self._given_config())
+        layer._place = self.place
+        return layer
+
+
+class SourceConfig(Settings):
+    """The `config:` of a source or of one of its tables."""
+
+    title: ClassVar[str] = "a source's config"
+
+    enabled: bool = True
+    loaded_at_field: str | None = None
+    freshness: Freshness | None = None
+    tags: StrList = Field(default_factory=list)
+    meta: PlainDict = Field(default_factory=dict)
 
 
 class SourceTable(_Table):
@@ -184,8 +270,11 @@ class SourceTable(_Table):
 
     path: str
     format: Literal["auto", "parquet", "csv", "json", "lines"] = "auto"
+    loaded_at_field: str | None = None
+    freshness: Freshness | None = None
     tags: StrList = Field(default_factory=list)
     meta: PlainDict = Field(default_factory=dict)
+    config: SourceConfig = SourceConfig()
 
 
 class SourceProperties(Settings):
@@ -198,6 +287,11 @@ class SourceProperties(Settings):
 
     name: str
     description: str = ""
+    loaded_at_field: str | None = None
+    freshness: Freshness | None = None
+    tags: StrList = Field(default_factory=list)
+    meta: PlainDict = Field(default_factory=dict)
+    config: SourceConfig = SourceConfig()
     tables: list[SourceTable] = Field(default_factory=list)
 
     def table(self, name: str) -> SourceTable | None:
@@ -230,11 +324,13 @@ class PropertiesFile(Settings):
     title: ClassVar[str] = "a properties file"
     hints: ClassVar[dict[str, str]] = {
         "vars": "move it to project.yml",
-        "seeds": "remove it: declare a source table whose path is the seed file",
+        "selectors": "move it to selectors.yml beside project.yml",
     }
 
     version: ScalarText = ""
     models: list[ModelProperties] = Field(default_factory=list)
+    seeds: list[SeedProperties] = Field(default_factory=list)
+    exposures: list[ExposureProperties] = Field(default_factory=list)
     sources: list[SourceProperties] = Field(default_factory=list)
     macros: list[MacroProperties] = Field(default_factory=list)
 
@@ -246,6 +342,8 @@ class Properties:
     models: dict[str, ModelProperties] = field(default_factory=dict)
     sources: dict[str, SourceProperties] = field(default_factory=dict)
     macros: dict[str, MacroProperties] = field(default_factory=dict)
+    seeds: dict[str, SeedProperties] = field(default_factory=dict)
+    exposures: dict[str, ExposureProperties] = field(default_factory=dict)
     files: tuple[str, ...] = ()
 
 

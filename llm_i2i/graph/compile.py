@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from llm_i2i.errors import EngineError, LlmI2iError, ProjectError, closest, raise_all
 from llm_i2i.fingerprint import fingerprint
+from llm_i2i.graph.contract import check_contract
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import Node
 from llm_i2i.sql.steps import CallStep, Columns
@@ -90,6 +91,12 @@ def compile_models(
     columns: dict[str, Columns] = dict(source_columns)
     errors: list[LlmI2iError] = []
     session: _Session | None = None
+
+    def opened() -> _Session:
+        nonlocal session
+        session = session or _Session(make_binder(), signatures)
+        return session
+
     for name in names:
         node = manifest.nodes[name]
         if node.is_source or any(parent not in columns for parent in node.reads):
@@ -100,10 +107,10 @@ def compile_models(
             udfs = [[s.version, repr(s)] for s in mentioned]
             key = fingerprint([COMPILER_VERSION, name, node.sql, inputs, udfs])
             if key not in cache:
-                session = session or _Session(make_binder(), signatures)
-                cache[key] = asdict(session.compile(node, inputs))
+                cache[key] = asdict(opened().compile(node, inputs))
             compiled[name] = _from_cache(cache[key])
             columns[name] = compiled[name].columns
+            check_contract(node, columns[name], lambda: opened().binder.columns, cache)
         except LlmI2iError as error:
             errors.append(_placed(error, node))
     raise_all(errors)
@@ -137,6 +144,7 @@ class _Session:
             hoisted = hoist(sql, hoistable, self.binder)
             sql = hoisted.sql
             steps = hoisted.steps
+        _refuse_calls_in_views(node, called)
         columns = self.binder.columns(sql)
         _refuse_duplicate_columns(columns)
         return CompiledModel(
@@ -147,6 +155,20 @@ class _Session:
             canonical_digest(node.sql),
             {n: s.version for n, s in called.items()},
         )
+
+
+def _refuse_calls_in_views(node: Node, called: Mapping[str, Signature]) -> None:
+    """A view is read by clients that have no UDFs; a costly call must be stored, or each reader pays for it."""
+    if node.materialized == "table":
+        return
+    kinds = ("scalar", "batch", "table") if node.materialized == "view" else ("batch", "table")
+    for name, signature in called.items():
+        if signature.kind in kinds:
+            raise ProjectError(
+                f"{node.materialized} model {node.name!r} calls the {signature.kind} UDF {name!r}",
+                found=f"materialized: {node.materialized}",
+                fix="write materialized: table, so that its result is kept",
+            )
 
 
 def _refuse_duplicate_columns(columns: Columns) -> None:

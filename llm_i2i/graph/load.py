@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.config.data_tests import DataTestProperties
-from llm_i2i.config.loader import LoadedProject, find_files, shown_path
+from llm_i2i.config.loader import LoadedProject, shown_path
 from llm_i2i.config.properties import (
     ModelConfig,
     ModelProperties,
@@ -18,31 +18,48 @@ from llm_i2i.config.properties import (
 )
 from llm_i2i.config.yaml_text import Place
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
+from llm_i2i.graph.contract import declared_contract
+from llm_i2i.graph.exposures import load_exposures
 from llm_i2i.graph.manifest import Manifest, build_manifest, unknown_reference, unknown_source
-from llm_i2i.graph.node import DataCheck, Node
+from llm_i2i.graph.node import DataCheck, Node, source_node_name
+from llm_i2i.graph.parts import files_of, folder_of
+from llm_i2i.graph.reach import check_documented_macros, check_folders
+from llm_i2i.graph.seeds import SEED_FILES, load_seeds
 
 if TYPE_CHECKING:
     from llm_i2i.render.renderer import RenderedModel, Renderer
 
 
 def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: str) -> Renderer:
-    """A renderer with the project's macros and prompts, and the vars of one invocation."""
+    """A renderer with the macros and prompts of the project and its packages, and the vars of one invocation."""
     from llm_i2i.render.environment import MacroLibrary
     from llm_i2i.render.prompts import find_prompts
     from llm_i2i.render.renderer import Renderer
 
     config = project.config
     target = config.target_settings(target_name)
+    parts = project.parts
+    macros = MacroLibrary.load(
+        [part.root / path for part in parts for path in part.config.macro_paths], root=project.root
+    )
+    check_documented_macros(parts, macros)
+    packages = {
+        part.config.name: MacroLibrary.load(
+            [part.root / path for path in part.config.macro_paths], root=project.root
+        )
+        for part in project.packages
+    }
     return Renderer(
         vars=vars,
         language_models=config.language_models,
-        macros=MacroLibrary.load(
-            [project.root / path for path in config.macro_paths], root=project.root
+        macros=macros,
+        prompts=find_prompts(
+            [part.root / path for part in parts for path in part.config.prompt_paths]
         ),
-        prompts=find_prompts([project.root / path for path in config.prompt_paths]),
         env=os.environ,
         target={"name": target_name, **target.model_dump(mode="json", exclude_none=True)},
         root=project.root,
+        packages={**packages, config.name: macros},
     )
 
 
@@ -53,36 +70,81 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
         ProjectError: All mistakes of all files together.
     """
     errors: list[LlmI2iError] = []
-    nodes = _sources(project, renderer, errors)
-    rendered = _render_models(project, renderer, errors)
-    for name, (path, model) in rendered.items():
-        try:
-            nodes[name] = _model_node(project, name, path, model)
-        except LlmI2iError as error:
-            errors.append(error)
-    names = {file.stem for file in find_files(project.root, project.config.model_paths, (".sql",))}
+    nodes: dict[str, Node] = {}
+    rendered: dict[str, tuple[str, RenderedModel]] = {}
+    for part in project.parts:
+        _add_nodes(_sources(project, part, renderer, errors), nodes, errors)
+        _add_nodes(load_seeds(project, part, errors), nodes, errors)
+        models = _render_models(project, part, renderer, rendered, errors)
+        rendered |= models
+        for name, (path, model) in models.items():
+            try:
+                node = _model_node(project, part, name, path, model)
+                _add_nodes([_with_hooks(node, renderer)], nodes, errors)
+            except LlmI2iError as error:
+                error.where = error.where or path
+                errors.append(error)
+    names = {file.stem for part in project.parts for file in files_of(part, "model_paths", ".sql")}
+    names |= {name for name, node in nodes.items() if node.resource_type == "seed"}
     _check_references(nodes, rendered, names, errors)
     _check_properties(project, names, errors)
+    check_folders(project, errors)
+    exposures = load_exposures(project, renderer, errors)
     raise_all(errors)
     disabled = {name for name, node in nodes.items() if node.config.get("enabled") is False}
+    disabled |= {f"{SEED_FILES}__{n}" for n in disabled if nodes[n].resource_type == "seed"}
     kept = {name: node for name, node in nodes.items() if name not in disabled}
+    errors += [
+        _reads_disabled(n, read) for n in kept.values() for read in n.reads if read in disabled
+    ]
+    raise_all(errors)
     checks = _data_checks(project, renderer, kept, errors)
     raise_all(errors)
-    return build_manifest(kept, tuple(checks))
+    return build_manifest(kept, tuple(checks), exposures=exposures)
+
+
+def _reads_disabled(node: Node, read: str) -> ProjectError:
+    return ProjectError(
+        f"model {node.name!r} reads {read!r}, which is disabled",
+        where=node.path,
+        found=f"enabled: false for {read!r}",
+        fix=f"enable {read!r}, or disable {node.name!r} too",
+    )
+
+
+def _add_nodes(found: Iterable[Node], into: dict[str, Node], errors: list[LlmI2iError]) -> None:
+    for node in found:
+        first = into.setdefault(node.name, node)
+        if first is not node:
+            kinds = node.resource_type, first.resource_type
+            errors.append(
+                ProjectError(
+                    f"{kinds[0]} {node.name!r} exists twice"
+                    if kinds[0] == kinds[1]
+                    else f"{kinds[0]} {node.name!r} has the name of a {kinds[1]}",
+                    where=node.path,
+                    found=f"also {first.path}",
+                    fix="rename one",
+                )
+            )
 
 
 def _render_models(
-    project: LoadedProject, renderer: Renderer, errors: list[LlmI2iError]
+    project: LoadedProject,
+    part: LoadedProject,
+    renderer: Renderer,
+    before: Mapping[str, tuple[str, RenderedModel]],
+    errors: list[LlmI2iError],
 ) -> dict[str, tuple[str, RenderedModel]]:
     rendered: dict[str, tuple[str, RenderedModel]] = {}
-    for file in find_files(project.root, project.config.model_paths, (".sql",)):
+    for file in files_of(part, "model_paths", ".sql"):
         path, name = shown_path(file, project.root), file.stem
-        if name in rendered:
+        if first := rendered.get(name) or before.get(name):
             errors.append(
                 ProjectError(
                     f"model {name!r} exists twice",
                     where=path,
-                    found=f"also {rendered[name][0]}",
+                    found=f"also {first[0]}",
                     fix="rename one",
                 )
             )
@@ -106,9 +168,12 @@ def _render_models(
     return rendered
 
 
-def _model_node(project: LoadedProject, name: str, path: str, model: RenderedModel) -> Node:
-    properties = project.properties.models.get(name)
-    config = _model_config(project, path, model, properties)
+def _model_node(
+    project: LoadedProject, part: LoadedProject, name: str, path: str, model: RenderedModel
+) -> Node:
+    properties = part.properties.models.get(name)
+    folder = folder_of(project, part, path, part.config.model_paths)
+    config = _model_config(project, part, path, (*folder, name), model, properties)
     reads = [r.name for r in model.refs] + [
         source_node_name(s.source, s.table) for s in model.sources
     ]
@@ -127,20 +192,59 @@ def _model_node(project: LoadedProject, name: str, path: str, model: RenderedMod
             "macros": list(model.macros),
             "prompts": list(model.prompts),
         },
+        package=part.config.name,
+        fqn=(part.config.name, *folder, name),
+        contract=declared_contract(
+            config.contract is not None and config.contract.enforced, properties
+        ),
         line_of=model.line_map,
     )
 
 
+def _with_hooks(node: Node, renderer: Renderer) -> Node:
+    """The node with its hooks rendered.
+
+    Raises:
+        ProjectError: It has hooks and nothing is built of it, or they read what it does not.
+    """
+    given = {key: node.config[key] for key in ("pre_hook", "post_hook") if node.config[key]}
+    if not given:
+        return node
+    if node.materialized != "table":
+        raise ProjectError(
+            f"{node.materialized} model {node.name!r} has hooks",
+            where=node.path,
+            found=f"{', '.join(given)}; materialized: {node.materialized}",
+            fix="remove them, or write materialized: table: hooks run when a table is built",
+        )
+    rendered: dict[str, tuple[str, ...]] = {}
+    for key, hooks in given.items():
+        texts = [renderer.render_expression(hook, node.path, name=node.name) for hook in hooks]
+        reads = [reference.name for text in texts for reference in text.refs]
+        if beside := sorted({*reads} - {*node.reads, node.name}):
+            raise ProjectError(
+                f"{key} of {node.name!r} reads what the model itself does not",
+                where=node.path,
+                found=", ".join(beside),
+                fix=f"read {', '.join(node.reads) or 'nothing'}, or this",
+            )
+        rendered[key] = tuple(text.sql.strip().rstrip(";") for text in texts if text.sql.strip())
+    return replace(
+        node, pre_hook=rendered.get("pre_hook", ()), post_hook=rendered.get("post_hook", ())
+    )
+
+
 def _model_config(
-    project: LoadedProject, path: str, model: RenderedModel, properties: ModelProperties | None
+    project: LoadedProject,
+    part: LoadedProject,
+    path: str,
+    folder: tuple[str, ...],
+    model: RenderedModel,
+    properties: ModelProperties | None,
 ) -> ModelConfig:
-    folder = Path(path).parts[:-1]
-    for model_path in project.config.model_paths:
-        prefix = Path(model_path).parts
-        if folder[: len(prefix)] == prefix:
-            folder = folder[len(prefix) :]
-            break
-    layers = project.config.folder_layers(folder)
+    layers = part.config.folder_layers(folder)
+    if part is not project:
+        layers += project.config.folder_layers(folder, part.config.name)
     if properties is not None:
         layers.append(properties.config_layer)
     if model.config:
@@ -148,42 +252,59 @@ def _model_config(
     return merge_model_config(layers)
 
 
-def source_node_name(source: str, table: str) -> str:
-    """Node (and relation) name of a source table."""
-    return f"{source}__{table}"
-
-
 def _sources(
-    project: LoadedProject, renderer: Renderer, errors: list[LlmI2iError]
-) -> dict[str, Node]:
-    nodes: dict[str, Node] = {}
-    for source in project.properties.sources.values():
+    project: LoadedProject, part: LoadedProject, renderer: Renderer, errors: list[LlmI2iError]
+) -> list[Node]:
+    nodes: list[Node] = []
+    for source in part.properties.sources.values():
         for table in source.tables:
             try:
-                node = _source_node(source, table.name, renderer)
+                nodes.append(_source_node(project, part, source, table.name, renderer))
             except LlmI2iError as error:
                 errors.append(error)
-                continue
-            nodes[node.name] = node
     return nodes
 
 
-def _source_node(source: SourceProperties, table_name: str, renderer: Renderer) -> Node:
+def _source_node(
+    project: LoadedProject,
+    part: LoadedProject,
+    source: SourceProperties,
+    table_name: str,
+    renderer: Renderer,
+) -> Node:
     table = source.table(table_name)
     assert table is not None
     location = table.location
     columns = [
         renderer.render_expression(column.name, column.location).sql for column in table.columns
     ]
+    file_path = renderer.render_expression(table.path, location).sql
+    layers = (source, source.config, table, table.config)
+    freshness: dict[str, Any] = {}
+    for layer in layers:
+        if layer.freshness:
+            freshness |= layer.freshness.model_dump(mode="json", exclude_none=True)
+    loaded_at = [layer.loaded_at_field for layer in layers if layer.loaded_at_field]
     return Node(
         name=source_node_name(source.name, table_name),
         path=location,
         materialized="source",
-        file_path=renderer.render_expression(table.path, location).sql,
+        file_path=file_path if part is project else shown_path(part.root / file_path, project.root),
         file_format=table.format,
-        tags=tuple(table.tags),
+        tags=tuple(dict.fromkeys(tag for layer in layers for tag in layer.tags)),
         description=table.description,
         columns=tuple(columns),
+        config={
+            "enabled": source.config.enabled and table.config.enabled,
+            "meta": {key: value for layer in layers for key, value in layer.meta.items()},
+            "loaded_at_field": renderer.render_expression(loaded_at[-1], location).sql
+            if loaded_at
+            else None,
+            "freshness": freshness or None,
+        },
+        resource_type="source",
+        package=part.config.name,
+        fqn=(part.config.name, source.name, table_name),
     )
 
 
@@ -216,17 +337,27 @@ def _at(path: str, line: int, column: int) -> str:
 
 
 def _check_properties(project: LoadedProject, names: set[str], errors: list[LlmI2iError]) -> None:
-    for name, properties in project.properties.models.items():
+    described = [
+        (kind, suffix, entry)
+        for part in project.parts
+        for kind, suffix, entries in (
+            ("model", ".sql", part.properties.models),
+            ("seed", ".csv", part.properties.seeds),
+        )
+        for entry in entries.values()
+    ]
+    for kind, suffix, properties in described:
+        name = properties.name
         if name not in names:
             near = closest(name, names)
             errors.append(
                 ProjectError(
-                    f"properties describe a model {name!r} that does not exist",
+                    f"properties describe a {kind} {name!r} that does not exist",
                     where=properties.location,
                     found=f"{len(names)} models" + (f", closest {near}" if near else ""),
                     fix=f"did you mean {near}?"
                     if near
-                    else "remove the entry or add the model's .sql file",
+                    else f"remove the entry or add the {kind}'s {suffix} file",
                 )
             )
 
@@ -235,11 +366,17 @@ def _data_checks(
     project: LoadedProject, renderer: Renderer, nodes: dict[str, Node], errors: list[LlmI2iError]
 ) -> list[DataCheck]:
     checks: list[DataCheck] = []
+    described = {
+        name: entry
+        for part in project.parts
+        for entries in (part.properties.models, part.properties.seeds)
+        for name, entry in entries.items()
+    }
     for name, node in nodes.items():
-        properties = project.properties.models.get(name)
+        properties = described.get(name)
         if properties is None:
             continue
-        tests = list(properties.all_data_tests())
+        tests = [*properties.constraint_tests(), *properties.all_data_tests()]
         grain = node.config.get("grain") or []
         if grain:
             tests.insert(

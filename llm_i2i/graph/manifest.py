@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
 from llm_i2i.graph.dag import Dag
-from llm_i2i.graph.node import DataCheck, Node
+from llm_i2i.graph.node import DataCheck, Exposure, Node
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Manifest:
     nodes: Mapping[str, Node]
     checks: tuple[DataCheck, ...]
     dag: Dag
+    exposures: Mapping[str, Exposure] = field(default_factory=dict)
 
     def checks_of(self, name: str) -> list[DataCheck]:
         return [check for check in self.checks if check.model == name]
@@ -26,24 +27,45 @@ class Manifest:
         return [self.nodes[n] for n in self.dag.order if not self.nodes[n].is_source]
 
 
-def build_manifest(nodes: Mapping[str, Node], checks: tuple[DataCheck, ...]) -> Manifest:
+def build_manifest(
+    nodes: Mapping[str, Node],
+    checks: tuple[DataCheck, ...],
+    exposures: Mapping[str, Exposure] | None = None,
+) -> Manifest:
     """Order the nodes.
 
     Raises:
-        ProjectError: A cycle, or a data test that reads an unknown node.
+        ProjectError: A cycle, or a data test or exposure that reads an unknown node.
     """
     errors: list[LlmI2iError] = []
-    for check in checks:
-        for name in check.depends_on:
-            if name not in nodes:
-                errors.append(unknown_reference(name, nodes, check.where))
+    readers = [(check.depends_on, check.where) for check in checks]
+    readers += [(exposure.reads, exposure.path) for exposure in (exposures or {}).values()]
+    for reads, where in readers:
+        errors += [unknown_reference(name, nodes, where) for name in reads if name not in nodes]
     raise_all(errors)
     try:
         dag = Dag({name: node.reads for name, node in nodes.items()})
     except ProjectError as error:
         error.where = ", ".join(nodes[name].path for name in error.found.split(" -> ")[:-1])
         raise
-    return Manifest(nodes, checks, dag)
+    return Manifest(_with_stored_views(nodes, dag), checks, dag, exposures=exposures or {})
+
+
+def _with_stored_views(nodes: Mapping[str, Node], dag: Dag) -> dict[str, Node]:
+    """The nodes, with views over files as tables: what is published must not change when a file does.
+
+    Their config still says `view`.
+    """
+    found = dict(nodes)
+    files: set[str] = set()  # sources, and the ephemeral models that read them
+    for name in dag.order:
+        node = found[name]
+        reads_files = any(parent in files for parent in node.reads)
+        if node.is_source or (reads_files and node.materialized == "ephemeral"):
+            files.add(name)
+        elif reads_files and node.materialized == "view":
+            found[name] = replace(node, materialized="table")
+    return found
 
 
 def unknown_reference(name: str, nodes: Mapping[str, Node], where: str) -> ProjectError:

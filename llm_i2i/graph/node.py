@@ -1,4 +1,4 @@
-"""What a graph is made of: models, sources, and the data tests on them."""
+"""What a graph is made of: models, seeds, sources, the data tests on them, and what reads them outside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Materialization = Literal["table", "view", "ephemeral", "source"]
+ResourceType = Literal["model", "seed", "source"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,39 @@ class DataCheck:
 
 
 @dataclass(frozen=True)
+class Contract:
+    """Names and types that a model promises, and where it says so; a type is empty where none is given."""
+
+    columns: tuple[tuple[str, str], ...]
+    where: str
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What reads the project's results outside of it: a dashboard, a notebook, an application.
+
+    Attributes:
+        path: Where it is declared, as `file:line`.
+        type: dashboard, notebook, analysis, ml or application.
+        owner: `name`, `email` or both.
+        reads: Names of the nodes it depends on.
+    """
+
+    name: str
+    path: str
+    type: str
+    owner: dict[str, Any]
+    reads: tuple[str, ...] = ()
+    label: str = ""
+    url: str = ""
+    maturity: str = ""
+    description: str = ""
+    package: str = ""
+    tags: tuple[str, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Node:
     """One vertex of the graph.
 
@@ -37,6 +71,11 @@ class Node:
         sql: Rendered SQL of a model; empty for a source.
         file_path: Where a source's data is, as configured (may be a glob).
         reads: Names of the nodes it reads, in order of first use.
+        package: Name of the project or package it belongs to.
+        fqn: Package, folders and name: what dotted selectors match.
+        pre_hook: Rendered statements to run before its query, on its session.
+        post_hook: The same, after its result is written and before it is stored.
+        contract: What its columns must be, None where that is not enforced.
         line_of: Maps a line of `sql` to one of the file.
     """
 
@@ -54,6 +93,12 @@ class Node:
     inputs: dict[str, Any] = field(
         default_factory=dict
     )  # vars, macros, prompts it really read: for explanations
+    resource_type: ResourceType = "model"
+    package: str = ""
+    fqn: tuple[str, ...] = ()
+    contract: Contract | None = None
+    pre_hook: tuple[str, ...] = ()
+    post_hook: tuple[str, ...] = ()
     line_of: Any = field(default=None, compare=False, repr=False)
 
     @property
@@ -65,3 +110,8 @@ class Node:
         if line and self.line_of is not None:
             return f"{self.path}:{self.line_of.source_line(line)}"
         return self.path
+
+
+def source_node_name(source: str, table: str) -> str:
+    """Node (and relation) name of a source table."""
+    return f"{source}__{table}"

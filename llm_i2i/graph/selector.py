@@ -1,108 +1,142 @@
-"""dbt's selection syntax: `name`, `+up`, `down+`, `2+near+1`, `@all`, `tag:x`, `path:models/x`, `source:s`, wildcards.
+"""dbt's selection: `name`, `+up`, `down+`, `2+near+1`, `@all`, `tag:x`, `path:models/x`, `state:modified`, `selector:nightly`.
 
-A space is a union, a comma an intersection.
+A space is a union, a comma an intersection. `criteria` reads it, `methods` says what each word means, this module puts both together.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import re
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 
 from llm_i2i.errors import ProjectError, closest
-from llm_i2i.graph.dag import Dag
-from llm_i2i.graph.node import Node
+from llm_i2i.graph.criteria import (
+    Criterion,
+    Difference,
+    Selection,
+    Union,
+    parse_words,
+)
+from llm_i2i.graph.methods import Facts, known_values, matching
+from llm_i2i.graph.resource import Resources
 
-PATTERN = re.compile(r"^(?P<at>@)?(?:(?P<up>\d*)\+)?(?P<body>[^+@]+)(?:\+(?P<down>\d*))?$")
-METHODS = ("tag", "path", "source", "name", "config.materialized")
+_LOG = logging.getLogger("llm_i2i.select")
+
+Named = Callable[[str], Selection]  # a selector of selectors.yml by name
 
 
-def select_nodes(
-    nodes: Mapping[str, Node], dag: Dag, select: Iterable[str] = (), exclude: Iterable[str] = ()
-) -> list[str]:
-    """Names of the selected nodes in build order; everything if nothing is asked for.
+class Selector:
+    """Evaluates selections on the resources of a project."""
 
-    Raises:
-        ProjectError: The syntax is unknown, or nothing matches.
-    """
-    wanted = list(select)
-    chosen = _union(wanted, nodes, dag) if wanted else set(nodes)
-    chosen -= _union(list(exclude), nodes, dag)
-    if not chosen:
-        text = " ".join(wanted) or "(everything)"
-        near = closest(re.sub(r"^[@\d+]*|[+\d]*$", "", text), nodes)
-        raise ProjectError(
+    def __init__(
+        self, resources: Resources, facts: Facts, named: Named, *, package: str = ""
+    ) -> None:
+        self._resources = resources
+        self._facts = facts
+        self._named = named
+        self._package = package
+        self._lost: list[Criterion] = []  # criteria that matched nothing
+        self._open: list[str] = []  # selectors being evaluated
+
+    def select(self, select: Iterable[str] = (), exclude: Iterable[str] = ()) -> list[str]:
+        """Keys of the selected resources in build order; everything if nothing is asked for.
+
+        A criterion that matches nothing beside others that do is a warning on the log, as in dbt.
+
+        Raises:
+            ProjectError: The syntax is unknown, or nothing is selected.
+        """
+        wanted, unwanted = list(select), list(exclude)
+        self._lost.clear()
+        chosen = self._keys(parse_words(wanted)) if wanted else set(self._resources.by_key)
+        lost = list(self._lost)
+        chosen -= self._keys(parse_words(unwanted))
+        if not chosen:
+            raise self._nothing(wanted, unwanted, lost)
+        for criterion in self._lost:
+            near = self._nearest(criterion)
+            _LOG.warning(
+                "warning: %r selects nothing%s", criterion.text, f"; did you mean {near}?" * bool(near)
+            )  # fmt: skip
+        return self._resources.in_order(chosen)
+
+    def _keys(self, selection: Selection) -> set[str]:
+        if isinstance(selection, Criterion):
+            return self._criterion(selection)
+        if isinstance(selection, Difference):
+            return self._keys(selection.base) - self._keys(selection.minus)
+        sets = [self._keys(part) for part in selection.parts]
+        if isinstance(selection, Union):
+            return set().union(*sets)
+        return set.intersection(*sets) if sets else set()
+
+    def _criterion(self, criterion: Criterion) -> set[str]:
+        if criterion.method == "selector":
+            matched = self._selector(criterion.value)
+        else:
+            matched = matching(
+                criterion.method,
+                criterion.value,
+                self._resources.by_key.values(),
+                self._facts,
+                self._package,
+            )
+        if not matched:
+            self._lost.append(criterion)
+        dag, chosen = self._resources.dag, set(matched)
+        for key in matched:
+            if criterion.up:
+                chosen |= dag.ancestors(key, criterion.up)
+            if criterion.at:
+                below = dag.descendants(key) | {key}
+                chosen |= below.union(*(dag.ancestors(k) for k in below))
+            elif criterion.down:
+                chosen |= dag.descendants(key, criterion.down)
+        return chosen
+
+    def _selector(self, name: str) -> set[str]:
+        if name in self._open:
+            raise ProjectError(
+                "selectors name each other in a circle",
+                found=" -> ".join([*self._open[self._open.index(name) :], name]),
+                fix="take one of the `method: selector` entries out",
+            )
+        self._open.append(name)
+        try:
+            return self._keys(self._named(name))
+        finally:
+            self._open.pop()
+
+    def _nearest(self, criterion: Criterion) -> str:
+        known = known_values(criterion.method, self._resources.by_key.values())
+        return closest(criterion.value, known)
+
+    def _nothing(
+        self, select: list[str], exclude: list[str], lost: list[Criterion]
+    ) -> ProjectError:
+        text = " ".join(select) or "(everything)"
+        near = ", ".join(filter(None, map(self._nearest, lost)))
+        if not lost and exclude:
+            fix = "exclude less"
+        elif near:
+            fix = f"did you mean {near}?"
+        elif lost and lost[0].method in ("state", "result"):
+            fix = "there is nothing to do"
+        else:
+            fix = "see `llmi2i ls` for the names"
+        return ProjectError(
             "nothing selected",
             found=f"--select {text}"
             + (f" --exclude {' '.join(exclude)}" if exclude else "")
-            + f", {len(nodes)} nodes known",
-            fix=f"did you mean {near}?" if near else "see `llmi2i ls` for the names",
+            + f", {len(self._resources.by_key)} nodes known",
+            fix=fix,
         )
-    return [name for name in dag.order if name in chosen]
 
 
-def _union(criteria: list[str], nodes: Mapping[str, Node], dag: Dag) -> set[str]:
-    chosen: set[str] = set()
-    for group in (part for text in criteria for part in text.split()):
-        sets = [_one(criterion, nodes, dag) for criterion in group.split(",") if criterion]
-        if sets:
-            chosen |= set.intersection(*sets)
-    return chosen
+class NoFacts:
+    """Facts of a project that was never built: `state:` and `result:` say what they lack."""
 
+    def states(self) -> Mapping[str, frozenset[str]]:
+        raise ProjectError("state: needs a state to compare with", fix="pass --state DIR")
 
-def _one(criterion: str, nodes: Mapping[str, Node], dag: Dag) -> set[str]:
-    match = PATTERN.match(criterion)
-    if match is None:
-        raise ProjectError(
-            f"selector {criterion!r} cannot be read",
-            fix="write name, +name, name+, 2+name, @name, tag:x, path:models/x or source:x",
-        )
-    matched = _matching(match["body"], nodes)
-    chosen = set(matched)
-    for name in matched:
-        if match["up"] is not None:
-            chosen |= dag.ancestors(name, int(match["up"]) if match["up"] else None)
-        if match["down"] is not None or match["at"]:
-            below = dag.descendants(name, int(match["down"]) if match["down"] else None)
-            chosen |= below
-            if match["at"]:
-                chosen |= {up for n in below | {name} for up in dag.ancestors(n)}
-    return chosen
-
-
-def _matching(body: str, nodes: Mapping[str, Node]) -> list[str]:
-    method, colon, value = body.partition(":")
-    if not colon:
-        if "/" in body or body.endswith((".sql", ".yml")):
-            return _by_path(body, nodes)
-        return [n for n in nodes if fnmatch.fnmatchcase(n, body)] or [
-            n for n, v in nodes.items() if f"/{body}/" in f"/{v.path}"
-        ]
-    if method == "tag":
-        return [
-            n for n, node in nodes.items() if any(fnmatch.fnmatchcase(t, value) for t in node.tags)
-        ]
-    if method == "path":
-        return _by_path(value, nodes)
-    if method == "source":
-        wanted = value.replace(".", "__")
-        return [
-            n
-            for n, v in nodes.items()
-            if v.is_source and (n == wanted or n.startswith(f"{wanted}__") or value == "*")
-        ]
-    if method == "name":
-        return [n for n in nodes if fnmatch.fnmatchcase(n, value)]
-    if method == "config.materialized":
-        return [n for n, node in nodes.items() if node.materialized == value]
-    raise ProjectError(
-        f"unknown selector method {method!r}", found=body, fix=f"methods are {', '.join(METHODS)}"
-    )
-
-
-def _by_path(value: str, nodes: Mapping[str, Node]) -> list[str]:
-    prefix = value.removeprefix("./").rstrip("/")
-    return [
-        n for n, v in nodes.items()
-        if v.path == prefix or v.path.startswith(f"{prefix}/") or fnmatch.fnmatchcase(v.path, prefix)
-    ]  # fmt: skip
+    def results(self) -> Mapping[str, frozenset[str]]:
+        raise ProjectError("result: needs the results of a run", fix="run `llmi2i build` first")

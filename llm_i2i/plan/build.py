@@ -83,7 +83,9 @@ def build_plan(
 def _parts(
     node: Node, model: CompiledModel, fingerprints: Mapping[str, str], refresh: int
 ) -> dict[str, Any]:
+    hooks = {"hooks": list(node.pre_hook)} if node.pre_hook else {}
     return {
+        **hooks,
         "sql": model.digest,
         "udfs": model.udfs,
         "inputs": {parent: fingerprints[parent] for parent in node.reads},
@@ -148,6 +150,8 @@ def explain_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         old, new = before.get("vars", {}), after["vars"]
         changed = sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
         changes.append(f"var {', '.join(changed)} changed" if changed else "SQL changed")
+    if before.get("hooks") != after.get("hooks"):
+        changes.append("pre_hook changed")
     changes += [
         f"UDF {n} changed" for n, v in after["udfs"].items() if before.get("udfs", {}).get(n) != v
     ]

@@ -7,7 +7,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -61,6 +61,7 @@ class RenderInputs:
     env: Mapping[str, str]
     target: Mapping[str, Any]
     root: Path | None = None
+    packages: Mapping[str, MacroLibrary] = field(default_factory=dict)
 
     @cached_property
     def prompt_texts(self) -> dict[str, str]:
@@ -96,7 +97,8 @@ class Rendering:
     def names(self) -> dict[str, Any]:
         """Everything a template can name."""
         macros = {name: _MacroCall(self, name) for name in self.inputs.macros}
-        return macros | {
+        packages = {name: _Package(self, own) for name, own in self.inputs.packages.items()}
+        return (packages | macros) | {
             "config": self.set_config,
             "env_var": self.env_var,
             "exceptions": _Exceptions(self),
@@ -144,6 +146,14 @@ class Rendering:
                 fix="write ref('model_name')",
             )
         name: str = names[-1]
+        packages = self.inputs.packages
+        if len(names) == 2 and packages and names[0] not in packages:
+            near = closest(names[0], packages, count=1)
+            self.fail(
+                f"there is no package {names[0]!r}",
+                found=f"packages {', '.join(packages)}",
+                fix=f"did you mean {near}?" if near else f"write ref({name!r})",
+            )
         line, column = self._position("ref", name)
         self.refs[Reference(name, line, column)] = None
         return relation_name(name)
@@ -402,6 +412,21 @@ class _MacroCall:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._rendering.call_macro(self._name, *args, **kwargs)
+
+
+class _Package:
+    """A package as templates see it: `package.macro()`."""
+
+    __slots__ = ("_library", "_rendering")
+
+    def __init__(self, rendering: Rendering, library: MacroLibrary) -> None:
+        self._rendering = rendering
+        self._library = library
+
+    def __getattr__(self, name: str) -> _MacroCall:
+        if name.startswith("_") or name not in self._library:
+            raise AttributeError(name)
+        return _MacroCall(self._rendering, name)
 
 
 class _Exceptions:

@@ -278,6 +278,9 @@ class MacroLibrary:
     def __iter__(self) -> Iterator[str]:
         return iter(self._macros)
 
+    def get(self, name: str) -> Macro | None:
+        return self._macros.get(name)
+
     @property
     def data_tests(self) -> list[str]:
         """Names of the generic data tests, without the prefix of their macros."""

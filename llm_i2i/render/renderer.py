@@ -66,6 +66,7 @@ class Renderer:
         env: Mapping[str, str] | None = None,
         target: Mapping[str, Any] | None = None,
         root: Path | None = None,
+        packages: Mapping[str, MacroLibrary] | None = None,
     ) -> None:
         """Take what templates may read.
 
@@ -74,6 +75,7 @@ class Renderer:
             env: Environment variables that env_var() may read.
             target: `name`, `type` and settings of the target.
             root: The project's folder; messages name files relative to it.
+            packages: Name of the project and of each package -> its macros, for `package.macro()`.
         """
         self._inputs = RenderInputs(
             vars=vars,
@@ -83,6 +85,7 @@ class Renderer:
             env=env or {},
             target=target or {},
             root=root,
+            packages=packages or {},
         )
 
     def render_model(self, path: Path | str, text: str, *, name: str) -> RenderedModel:
@@ -100,13 +103,14 @@ class Renderer:
         sql, line_map = take_marks(rendering.run(compile_template(text, file, marked=True)))
         return _result(rendering, sql, line_map)
 
-    def render_expression(self, text: str, where: str) -> RenderedModel:
+    def render_expression(self, text: str, where: str, *, name: str = "") -> RenderedModel:
         """Text of a YAML file with its Jinja evaluated, in `sql`; lines of refs are 0.
 
         Args:
             where: Where the text is written, for messages.
+            name: The model's name, for `this`.
         """
-        rendering = Rendering(self._inputs, name="")
+        rendering = Rendering(self._inputs, name=name)
         rendering.location = where
         return _result(rendering, self._text(rendering, text), LineMap())
 

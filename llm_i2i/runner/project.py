@@ -18,11 +18,12 @@ from llm_i2i.graph.compile import CompiledModel, compile_models
 from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import Node
-from llm_i2i.graph.selector import select_nodes
 from llm_i2i.plan.build import build_plan
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter
+from llm_i2i.runner.hooks import run_project_hooks
 from llm_i2i.runner.run import run_build
+from llm_i2i.runner.selection import ProjectSelection, write_state
 from llm_i2i.runner.sources import JsonCache, SourceFiles
 from llm_i2i.runner.steps import Workshop, plan_calls, run_checks
 from llm_i2i.store.calls import CallCache
@@ -57,6 +58,7 @@ class Project:
         env: str = "dev",
         target_path: str | Path | None = None,
         threads: int | None = None,
+        state: str | Path | None = None,
     ) -> None:
         self.dir = project_dir
         self.loaded = load_project(project_dir)
@@ -74,6 +76,7 @@ class Project:
                 fix="pass --target-path with a folder you may write to",
             ) from error
         self.threads = threads or self.target.threads
+        self.state_dir = Path(state) if state else None
         if not env.replace("-", "_").isidentifier():
             raise ProjectError(
                 f"environment {env!r} is not a name", fix="use letters, digits, _ and -"
@@ -86,7 +89,7 @@ class Project:
 
     @classmethod
     def load(cls, project_dir: str | Path = ".", **settings: Any) -> Project:
-        """Read a project. Settings: vars, target, env, target_path, threads."""
+        """Read a project. Settings: vars, target, env, target_path, threads, state."""
         return cls(Path(project_dir), **settings)
 
     def variant(self, vars: Mapping[str, Any], env: str) -> Project:
@@ -96,7 +99,8 @@ class Project:
             vars: Over the project's own, in place of those this one was loaded with.
         """
         other = copy.copy(self)
-        other.__dict__.pop("manifest", None)
+        for cached in ("manifest", "selection"):
+            other.__dict__.pop(cached, None)
         other.vars = merge_vars(self.loaded.config, vars)
         other.environment = Environment(self.target_dir, env)
         return other
@@ -110,7 +114,9 @@ class Project:
 
     @functools.cached_property
     def udfs(self) -> UdfRegistry:
-        return UdfRegistry.load(self.dir / path for path in self.loaded.config.udf_paths)
+        return UdfRegistry.load(
+            part.root / path for part in self.loaded.parts for path in part.config.udf_paths
+        )
 
     @functools.cached_property
     def serving(self) -> Mapping[str, Any]:
@@ -126,8 +132,36 @@ class Project:
     def select(
         self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
     ) -> list[str]:
-        """Names of the selected nodes in build order."""
-        return select_nodes(self.manifest.nodes, self.manifest.dag, _words(select), _words(exclude))
+        """Names of the selected nodes in build order; without criteria those of the default selector, or all.
+
+        Raises:
+            ProjectError: A criterion cannot be read, or no node is selected.
+        """
+        keys = self.selection.select(*self.criteria(select, exclude))
+        names = [key for key in keys if key in self.manifest.nodes]
+        if not names:
+            raise ProjectError(
+                "nothing selected",
+                found=f"only {', '.join(keys)}",
+                fix=f"select what it reads: +{keys[0]}",
+            )
+        return names
+
+    def criteria(
+        self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
+    ) -> tuple[list[str], list[str]]:
+        """--select and --exclude as lists; the default selector where neither is given."""
+        wanted, unwanted = list(_words(select)), list(_words(exclude))
+        return (wanted if wanted or unwanted else self.selection.default), unwanted
+
+    @functools.cached_property
+    def selection(self) -> ProjectSelection:
+        return ProjectSelection(
+            self.loaded, self.manifest, self.target_dir, self.state_dir, self._udf_versions
+        )
+
+    def _udf_versions(self) -> dict[str, str]:
+        return {name: signature.version for name, signature in self.udfs.signatures.items()}
 
     def compile(self, names: Iterable[str] | None = None) -> dict[str, CompiledModel]:
         """Compile models and their ancestors (all models by default)."""
@@ -159,6 +193,17 @@ class Project:
         cache.save()
         return graph
 
+    def compiled_path(self, node: Node) -> Path:
+        """Where the compiled SQL of a model is written; a package's below its name."""
+        folder = self.target_dir / "compiled"
+        if node.package == self.loaded.config.name:
+            return folder / node.path
+        return folder.joinpath(*node.fqn[:-1], f"{node.name}.sql")
+
+    def write_state(self) -> None:
+        """Note in the target folder what the project is, for `--state` of a later command."""
+        write_state(self.target_dir, self.manifest, self._udf_versions())
+
     def plan(
         self,
         select: str | Iterable[str] = (),
@@ -166,6 +211,7 @@ class Project:
         full_refresh: bool = False,
     ) -> Plan:
         """What `build` would do, as data. Nothing is run; with `full_refresh` the selected nodes count as stale."""
+        select, exclude = self.criteria(select, exclude)
         return self._plan(select, exclude, self._refreshes(full_refresh, select, exclude))
 
     def _plan(
@@ -174,7 +220,7 @@ class Project:
         exclude: str | Iterable[str],
         refreshes: Mapping[str, int],
     ) -> Plan:
-        selected = self.select(select, exclude)
+        selected = self.select(list(_words(select)) or ["*"], exclude)
         if all(self.manifest.nodes[name].is_source for name in selected):
             raise ProjectError(
                 "nothing selected",
@@ -254,8 +300,10 @@ class Project:
         Raises:
             ProjectError: The project cannot be compiled; nothing was run.
         """
+        select, exclude = self.criteria(select, exclude)
         refreshes = self._refreshes(full_refresh, select, exclude)
         plan = self._plan(select, exclude, refreshes)
+        self.write_state()
         if full_refresh:
             replace_text(self._refresh_file, json.dumps(refreshes))
         shop = self._workshop(plan, reporter or Reporter(), max_calls)
@@ -268,7 +316,10 @@ class Project:
         if plan.to_build:
             self._sweep()
         try:
-            return run_build(shop, self.environment, fail_fast=fail_fast)
+            run_project_hooks(self, "on_run_start")
+            result = run_build(shop, self.environment, fail_fast=fail_fast)
+            run_project_hooks(self, "on_run_end")
+            return result
         finally:
             shutil.rmtree(self._scratch(), ignore_errors=True)
 

@@ -10,7 +10,8 @@ from llm_i2i.graph.node import DataCheck
 from llm_i2i.plan.step import PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome
 from llm_i2i.runner.steps import Workshop, build_node, run_checks
-from llm_i2i.store.environment import Environment, Pointer
+from llm_i2i.runner.views import pointers_of
+from llm_i2i.store.environment import Environment
 
 
 def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = False) -> BuildResult:
@@ -44,9 +45,9 @@ def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = Fal
         if fail_fast and broken:
             break
     if result.success and len(result.nodes) == len(steps):
-        result.published = environment.publish(
-            {s.node.name: _pointer(s) for s in steps if s.node.materialized != "ephemeral"}
-        )
+        known = set(environment.pointers()) | {s.node.name for s in steps}
+        pointers = [pointers_of(step, shop, known) for step in steps]
+        result.published = environment.publish({n: p for one in pointers for n, p in one.items()})
     if absent:
         names = sorted({name for missing in absent.values() for name in missing})
         shop.reporter.note(
@@ -98,7 +99,3 @@ def _run_ready_checks(
         else:
             ready.append(check)
     return run_checks(ready, shop)
-
-
-def _pointer(step: PlanStep) -> Pointer:
-    return Pointer(step.fingerprint, step.compiled.sql if step.node.materialized == "view" else "")

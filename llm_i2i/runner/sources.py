@@ -94,7 +94,8 @@ class SourceFiles:
     def fingerprint(self, source: Node) -> str:
         """Digest of the content (not the place) of all files, and of how they are read."""
         parts = [[self._format(source, path), self._digest(path)] for path in self.files(source)]
-        return fingerprint(["source", parts])
+        options = _options(source)
+        return fingerprint(["source", parts, *([options] if options else [])])
 
     def save_digests(self) -> None:
         """Remember the digests of files: the next start need not read them again."""
@@ -107,7 +108,7 @@ class SourceFiles:
         form = self._format(source, files[0])
         if form == "lines":
             return LINES.format(files=listed)
-        return f"select * from {READERS[form]}([{listed}])"
+        return f"select * from {READERS[form]}([{listed}]{_options(source)})"
 
     def columns(self, source: Node, engine: Engine) -> Columns:
         """Names and types of a source's columns.
@@ -164,6 +165,17 @@ class SourceFiles:
             self._digests.values[key] = file_digest(path)
         digest: str = self._digests.values[key]
         return digest
+
+
+def _options(source: Node) -> str:
+    """Arguments of the reader that a seed's config asks for."""
+    options = []
+    if delimiter := source.config.get("delimiter"):
+        options.append(f"delim = {quote_literal(delimiter)}")
+    if types := source.config.get("column_types"):
+        pairs = ", ".join(f"{quote_literal(n)}: {quote_literal(t)}" for n, t in types.items())
+        options.append(f"types = {{{pairs}}}")
+    return "".join(f", {option}" for option in options)
 
 
 def check_declared(source: Node, columns: Columns) -> None:

@@ -20,6 +20,7 @@ from llm_i2i.graph.node import DataCheck, Node
 from llm_i2i.names import parquet_scan, quote_identifier
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import CheckOutcome, Reporter
+from llm_i2i.runner.hooks import check_hook, run_hooks
 from llm_i2i.runner.meter import call_meter
 from llm_i2i.runner.sources import SourceFiles
 from llm_i2i.sql.steps import CallStep
@@ -128,13 +129,20 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
     started = time.monotonic()
     engine = shop.open_step(step)
     counts: list[CallCounts] = []
+    node = step.node
     try:
+        for hook in (*node.pre_hook, *node.post_hook):
+            check_hook(hook, shop.target_dir, node.path)
+        run_hooks(node.pre_hook, engine, node.path)
         for call in step.compiled.steps:
             if call.kind == "batch":
                 counts.append(_run_batch(call, step, engine, shop, folder))
             else:
                 _run_table(call, step, engine, shop, folder)
         rows = engine.write_parquet(step.compiled.sql, folder / DATA)
+        if node.post_hook:
+            engine.declare_parquet(node.name, [folder / DATA])
+            run_hooks(node.post_hook, engine, node.path)
     except EngineError as error:
         raise NodeError(
             f"{step.node.name}: {error.what}",

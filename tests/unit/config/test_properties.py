@@ -230,7 +230,7 @@ MODEL = "models:\n  - name: m\n"
             "'csv'",
         ),
         ("sources: [{name: s, database: x}]", "unknown key 'database'", "1:21", "", "path"),
-        ("seeds: []", "unknown key 'seeds'", "1:1", "", "source table"),
+        ("vars: {}", "unknown key 'vars'", "1:1", "", "project.yml"),
     ],
 )
 def test_errors(tmp_path, text, what, where, found, fix):
@@ -390,6 +390,8 @@ def test_inline_config_knows_its_place():
 
 def test_json_schema_covers_every_key():
     schema = properties.json_schema()
-    assert set(schema["properties"]) == {"version", "models", "sources", "macros"}
+    assert set(schema["properties"]) == {
+        *("version", "models", "seeds", "sources", "macros", "exposures")
+    }
     assert schema["additionalProperties"] is False
     assert "data_tests" in schema["$defs"]["ModelProperties"]["properties"]

@@ -1,0 +1,27 @@
+"""Where the files of a project and of its packages stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from llm_i2i.config.loader import LoadedProject, find_files
+
+
+def files_of(part: LoadedProject, paths: str, suffix: str) -> Iterable[Path]:
+    """Files of one kind of a project or package; `paths` is the setting that says where."""
+    return find_files(part.root, getattr(part.config, paths), (suffix,))
+
+
+def folder_of(
+    project: LoadedProject, part: LoadedProject, path: str, roots: Iterable[str]
+) -> tuple[str, ...]:
+    """Folders of a file below the model (or seed) path it stands under."""
+    absolute = project.root / path
+    own = absolute.relative_to(part.root) if absolute.is_relative_to(part.root) else absolute
+    folder = own.parts[:-1]
+    for root in roots:
+        prefix = Path(root).parts
+        if folder[: len(prefix)] == prefix:
+            return folder[len(prefix) :]
+    return folder
