@@ -169,7 +169,7 @@ def _print_plan(
 )
 @click.option(
     "--resource-type",
-    type=click.Choice(["model", "source", "test", "all"]),
+    type=click.Choice(["model", "source", "test", "unit_test", "all"]),
     default="all",
     show_default=True,
 )
@@ -182,25 +182,12 @@ def list_nodes(
 ) -> None:
     """List nodes in build order."""
     project = _project(**settings)
-    nodes = [project.manifest.nodes[name] for name in project.select(select, exclude)]
-    if resource_type == "test":
-        chosen = {node.name for node in nodes}
-        checks = [check for check in project.manifest.checks if check.model in chosen]
-        for check in checks:
-            raw = {
-                "name": check.name,
-                "model": check.model,
-                "column": check.column,
-                "path": check.where,
-            }
-            click.echo(
-                json.dumps(raw)
-                if output == "json"
-                else check.where
-                if output == "path"
-                else check.name
-            )
+    if resource_type in ("test", "unit_test"):
+        from llm_i2i.cli.output import list_tests
+
+        list_tests(project.select_tests(select, exclude), output, is_unit=resource_type != "test")
         return
+    nodes = [project.manifest.nodes[name] for name in project.select(select, exclude)]
     for node in nodes:
         if resource_type == "all" or node.is_source == (resource_type == "source"):
             click.echo(_listed(node, output))
@@ -274,7 +261,7 @@ def _compiled_text(model: CompiledModel) -> str:
 @selection_options
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 def test(select: tuple[str, ...], exclude: tuple[str, ...], quiet: bool, **settings: Any) -> None:
-    """Run the data tests of what is built now."""
+    """Run unit tests, and the data tests of what is built now. Also: -s test_type:unit, -s unit_test:NAME."""
     from llm_i2i.cli.console import Console
 
     console = Console(quiet=quiet)

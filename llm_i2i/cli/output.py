@@ -8,8 +8,11 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llm_i2i.graph.node import DataCheck, UnitCheck
 
 MAX_CELL = 60  # characters of one value in a table; --output json shows all of it
 
@@ -86,6 +89,20 @@ def _cell(value: Any) -> str:
         return f"{value:.4f}" if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:.4g}"
     text = str(value).replace("\n", "\\n")
     return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
+
+
+def list_tests(checks: Iterable[DataCheck | UnitCheck], output: str, *, is_unit: bool) -> None:
+    """Data tests, or unit tests, one a line: by name, or as `json`, or by `path` and line."""
+    from llm_i2i.graph.node import UnitCheck
+
+    for check in checks:
+        if isinstance(check, UnitCheck) != is_unit:
+            continue
+        raw: dict[str, str | None] = {"name": check.name, "model": check.model, "path": check.where}
+        if not isinstance(check, UnitCheck):
+            raw["column"] = check.column
+        line = {"json": json.dumps(raw), "path": check.where}.get(output, check.name)
+        sys.stdout.write(line + "\n")
 
 
 def plain(value: Any) -> Any:

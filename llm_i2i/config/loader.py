@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,7 +115,7 @@ def _read_properties(root: Path, model_paths: Iterable[str], mistakes: Mistakes)
         parsed = validate(PropertiesFile, document, mistakes, place=Place(shown, 1, 1))
         if parsed is not None:
             _add_file(parsed, properties, mistakes)
-    return Properties(properties.models, properties.sources, properties.macros, tuple(files))
+    return replace(properties, files=tuple(files))
 
 
 def _add_file(parsed: PropertiesFile, into: Properties, mistakes: Mistakes) -> None:
@@ -129,6 +130,8 @@ def _add_file(parsed: PropertiesFile, into: Properties, mistakes: Mistakes) -> N
             _check_columns(f"{source.name}.{table.name}", table, mistakes)
     for macro in parsed.macros:
         _add_named(macro, into.macros, mistakes)
+    for unit_test in parsed.unit_tests:
+        _add_named(unit_test, into.unit_tests, mistakes)
 
 
 def _check_columns(owner: str, table: Any, mistakes: Mistakes) -> None:

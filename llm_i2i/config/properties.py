@@ -16,6 +16,7 @@ from llm_i2i.config.base import (
     validated,
 )
 from llm_i2i.config.data_tests import DataTestProperties, DataTests
+from llm_i2i.config.unit_tests import UnitTestProperties
 from llm_i2i.config.yaml_text import Mistakes, Place, YamlMapping
 from llm_i2i.errors import raise_all
 
@@ -237,6 +238,7 @@ class PropertiesFile(Settings):
     models: list[ModelProperties] = Field(default_factory=list)
     sources: list[SourceProperties] = Field(default_factory=list)
     macros: list[MacroProperties] = Field(default_factory=list)
+    unit_tests: list[UnitTestProperties] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,7 @@ class Properties:
     sources: dict[str, SourceProperties] = field(default_factory=dict)
     macros: dict[str, MacroProperties] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    unit_tests: dict[str, UnitTestProperties] = field(default_factory=dict)
 
 
 def json_schema() -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_i2i.config.data_tests import DataTestProperties
 from llm_i2i.config.loader import LoadedProject, find_files, shown_path
 from llm_i2i.config.properties import (
     ModelConfig,
@@ -18,8 +17,10 @@ from llm_i2i.config.properties import (
 )
 from llm_i2i.config.yaml_text import Place
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
+from llm_i2i.graph.data_tests import GENERIC, load_data_checks
 from llm_i2i.graph.manifest import Manifest, build_manifest, unknown_reference, unknown_source
-from llm_i2i.graph.node import DataCheck, Node
+from llm_i2i.graph.node import Node, source_node_name
+from llm_i2i.graph.unit_tests import load_unit_checks
 
 if TYPE_CHECKING:
     from llm_i2i.render.renderer import RenderedModel, Renderer
@@ -37,7 +38,11 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
         vars=vars,
         language_models=config.language_models,
         macros=MacroLibrary.load(
-            [project.root / path for path in config.macro_paths], root=project.root
+            [
+                *(project.root / path for path in config.macro_paths),
+                *(project.root / path / GENERIC for path in config.test_paths),
+            ],
+            root=project.root,
         ),
         prompts=find_prompts([project.root / path for path in config.prompt_paths]),
         env=os.environ,
@@ -66,9 +71,10 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
     raise_all(errors)
     disabled = {name for name, node in nodes.items() if node.config.get("enabled") is False}
     kept = {name: node for name, node in nodes.items() if name not in disabled}
-    checks = _data_checks(project, renderer, kept, errors)
+    checks = load_data_checks(project, renderer, kept, names | nodes.keys(), errors)
+    unit_checks = load_unit_checks(project, kept, names | nodes.keys(), errors)
     raise_all(errors)
-    return build_manifest(kept, tuple(checks))
+    return build_manifest(kept, tuple(checks), unit_checks)
 
 
 def _render_models(
@@ -148,11 +154,6 @@ def _model_config(
     return merge_model_config(layers)
 
 
-def source_node_name(source: str, table: str) -> str:
-    """Node (and relation) name of a source table."""
-    return f"{source}__{table}"
-
-
 def _sources(
     project: LoadedProject, renderer: Renderer, errors: list[LlmI2iError]
 ) -> dict[str, Node]:
@@ -229,54 +230,3 @@ def _check_properties(project: LoadedProject, names: set[str], errors: list[LlmI
                     else "remove the entry or add the model's .sql file",
                 )
             )
-
-
-def _data_checks(
-    project: LoadedProject, renderer: Renderer, nodes: dict[str, Node], errors: list[LlmI2iError]
-) -> list[DataCheck]:
-    checks: list[DataCheck] = []
-    for name, node in nodes.items():
-        properties = project.properties.models.get(name)
-        if properties is None:
-            continue
-        tests = list(properties.all_data_tests())
-        grain = node.config.get("grain") or []
-        if grain:
-            tests.insert(
-                0,
-                DataTestProperties(
-                    test="grain", arguments={"columns": grain}, line=properties.location
-                ),
-            )
-        for test in tests:
-            if not test.enabled:
-                continue
-            try:
-                checks.append(_data_check(renderer, name, test))
-            except LlmI2iError as error:
-                if not error.where:
-                    error.where = test.line
-                errors.append(error)
-    return checks
-
-
-def _data_check(renderer: Renderer, model: str, test: DataTestProperties) -> DataCheck:
-    rendered = renderer.render_data_test(
-        test.test, model, test.column, test.arguments, condition=test.where, location=test.line
-    )
-    reads = [r.name for r in rendered.refs] + [
-        source_node_name(s.source, s.table) for s in rendered.sources
-    ]
-    name = test.name or "_".join([test.test, model, *([test.column] if test.column else [])])
-    sql = rendered.sql.strip().rstrip(";")
-    if test.limit:
-        sql = f"select * from ({sql}\n) limit {test.limit}"
-    return DataCheck(
-        name,
-        model,
-        test.column,
-        sql,
-        tuple(dict.fromkeys([model, *reads])),
-        test.line,
-        test.severity,
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
 from llm_i2i.graph.dag import Dag
-from llm_i2i.graph.node import DataCheck, Node
+from llm_i2i.graph.node import DataCheck, Node, UnitCheck
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,34 @@ class Manifest:
     nodes: Mapping[str, Node]
     checks: tuple[DataCheck, ...]
     dag: Dag
+    unit_checks: tuple[UnitCheck, ...] = ()
+
+    @property
+    def tests(self) -> list[UnitCheck | DataCheck]:
+        """Unit tests and data tests."""
+        return [*self.unit_checks, *self.checks]
 
     def checks_of(self, name: str) -> list[DataCheck]:
-        return [check for check in self.checks if check.model == name]
+        """Data tests to run when `name` is built: its own, and singular ones that read it."""
+        return [
+            check
+            for check in self.checks
+            if check.model == name or (check.is_singular and name in check.depends_on)
+        ]
+
+    def unit_checks_of(self, name: str) -> list[UnitCheck]:
+        return [check for check in self.unit_checks if check.model == name]
 
     def models(self) -> list[Node]:
         """Models in build order."""
         return [self.nodes[n] for n in self.dag.order if not self.nodes[n].is_source]
 
 
-def build_manifest(nodes: Mapping[str, Node], checks: tuple[DataCheck, ...]) -> Manifest:
+def build_manifest(
+    nodes: Mapping[str, Node],
+    checks: tuple[DataCheck, ...],
+    unit_checks: tuple[UnitCheck, ...] = (),
+) -> Manifest:
     """Order the nodes.
 
     Raises:
@@ -43,7 +61,7 @@ def build_manifest(nodes: Mapping[str, Node], checks: tuple[DataCheck, ...]) -> 
     except ProjectError as error:
         error.where = ", ".join(nodes[name].path for name in error.found.split(" -> ")[:-1])
         raise
-    return Manifest(nodes, checks, dag)
+    return Manifest(nodes, checks, dag, unit_checks)
 
 
 def unknown_reference(name: str, nodes: Mapping[str, Node], where: str) -> ProjectError:

@@ -7,7 +7,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -52,7 +52,12 @@ _INSTEAD = {
 
 @dataclass(frozen=True)
 class RenderInputs:
-    """What every template of a project may read. `root` is what messages name files relative to."""
+    """What every template of a project may read.
+
+    Attributes:
+        root: What messages name files relative to.
+        macro_values: Macros that are not called but give this value (unit tests).
+    """
 
     vars: Mapping[str, Any]
     language_models: Mapping[str, Mapping[str, Any]]
@@ -61,6 +66,7 @@ class RenderInputs:
     env: Mapping[str, str]
     target: Mapping[str, Any]
     root: Path | None = None
+    macro_values: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def prompt_texts(self) -> dict[str, str]:
@@ -95,7 +101,8 @@ class Rendering:
     @cached_property
     def names(self) -> dict[str, Any]:
         """Everything a template can name."""
-        macros = {name: _MacroCall(self, name) for name in self.inputs.macros}
+        macros: dict[str, Any] = {name: _MacroCall(self, name) for name in self.inputs.macros}
+        macros |= {n: _fixed(value) for n, value in self.inputs.macro_values.items()}
         return macros | {
             "config": self.set_config,
             "env_var": self.env_var,
@@ -389,6 +396,11 @@ class Rendering:
                     fix="check that the file exists and is UTF-8 text",
                 )
         return texts[name]
+
+
+def _fixed(value: Any) -> Callable[..., Any]:
+    """A macro that always gives `value`."""
+    return lambda *args, **kwargs: value
 
 
 class _MacroCall:

@@ -7,7 +7,7 @@ import functools
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,11 @@ from llm_i2i.errors import ProjectError
 from llm_i2i.graph.compile import CompiledModel, compile_models
 from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
-from llm_i2i.graph.node import Node
+from llm_i2i.graph.node import DataCheck, Node, UnitCheck
 from llm_i2i.graph.selector import select_nodes
 from llm_i2i.plan.build import build_plan
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter
+from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter, UnitOutcome
 from llm_i2i.runner.run import run_build
 from llm_i2i.runner.sources import JsonCache, SourceFiles
 from llm_i2i.runner.steps import Workshop, plan_calls, run_checks
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
     from llm_i2i.engine.base import Columns, Engine
     from llm_i2i.graph.compile import Binder
+    from llm_i2i.graph.select_tests import Check
+    from llm_i2i.render.renderer import Renderer
+    from llm_i2i.runner.unit_tests import UnitBench
 
 
 class Project:
@@ -104,8 +107,10 @@ class Project:
 
     @functools.cached_property
     def manifest(self) -> Manifest:
-        renderer = make_renderer(self.loaded, self.vars, self._target_name)
-        return load_manifest(self.loaded, renderer)
+        return load_manifest(self.loaded, self._renderer())
+
+    def _renderer(self) -> Renderer:
+        return make_renderer(self.loaded, self.vars, self._target_name)
 
     @functools.cached_property
     def udfs(self) -> UdfRegistry:
@@ -239,6 +244,7 @@ class Project:
         Raises:
             ProjectError: The project cannot be compiled; nothing was run.
         """
+        left_out, exclude = self._excluded_tests(exclude)
         refreshes = self._refreshes(full_refresh, select, exclude)
         plan = self._plan(select, exclude, refreshes)
         if full_refresh:
@@ -253,8 +259,15 @@ class Project:
         if plan.to_build:
             self._sweep()
         try:
-            return run_build(shop, self.environment, fail_fast=fail_fast)
+            return run_build(
+                shop,
+                self.environment,
+                run_units=self._run_units_of(left_out),
+                checks={check for check in self.manifest.checks if check.name not in left_out},
+                fail_fast=fail_fast,
+            )
         finally:
+            self._compiled.save()
             shutil.rmtree(self._scratch(), ignore_errors=True)
 
     def test(
@@ -262,18 +275,45 @@ class Project:
         select: str | Iterable[str] = (),
         exclude: str | Iterable[str] = (),
         reporter: Reporter | None = None,
-    ) -> list[CheckOutcome]:
-        """Run the data tests of the selected models on what is built now."""
-        names = set(self.select(select, exclude))
-        plan = self._plan((), (), self._refreshes(False, (), ()))
-        shop = self._workshop(plan, reporter or Reporter())
-        checks = [check for check in self.manifest.checks if check.model in names]
+    ) -> list[CheckOutcome | UnitOutcome]:
+        """Run the unit tests of the selected models, and their data tests on what is built now.
+
+        `select` takes what selects models, names of tests, and dbt's test_type:, test_name: and unit_test:.
+        """
+        chosen = self.select_tests(select, exclude)
+        reporter = reporter or Reporter()
+        outcomes: list[CheckOutcome | UnitOutcome] = []
+        try:
+            for unit in self._run_units([c for c in chosen if isinstance(c, UnitCheck)]):
+                reporter.unit_finished(unit)
+                outcomes.append(unit)
+            checks = [check for check in chosen if isinstance(check, DataCheck)]
+            for outcome in self._run_data_checks(checks, reporter):
+                reporter.check_finished(outcome)
+                outcomes.append(outcome)
+        finally:
+            self._compiled.save()
+            shutil.rmtree(self._scratch(), ignore_errors=True)
+        return outcomes
+
+    def select_tests(
+        self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
+    ) -> list[Check]:
+        """The selected unit tests and data tests, all of them by default.
+
+        Raises:
+            ProjectError: There is none.
+        """
+        from llm_i2i.graph.select_tests import select_tests
+
+        return select_tests(self.manifest.tests, _words(select), _words(exclude), self.select)
+
+    def _run_data_checks(
+        self, checks: Sequence[DataCheck], reporter: Reporter
+    ) -> Iterator[CheckOutcome]:
         if not checks:
-            raise ProjectError(
-                "nothing selected",
-                found="no data test on the selected models",
-                fix="see `llmi2i ls --resource-type test`",
-            )
+            return
+        shop = self._workshop(self._plan((), (), self._refreshes(False, (), ())), reporter)
         for check in checks:
             missing = [name for name in check.depends_on if not shop.has_result(name)]
             if missing:
@@ -283,12 +323,61 @@ class Project:
                     found="not built in its present state",
                     fix="run `llmi2i build` first",
                 )
-        outcomes = []
-        for outcome in run_checks(checks, shop, force=True):
-            shop.reporter.check_finished(outcome)
-            outcomes.append(outcome)
-        shutil.rmtree(self._scratch(), ignore_errors=True)
-        return outcomes
+        yield from run_checks(checks, shop, force=True)
+
+    def _run_units(
+        self, checks: Sequence[UnitCheck], *, force: bool = True
+    ) -> Iterator[UnitOutcome]:
+        if not checks:
+            return
+        from llm_i2i.runner.unit_tests import run_unit_checks
+
+        yield from run_unit_checks(checks, self._unit_bench(), force=force)
+
+    def _run_units_of(self, left_out: set[str]) -> Callable[[str], Iterator[UnitOutcome]]:
+        """What runs the unit tests of a model in a build; those that passed before are not run again."""
+
+        def run(model: str) -> Iterator[UnitOutcome]:
+            checks = self.manifest.unit_checks_of(model)
+            return self._run_units([c for c in checks if c.name not in left_out], force=False)
+
+        return run
+
+    def _unit_bench(self) -> UnitBench:
+        from llm_i2i.runner.unit_tests import UnitBench
+
+        return UnitBench(
+            root=self.dir,
+            target_dir=self.target_dir,
+            manifest=self.manifest,
+            renderer=self._renderer(),
+            udfs=self.udfs,
+            columns_of=self._columns_of,
+            new_engine=self.new_engine,
+            make_binder=self._binder,
+            compiled=self._compiled.values,
+        )
+
+    def _columns_of(self, names: Iterable[str]) -> dict[str, Columns]:
+        """The columns of nodes, sources among them."""
+        nodes = [self.manifest.nodes[name] for name in names]
+        models = [node.name for node in nodes if not node.is_source]
+        compiled = self.compile(models) if models else {}
+        return {
+            node.name: self._source_columns(node) if node.is_source else compiled[node.name].columns
+            for node in nodes
+        }
+
+    def _excluded_tests(self, exclude: str | Iterable[str]) -> tuple[set[str], list[str]]:
+        """Names of the tests that criteria like test_type:unit exclude, and the other criteria."""
+        from llm_i2i.graph.select_tests import is_test_criterion, select_tests
+
+        words = [word for text in _words(exclude) for word in text.split()]
+        of_tests = [word for word in words if is_test_criterion(word)]
+        if not of_tests:
+            return set(), words
+        chosen = select_tests(self.manifest.tests, of_tests, (), self.select)
+        return {check.name for check in chosen}, [w for w in words if w not in of_tests]
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""
@@ -313,11 +402,7 @@ class Project:
 
     def render(self, sql: str) -> str:
         """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model."""
-        return (
-            make_renderer(self.loaded, self.vars, self._target_name)
-            .render_expression(sql, "--inline")
-            .sql
-        )
+        return self._renderer().render_expression(sql, "--inline").sql
 
     def _workshop(self, plan: Plan, reporter: Reporter, max_calls: int | None = None) -> Workshop:
         return Workshop(
