@@ -115,7 +115,7 @@ class Console(Reporter):
         self._error(
             outcome.error
             or LlmI2iError(
-                f"unit test {name}: {outcome.check.model} does not give the rows that are expected",
+                f"unit test {name} finds other rows in {outcome.check.model}",
                 where=outcome.check.where,
                 found=outcome.diff,
                 fix="correct the model, or what the test expects",

@@ -79,7 +79,11 @@ def render_unit_check(check: UnitCheck, node: Node, renderer: Renderer, root: Pa
             fix=f'add under given:  - {{input: "{missing[0]}", rows: []}}',
         )
     return replace(
-        node, sql=model.sql.rstrip().rstrip(";"), reads=tuple(reads), line_of=model.line_map
+        node,
+        sql=model.sql.rstrip().rstrip(";"),
+        reads=tuple(reads),
+        inputs={"vars": dict(model.vars), "macros": list(model.macros)},
+        line_of=model.line_map,
     )
 
 

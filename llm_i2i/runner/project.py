@@ -284,7 +284,8 @@ class Project:
         reporter = reporter or Reporter()
         outcomes: list[CheckOutcome | UnitOutcome] = []
         try:
-            for unit in self._run_units([c for c in chosen if isinstance(c, UnitCheck)]):
+            units = [check for check in chosen if isinstance(check, UnitCheck)]
+            for unit in self._run_units(units, self._unit_bench):
                 reporter.unit_finished(unit)
                 outcomes.append(unit)
             checks = [check for check in chosen if isinstance(check, DataCheck)]
@@ -326,20 +327,26 @@ class Project:
         yield from run_checks(checks, shop, force=True)
 
     def _run_units(
-        self, checks: Sequence[UnitCheck], *, force: bool = True
+        self,
+        checks: Sequence[UnitCheck],
+        bench: Callable[[], UnitBench],
+        *,
+        force: bool = True,
     ) -> Iterator[UnitOutcome]:
         if not checks:
             return
         from llm_i2i.runner.unit_tests import run_unit_checks
 
-        yield from run_unit_checks(checks, self._unit_bench(), force=force)
+        yield from run_unit_checks(checks, bench(), force=force)
 
     def _run_units_of(self, left_out: set[str]) -> Callable[[str], Iterator[UnitOutcome]]:
         """What runs the unit tests of a model in a build; those that passed before are not run again."""
+        bench = functools.cache(self._unit_bench)
 
         def run(model: str) -> Iterator[UnitOutcome]:
             checks = self.manifest.unit_checks_of(model)
-            return self._run_units([c for c in checks if c.name not in left_out], force=False)
+            wanted = [check for check in checks if check.name not in left_out]
+            return self._run_units(wanted, bench, force=False)
 
         return run
 
