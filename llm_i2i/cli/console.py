@@ -115,9 +115,9 @@ class Console(Reporter):
         self._error(
             outcome.error
             or LlmI2iError(
-                f"unit test {name} finds other rows in {outcome.check.model}",
+                f"unit test {name} failed",
                 where=outcome.check.where,
-                found=outcome.diff,
+                found=f"{outcome.check.model}: {outcome.diff}",
                 fix="correct the model, or what the test expects",
             )
         )

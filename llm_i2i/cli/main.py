@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llm_i2i.runner.project import Project
 
 LISTING = ("ls", "query", "show", "plan", "compile")
+STORE_FAILURES = "Keep all rows that break a data test, as Parquet in target/failures."
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -105,11 +106,12 @@ def cli() -> None:
     type=click.IntRange(min=0),
     help="Fail a node that needs more new UDF calls than this.",
 )
+@click.option("--store-failures", is_flag=True, help=STORE_FAILURES)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 def build(
     select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, fail_fast: bool, max_calls: int | None,
-    dry_run: bool, quiet: bool, **settings: Any,
+    store_failures: bool, dry_run: bool, quiet: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Build what is stale, run its data tests, publish the environment."""
     from llm_i2i.cli.console import Console
@@ -124,6 +126,7 @@ def build(
         full_refresh=full_refresh,
         fail_fast=fail_fast,
         max_calls=max_calls,
+        store_failures=store_failures,
         reporter=Console(quiet=quiet),
     )
     sys.exit(result.exit_code)
@@ -259,13 +262,20 @@ def _compiled_text(model: CompiledModel) -> str:
 @cli.command()
 @project_options
 @selection_options
+@click.option("--store-failures", is_flag=True, help=STORE_FAILURES)
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
-def test(select: tuple[str, ...], exclude: tuple[str, ...], quiet: bool, **settings: Any) -> None:
+def test(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    store_failures: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
     """Run unit tests, and the data tests of what is built now. Also: -s test_type:unit, -s unit_test:NAME."""
     from llm_i2i.cli.console import Console
 
     console = Console(quiet=quiet)
-    outcomes = _project(**settings).test(select, exclude, console)
+    outcomes = _project(**settings).test(select, exclude, console, store_failures=store_failures)
     console.show_warnings()
     failed = [o for o in outcomes if o.status in ("FAIL", "ERROR")]
     warned = [o for o in outcomes if o.status == "WARN"]

@@ -237,6 +237,7 @@ class Project:
         full_refresh: bool = False,
         fail_fast: bool = False,
         max_calls: int | None = None,
+        store_failures: bool = False,
         reporter: Reporter | None = None,
     ) -> BuildResult:
         """Build what is stale, test it, publish it.
@@ -249,7 +250,7 @@ class Project:
         plan = self._plan(select, exclude, refreshes)
         if full_refresh:
             replace_text(self._refresh_file, json.dumps(refreshes))
-        shop = self._workshop(plan, reporter or Reporter(), max_calls)
+        shop = self._workshop(plan, reporter or Reporter(), max_calls, store_failures)
         shop.reporter.started(
             plan,
             len(self.manifest.checks),
@@ -275,6 +276,8 @@ class Project:
         select: str | Iterable[str] = (),
         exclude: str | Iterable[str] = (),
         reporter: Reporter | None = None,
+        *,
+        store_failures: bool = False,
     ) -> list[CheckOutcome | UnitOutcome]:
         """Run the unit tests of the selected models, and their data tests on what is built now.
 
@@ -289,7 +292,7 @@ class Project:
                 reporter.unit_finished(unit)
                 outcomes.append(unit)
             checks = [check for check in chosen if isinstance(check, DataCheck)]
-            for outcome in self._run_data_checks(checks, reporter):
+            for outcome in self._run_data_checks(checks, reporter, store_failures):
                 reporter.check_finished(outcome)
                 outcomes.append(outcome)
         finally:
@@ -310,11 +313,12 @@ class Project:
         return select_tests(self.manifest.tests, _words(select), _words(exclude), self.select)
 
     def _run_data_checks(
-        self, checks: Sequence[DataCheck], reporter: Reporter
+        self, checks: Sequence[DataCheck], reporter: Reporter, store_failures: bool
     ) -> Iterator[CheckOutcome]:
         if not checks:
             return
-        shop = self._workshop(self._plan((), (), self._refreshes(False, (), ())), reporter)
+        plan = self._plan((), (), self._refreshes(False, (), ()))
+        shop = self._workshop(plan, reporter, store_failures=store_failures)
         for check in checks:
             missing = [name for name in check.depends_on if not shop.has_result(name)]
             if missing:
@@ -411,10 +415,16 @@ class Project:
         """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model."""
         return self._renderer().render_expression(sql, "--inline").sql
 
-    def _workshop(self, plan: Plan, reporter: Reporter, max_calls: int | None = None) -> Workshop:
+    def _workshop(
+        self,
+        plan: Plan,
+        reporter: Reporter,
+        max_calls: int | None = None,
+        store_failures: bool = False,
+    ) -> Workshop:
         return Workshop(
             self.dir, self.target_dir, self.manifest, plan, self.store, self.calls, self.sources, self.udfs,
-            self.new_engine, reporter, max_calls, self.serving,
+            self.new_engine, reporter, max_calls, self.serving, store_failures,
         )  # fmt: skip
 
     @property

@@ -55,6 +55,7 @@ class Workshop:
     reporter: Reporter
     max_calls: int | None = None
     serving: Mapping[str, Any] = field(default_factory=dict)
+    store_failures: bool = False  # for data tests that do not say
 
     def has_result(self, name: str) -> bool:
         """Whether a node can be read now."""
@@ -359,7 +360,7 @@ def _run_check(
     verdict: Verdict = "FAIL" if is_error else "WARN" if is_warning else "PASS"
     broken = failures or verdict != "PASS"
     path = shop.target_dir / "failures" / f"{check.name}.sql"
-    written = _write_failures(check, failing, names, path, engine) if broken else None
+    written = _write_failures(check, failing, names, path, engine, shop) if broken else None
     return CheckOutcome(
         check,
         failures,
@@ -380,7 +381,12 @@ def _judge(check: DataCheck, failing: str, engine: Engine) -> tuple[int, bool, b
 
 
 def _write_failures(
-    check: DataCheck, failing: str, names: list[str], path: Path, engine: Engine
+    check: DataCheck,
+    failing: str,
+    names: list[str],
+    path: Path,
+    engine: Engine,
+    shop: Workshop,
 ) -> Path | None:
     """The query and, beside it, the rows: what failed is not published, so the query alone would find older tables or none.
 
@@ -388,9 +394,10 @@ def _write_failures(
         The file of the rows: all of them as Parquet with `store_failures`, else the first as CSV, none with `store_failures: false`.
     """
     replace_text(path, check.sql + "\n")
+    keeps_all = shop.store_failures if check.store_failures is None else check.store_failures
     if check.store_failures is False:
         return None
-    if check.store_failures:
+    if keeps_all:
         stored = path.with_suffix(".parquet")
         replace_file(stored, lambda beside: _write_rows(check.sql, beside, engine))
         return stored

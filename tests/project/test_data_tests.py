@@ -79,6 +79,12 @@ def test_store_failures(shop: ShopProject) -> None:
     assert outcome(shop, "").failures_rows.endswith("last.csv")
     for file in (shop.dir / "target/failures").iterdir():
         file.unlink()
+    done = shop.run("build", "-s", "events", "--store-failures")
+    assert "duckdb -c \"from 'target/failures/last.parquet'\"" in done.stderr.replace(
+        f"{shop.dir}/", ""
+    )
+    (shop.dir / "target/failures/last.parquet").unlink()
+    (shop.dir / "target/failures/last.sql").unlink()
     none = outcome(shop, "store_failures: false")
     assert none.failures_rows == ""
     assert [f.name for f in (shop.dir / "target/failures").iterdir()] == ["last.sql"]
