@@ -26,7 +26,7 @@ from llm_i2i.names import (
 )
 from llm_i2i.render.environment import sql_literal
 from llm_i2i.runner.events import UnitOutcome
-from llm_i2i.runner.row_diff import cell_text, compare_rows, render_diff
+from llm_i2i.runner.row_diff import Row, cell_text, compare_rows, render_diff
 from llm_i2i.runner.steps import call_constants
 from llm_i2i.sql.steps import CallStep
 from llm_i2i.sql.tokens import is_ordered
@@ -135,7 +135,7 @@ def _compare(
     names = written_columns(check.expect, model.columns, engine, f"{node.name} gives")
     columns = tuple(column for column in model.columns if column[0] in names)
     places = [i for i, (name, _) in enumerate(model.columns) if name in names]
-    wanted = engine.rows(_typed(check.expect, columns, engine)) if columns else []
+    wanted = typed_rows(engine, columns, check.expect) if columns else []
     actual = [tuple(row[i] for i in places) for row in engine.rows(model.sql)]
     if not columns:  # `rows: []`: none at all
         columns, actual = model.columns, engine.rows(model.sql)
@@ -165,7 +165,15 @@ def declare_rows(
     try:
         engine.run(f"create or replace table {quote_identifier(name)} as {query}")
     except EngineError as error:
-        raise _bad_value(rows, columns, engine) or error from error
+        raise _bad_value(rows, columns, engine, error) from error
+
+
+def typed_rows(engine: Engine, columns: Columns, rows: WrittenRows) -> list[Row]:
+    """The rows with these columns and types, as values of Python. Raises as `declare_rows`."""
+    try:
+        return engine.rows(_typed(rows, columns, engine))
+    except EngineError as error:
+        raise _bad_value(rows, columns, engine, error) from error
 
 
 def written_columns(rows: WrittenRows, columns: Columns, engine: Engine, owner: str) -> set[str]:
@@ -218,8 +226,10 @@ def _cells(row: Mapping[str, Any], columns: Columns) -> list[str]:
     return [f"cast({sql_literal(values.get(n.lower()))} as {sql_type})" for n, sql_type in columns]
 
 
-def _bad_value(rows: WrittenRows, columns: Columns, engine: Engine) -> NodeError | None:
-    """The error for the first value that is not of its column's type."""
+def _bad_value(
+    rows: WrittenRows, columns: Columns, engine: Engine, refused: EngineError
+) -> NodeError:
+    """The error for the first value that is not of its column's type; of a query, what the engine says."""
     places = rows.places or (rows.where,) * len(rows.rows)
     for row, place in zip(rows.rows, places, strict=True):
         for (name, sql_type), cell in zip(columns, _cells(row, columns), strict=True):
@@ -232,7 +242,7 @@ def _bad_value(rows: WrittenRows, columns: Columns, engine: Engine) -> NodeError
                     found=error.what,
                     fix=f"write a value that can be cast to {sql_type}",
                 )
-    return None
+    return NodeError(refused.what, where=rows.where, found=refused.found)
 
 
 # -- UDFs ------------------------------------------------------------------------------------------

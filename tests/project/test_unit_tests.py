@@ -86,6 +86,23 @@ def test_an_argument_that_is_left_out_fits_any_and_the_first_row_wins(shop: Shop
     assert run(shop)[0].status == "PASS"
 
 
+def test_keys_of_calls_are_the_rows_of_the_mock_unless_given(shop: ShopProject) -> None:
+    model = "score(prompt, model := (select any_value(checkpoint) from {{ ref('trained') }}))"
+    shop.write(
+        "models/scored.sql",
+        f"select user_id, prompt, {model} as score, call_key({model}) as key from {{{{ ref('prompts') }}}}",
+    )
+    text = SCORED.replace("model: c1, returns: 0.25", "returns: 0.25, call_key: k")
+    write(
+        shop,
+        text.replace("score: 0.25}", "score: 0.25, key: k}").replace(
+            "score: 0.5}", "score: 0.5, key: 'score:2'}"
+        ),
+    )
+    (outcome,) = run(shop)
+    assert outcome.status == "PASS", outcome.error or outcome.diff
+
+
 @pytest.mark.parametrize(
     ("old", "new", "what", "fix"),
     [
@@ -95,6 +112,7 @@ def test_an_argument_that_is_left_out_fits_any_and_the_first_row_wins(shop: Shop
         ("udf('score')", "udf('scores')", "no UDF 'scores'", "'score'"),
         ("udf('score')", "udf('train')", "does not call UDF 'train'", "remove"),
         ("{user_id: ann,", "{usr_id: ann,", "no column 'usr_id'", "'user_id'"),
+        ("user_id: bob, score: 0.5", "user_id: bob, score: half", "'score' is no DOUBLE", "DOUBLE"),
         ("{user_id: bob, score", "{user_id: bob, scre", "no column 'scre'", "'score'"),
     ],
 )
@@ -149,6 +167,34 @@ def test_formats(shop: ShopProject, given: str, expect: str) -> None:
     shop.write("project/tests/fixtures/deep/above.sql", "select 'a, b' as user_id, 0.9 as score;")
     outcome = kept(shop, given, expect)
     assert outcome.status == "PASS", outcome.error or outcome.diff
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ('format: csv, rows: "user_id,score\\na,1,2"', "not as many fields"),
+        ('format: csv, rows: "user_id,scor\\na,1"', "no column 'scor'"),
+        ('format: csv, rows: "user_id,score\\na,much"', "is no DOUBLE"),
+        ("format: sql, rows: select 1 as scor", "no column 'scor'"),
+        ("format: sql, rows: select a from nowhere", "its SQL is refused"),
+        ("format: sql, rows: \"select 'much' as score\"", "much"),
+    ],
+)
+def test_mistakes_in_csv_and_sql(shop: ShopProject, given: str, what: str) -> None:
+    try:
+        message = problem(kept(shop, f"[{{input: ref('scored'), {given}}}]", "{rows: []}")).render()
+    except ProjectError as error:
+        message = error.render()
+    assert what in message
+    assert "models/unit.yml:2" in message
+
+
+def test_a_disabled_model_is_not_tested(shop: ShopProject) -> None:
+    write(shop, SCORED)
+    shop.replace("models/scored.sql", "select", "{{ config(enabled=var('threshold') > 0) }} select")
+    shop.replace("models/kept.sql", "select", "{{ config(enabled=var('threshold') > 0) }} select")
+    assert len(Project.load(shop.dir).manifest.unit_checks) == 1
+    assert Project.load(shop.dir, vars={"threshold": 0}).manifest.unit_checks == ()
 
 
 def test_sources_are_given_too_and_typed_by_their_files(shop: ShopProject) -> None:
