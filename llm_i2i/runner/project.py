@@ -156,6 +156,7 @@ class Project:
         full_refresh: bool = False,
     ) -> Plan:
         """What `build` would do, as data. Nothing is run; with `full_refresh` the selected nodes count as stale."""
+        _, exclude = self._excluded_tests(select, exclude)
         return self._plan(select, exclude, self._refreshes(full_refresh, select, exclude))
 
     def _plan(
@@ -245,7 +246,7 @@ class Project:
         Raises:
             ProjectError: The project cannot be compiled; nothing was run.
         """
-        left_out, exclude = self._excluded_tests(exclude)
+        left_out, exclude = self._excluded_tests(select, exclude)
         refreshes = self._refreshes(full_refresh, select, exclude)
         plan = self._plan(select, exclude, refreshes)
         if full_refresh:
@@ -379,10 +380,23 @@ class Project:
             for node in nodes
         }
 
-    def _excluded_tests(self, exclude: str | Iterable[str]) -> tuple[set[str], list[str]]:
-        """Names of the tests that criteria like test_type:unit exclude, and the other criteria."""
+    def _excluded_tests(
+        self, select: str | Iterable[str], exclude: str | Iterable[str]
+    ) -> tuple[set[str], list[str]]:
+        """Names of the tests that criteria like test_type:unit exclude from a build, and the other criteria.
+
+        Raises:
+            ProjectError: `select` speaks of tests.
+        """
         from llm_i2i.graph.select_tests import is_test_criterion, select_tests
 
+        for word in (word for text in _words(select) for word in text.split()):
+            if is_test_criterion(word):
+                raise ProjectError(
+                    "a build selects models, not tests",
+                    found=f"--select {word}",
+                    fix=f"llmi2i test -s {word}",
+                )
         words = [word for text in _words(exclude) for word in text.split()]
         of_tests = [word for word in words if is_test_criterion(word)]
         if not of_tests:

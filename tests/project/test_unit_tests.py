@@ -307,6 +307,9 @@ def test_build_runs_them_before_the_model_and_publishes_nothing_when_one_fails(
     without = Project.load(shop.dir).build(exclude="test_type:unit")
     assert without.published
     assert without.units == []
+    assert Project.load(shop.dir).plan(exclude="unit_test:scored*").steps
+    with pytest.raises(ProjectError, match="a build selects models"):
+        Project.load(shop.dir).build("test_type:unit")
 
 
 def test_what_passed_is_not_run_again_until_something_changes(shop: ShopProject) -> None:
