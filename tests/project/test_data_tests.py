@@ -37,27 +37,32 @@ def outcome(shop: ShopProject, config: str) -> CheckOutcome:
     return found
 
 
-@pytest.mark.parametrize(
-    ("config", "status", "failures"),
-    [
-        ("", "FAIL", 20),
-        ("severity: warn", "WARN", 20),
-        ("error_if: '> 20'", "WARN", 20),
-        ("error_if: '> 20', warn_if: '> 20'", "PASS", 20),
-        ("error_if: '>= 20', warn_if: '> 100'", "FAIL", 20),
-        ("severity: warn, error_if: '> 1', warn_if: 'between 1 and 19'", "PASS", 20),
-        ("limit: 3", "FAIL", 3),
-        ("where: user_id < 'u11'", "FAIL", 3),
-        ("where: 1 = 0", "PASS", 0),
-        ("fail_calc: count(distinct position)", "FAIL", 1),
-        ("fail_calc: max(position), error_if: '> 2'", "WARN", 2),
-        ("enabled: true, tags: [t]", "FAIL", 20),
-    ],
-)
-def test_thresholds(shop: ShopProject, config: str, status: str, failures: int) -> None:
-    found = outcome(shop, config)
-    assert found.error is None
-    assert (found.status, found.failures) == (status, failures)
+THRESHOLDS = [
+    ("", "FAIL", 20),
+    ("severity: warn", "WARN", 20),
+    ("error_if: '> 20'", "WARN", 20),
+    ("error_if: '> 20', warn_if: '> 20'", "PASS", 20),
+    ("error_if: '>= 20', warn_if: '> 100'", "FAIL", 20),
+    ("severity: warn, error_if: '> 1', warn_if: 'between 1 and 19'", "PASS", 20),
+    ("limit: 3", "FAIL", 3),
+    ("where: user_id < 'u11'", "FAIL", 3),
+    ("where: 1 = 0", "PASS", 0),
+    ("fail_calc: count(distinct position)", "FAIL", 1),
+    ("fail_calc: max(position), error_if: '> 2'", "WARN", 2),
+]
+
+
+def test_thresholds(shop: ShopProject) -> None:
+    tests = [
+        f"accepted_range: {{max_value: 1, column_name: position, name: t{n}, config: {{{config}}}}}"
+        for n, (config, _, _) in enumerate(THRESHOLDS)
+    ]
+    shop.write(
+        "models/models.yml", f"models: [{{name: events, data_tests: [{', '.join(tests)}]}}]\n"
+    )
+    found = build(shop).checks
+    assert [c.error for c in found if c.error] == []
+    assert [(c.status, c.failures) for c in found] == [row[1:] for row in THRESHOLDS]
 
 
 def test_a_threshold_that_is_no_condition(shop: ShopProject) -> None:
@@ -79,9 +84,8 @@ def test_store_failures(shop: ShopProject) -> None:
     assert outcome(shop, "").failures_rows.endswith("last.csv")
     for file in (shop.dir / "target/failures").iterdir():
         file.unlink()
-    done = shop.run("build", "-s", "events", "--store-failures")
-    assert "duckdb -c \"from 'target/failures/last.parquet'\"" in done.stderr.replace(
-        f"{shop.dir}/", ""
+    assert Project.load(shop.dir).build("events", store_failures=True).checks[0].failures_rows == (
+        f"{shop.dir}/target/failures/last.parquet"
     )
     (shop.dir / "target/failures/last.parquet").unlink()
     (shop.dir / "target/failures/last.sql").unlink()
