@@ -6,11 +6,10 @@ import os
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter
+from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter, UnitOutcome
 
 WIDTH = 80
 COLOURS = {"ERROR": 31, "FAIL": 31, "WARN": 33, "SKIP": 33, "REUSED": 36, "OK": 32}  # ANSI
@@ -27,6 +26,7 @@ class Console(Reporter):
         self._next_progress = 0.0
         self._meters: dict[tuple[str, str], float] = {}
         self._passed: Counter[str] = Counter()
+        self._units: Counter[str] = Counter()
         self._warnings: list[LlmI2iError] = []
 
     def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None:
@@ -100,12 +100,29 @@ class Console(Reporter):
             where=outcome.check.where,
             found="\n".join(outcome.messages)
             or f"{outcome.failures:,} row{'s' * (outcome.failures != 1)} of {outcome.check.model}",
-            fix=f"look at them in {Path(outcome.failures_sql).with_suffix('.csv')}; the query is beside it",
+            fix=_where_to_look(outcome),
         )
         if outcome.status == "WARN":
             self._warnings.append(problem)
         else:
             self._error(problem)
+
+    def unit_finished(self, outcome: UnitOutcome) -> None:
+        self._units[outcome.status] += 1
+        if outcome.status == "PASS":
+            return
+        name = outcome.check.name
+        detail = "ERROR" if outcome.error else f"FAIL {outcome.failures:,} rows"
+        self._status(f"{outcome.status} unit test {name}", f"[{detail}]")
+        self._error(
+            outcome.error
+            or LlmI2iError(
+                f"unit test {name} failed",
+                where=outcome.check.where,
+                found=f"{outcome.check.model}: {outcome.diff}",
+                fix="correct the model, or what the test expects",
+            )
+        )
 
     def show_warnings(self) -> None:
         """What data tests warned of, together at the end, where it is seen."""
@@ -121,6 +138,9 @@ class Console(Reporter):
         nodes = Counter(n.status for n in result.nodes)
         made = sum(n.calls.made for n in result.nodes if n.calls)
         cached = sum(n.calls.cached for n in result.nodes if n.calls)
+        if self._units:
+            counts = " ".join(f"{word}={self._units[word]}" for word in ("PASS", "FAIL", "ERROR"))
+            self._line(f"Unit tests: {counts}")
         self._line(
             f"Data tests: PASS={self._passed['PASS']} WARN={self._passed['WARN']}"
             f" FAIL={self._passed['FAIL']} ERROR={self._passed['ERROR']}"
@@ -186,6 +206,14 @@ class Console(Reporter):
         if self._open:
             print("\r\x1b[K", end="", file=sys.stderr)
             self._open = False
+
+
+def _where_to_look(outcome: CheckOutcome) -> str:
+    if outcome.failures_rows.endswith(".parquet"):
+        return f"look at all of them: duckdb -c \"from '{outcome.failures_rows}'\""
+    if outcome.failures_rows:
+        return f"look at them in {outcome.failures_rows}; the query is beside it"
+    return f"their query is {outcome.failures_sql}"
 
 
 def _what(step: PlanStep) -> str:

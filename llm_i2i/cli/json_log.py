@@ -10,7 +10,7 @@ from typing import Any
 
 from llm_i2i.errors import LlmI2iError, ProjectErrors
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter
+from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter, UnitOutcome
 
 PROGRESS_SECONDS = 10.0
 
@@ -57,6 +57,13 @@ class JsonLog(Reporter):
             "data_test_finished", level, outcome.error,
             test=outcome.check.name, node=outcome.check.model, status=outcome.status, failures=outcome.failures,
             messages=list(outcome.messages), reused=outcome.reused, path=outcome.check.where,
+        )  # fmt: skip
+
+    def unit_finished(self, outcome: UnitOutcome) -> None:
+        self._write(
+            "unit_test_finished", "info" if outcome.status == "PASS" else "error", outcome.error,
+            test=outcome.check.name, node=outcome.check.model, status=outcome.status, failures=outcome.failures,
+            diff=outcome.diff, reused=outcome.reused, path=outcome.check.where,
         )  # fmt: skip
 
     def note(self, message: str) -> None:

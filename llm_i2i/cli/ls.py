@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_i2i.errors import ProjectError, closest
+from llm_i2i.graph.node import DataCheck, UnitCheck
 
 if TYPE_CHECKING:
-    from llm_i2i.graph.node import DataCheck
     from llm_i2i.graph.resource import Resource
     from llm_i2i.runner.project import Project
 
 DEFAULT = ("model", "seed", "source", "exposure")
+TESTS = ("test", "unit_test")
 
 
 def print_listing(
@@ -26,7 +27,7 @@ def print_listing(
     output: str,
     keys: Sequence[str],
 ) -> None:
-    """The selected resources in build order, then the data tests on them where tests are asked for.
+    """The selected resources in build order, then the tests on them where tests are asked for.
 
     Raises:
         ProjectError: Nothing is left.
@@ -35,13 +36,19 @@ def print_listing(
     if not kinds or "default" in resource_types:
         kinds |= set(DEFAULT)
     if "all" in resource_types:
-        kinds |= {*DEFAULT, "test"}
-    chosen = project.selection.select(*project.criteria(select, exclude))
-    rows = [*_rows(project, chosen, kinds)]
+        kinds |= {*DEFAULT, *TESTS}
+    criteria = project.criteria(select, exclude)
+    if kinds <= set(TESTS):  # test_type: and the like are understood too
+        tests = project.select_tests(*criteria)
+        rows = [
+            row for row in (_test_row(t, project) for t in tests) if row["resource_type"] in kinds
+        ]
+    else:
+        rows = [*_rows(project, project.selection.select(*criteria), kinds)]
     if not rows:
         raise ProjectError(
             "nothing selected",
-            found=f"{len(chosen)} selected, none of them a {' or '.join(sorted(kinds))}",
+            found=f"none of what is selected is a {' or '.join(sorted(kinds))}",
             fix="leave --resource-type out",
         )
     for row in rows:
@@ -56,9 +63,10 @@ def _rows(project: Project, chosen: Sequence[str], kinds: set[str]) -> Iterator[
     for key in chosen:
         if resources[key].kind in kinds:
             yield _row(project, resources[key])
-    if "test" in kinds:
-        of = set(chosen)
-        yield from (_check_row(c, project) for c in project.manifest.checks if c.model in of)
+    of = set(chosen)
+    for row in (_test_row(t, project) for t in project.manifest.tests if t.model in of):
+        if row["resource_type"] in kinds:
+            yield row
 
 
 def _row(project: Project, resource: Resource) -> dict[str, Any]:
@@ -85,7 +93,16 @@ def _row(project: Project, resource: Resource) -> dict[str, Any]:
     return row
 
 
-def _check_row(check: DataCheck, project: Project) -> dict[str, Any]:
+def _test_row(check: DataCheck | UnitCheck, project: Project) -> dict[str, Any]:
+    if isinstance(check, UnitCheck):
+        return {
+            "name": check.name,
+            "resource_type": "unit_test",
+            "selector": f"unit_test:{check.name}",
+            "package_name": project.manifest.nodes[check.model].package,
+            "model": check.model,
+            "path": check.where,
+        }
     return {
         "name": check.name,
         "resource_type": "test",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LISTING = ("ls", "query", "show", "plan", "compile", "lineage")
 LOG_FORMAT = "LLMI2I_LOG_FORMAT"
+STORE_FAILURES = "Keep all rows that break a data test, as Parquet in target/failures."
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -163,6 +164,7 @@ def cli() -> None:
     type=click.IntRange(min=0),
     help="Fail a node that needs more new UDF calls than this.",
 )
+@click.option("--store-failures", is_flag=True, help=STORE_FAILURES)
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option(
     "--watch",
@@ -172,7 +174,7 @@ def cli() -> None:
 @log_options
 def build(
     select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, fail_fast: bool, max_calls: int | None,
-    dry_run: bool, watch: bool, quiet: bool, log_format: str, **settings: Any,
+    store_failures: bool, dry_run: bool, watch: bool, quiet: bool, log_format: str, **settings: Any,
 ) -> None:  # fmt: skip
     """Build what is stale, run its data tests, publish the environment."""
     if watch:
@@ -191,6 +193,7 @@ def build(
         full_refresh=full_refresh,
         fail_fast=fail_fast,
         max_calls=max_calls,
+        store_failures=store_failures,
         reporter=reporter,
     )
     sys.exit(result.exit_code)
@@ -256,7 +259,9 @@ def freshness(
 @click.option(
     "--resource-type",
     "resource_types",
-    type=click.Choice(["model", "seed", "source", "exposure", "test", "default", "all"]),
+    type=click.Choice(
+        ["model", "seed", "source", "exposure", "test", "unit_test", "default", "all"]
+    ),
     multiple=True,
     help="Only these; repeatable. Default: all but tests.",
 )
@@ -309,13 +314,15 @@ def compile_command(
 @cli.command()
 @project_options
 @selection_options
+@click.option("--store-failures", is_flag=True, help=STORE_FAILURES)
 @log_options
 def test(
-    select: tuple[str, ...], exclude: tuple[str, ...], quiet: bool, log_format: str, **settings: Any
-) -> None:
-    """Run the data tests of what is built now."""
+    select: tuple[str, ...], exclude: tuple[str, ...], store_failures: bool, quiet: bool, log_format: str,
+    **settings: Any,
+) -> None:  # fmt: skip
+    """Run unit tests, and the data tests of what is built now. Also: -s test_type:unit, -s unit_test:NAME."""
     console = _reporter(log_format, quiet=quiet)
-    outcomes = _project(**settings).test(select, exclude, console)
+    outcomes = _project(**settings).test(select, exclude, console, store_failures=store_failures)
     console.show_warnings()
     failed = [o for o in outcomes if o.status in ("FAIL", "ERROR")]
     warned = [o for o in outcomes if o.status == "WARN"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
-from llm_i2i.config.base import PlainDict, Settings, StrList, describe, validate
+from llm_i2i.config.base import PlainDict, Settings, StrList, describe, validate, validated
 from llm_i2i.config.yaml_text import Mistakes, Place, YamlList, YamlMapping, plain
+from llm_i2i.errors import raise_all
 
 Severity = Literal["error", "warn"]
 
@@ -21,6 +23,7 @@ class DataTestConfig(Settings):
     severity: Severity = "error"
     where: str | None = None
     limit: Annotated[int, Field(ge=1)] | None = None
+    fail_calc: str = "count(*)"
     error_if: str = "!= 0"
     warn_if: str = "!= 0"
     store_failures: bool | None = None
@@ -39,6 +42,8 @@ class DataTestProperties:
         name: The author's own name for it, if any.
         where: SQL condition on the tested rows.
         limit: How many failing rows are looked for at most.
+        fail_calc: What counts as failures, an SQL expression over the failing rows.
+        error_if: Condition on that number, as `> 10`; `warn_if` likewise.
         column: The column it is declared on, None if on the model.
         line: Where it is declared, as `models/x.yml:12`.
     """
@@ -49,6 +54,7 @@ class DataTestProperties:
     severity: Severity = "error"
     where: str | None = None
     limit: int | None = None
+    fail_calc: str = "count(*)"
     error_if: str = "!= 0"
     warn_if: str = "!= 0"
     store_failures: bool | None = None
@@ -167,6 +173,19 @@ def _arguments(test: str, body: YamlMapping, mistakes: Mistakes) -> dict[str, An
             )
         arguments[key] = value
     return {key: plain(value) for key, value in arguments.items()}
+
+
+def parse_data_test_config(values: Mapping[str, Any], place: Place) -> DataTestConfig:
+    """The keyword arguments of `config(...)` in a singular test.
+
+    Raises:
+        ProjectError: Unknown keys or wrong values, at `place`.
+    """
+    mistakes = Mistakes()
+    config = validated(DataTestConfig, values, place, mistakes)
+    raise_all(mistakes.in_order())
+    assert config is not None
+    return config
 
 
 DataTests = Annotated[

@@ -181,6 +181,8 @@ def _add_file(parsed: PropertiesFile, into: Properties, mistakes: Mistakes) -> N
         _add_named(macro, into.macros, mistakes)
     for exposure in parsed.exposures:
         _add_named(exposure, into.exposures, mistakes)
+    for unit_test in parsed.unit_tests:
+        _add_named(unit_test, into.unit_tests, mistakes)
 
 
 def _check_columns(owner: str, table: Any, mistakes: Mistakes) -> None:

@@ -169,13 +169,13 @@ class ProjectConfig(Settings):
         "dispatch": "remove it: a macro's name is used once",
         "profile": "remove it: targets are listed in this file under targets:",
         "config-version": "remove it",
-        "test-paths": "remove it: generic tests are macros, under macro_paths",
     } | {
         name.replace("_", "-"): f"write {name}"
         for name in (
             "model_paths",
             "macro_paths",
             "seed_paths",
+            "test_paths",
             "target_path",
             "on_run_start",
             "on_run_end",
@@ -190,6 +190,7 @@ class ProjectConfig(Settings):
     udf_paths: _Paths = Field(default_factory=lambda: ["udfs"])
     prompt_paths: _Paths = Field(default_factory=lambda: ["project/prompts"])
     seed_paths: _Paths = Field(default_factory=lambda: ["project/seeds"])
+    test_paths: _Paths = Field(default_factory=lambda: ["project/tests"])
     target_path: str = "target"
     vars: PlainDict = Field(default_factory=dict)
     var_rules: dict[str, VarRule] = Field(default_factory=dict)

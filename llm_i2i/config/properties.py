@@ -19,6 +19,7 @@ from llm_i2i.config.contracts import Constraint, Contract, constraint_tests
 from llm_i2i.config.data_tests import DataTestProperties, DataTests
 from llm_i2i.config.exposures import ExposureProperties
 from llm_i2i.config.freshness import Freshness
+from llm_i2i.config.unit_tests import UnitTestProperties
 from llm_i2i.config.yaml_text import Mistakes, Place, YamlMapping
 from llm_i2i.errors import raise_all
 
@@ -333,6 +334,7 @@ class PropertiesFile(Settings):
     exposures: list[ExposureProperties] = Field(default_factory=list)
     sources: list[SourceProperties] = Field(default_factory=list)
     macros: list[MacroProperties] = Field(default_factory=list)
+    unit_tests: list[UnitTestProperties] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -345,6 +347,7 @@ class Properties:
     seeds: dict[str, SeedProperties] = field(default_factory=dict)
     exposures: dict[str, ExposureProperties] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    unit_tests: dict[str, UnitTestProperties] = field(default_factory=dict)
 
 
 def json_schema() -> dict[str, Any]:

@@ -214,7 +214,8 @@ def _why(result: BuildResult) -> str:
         for n in result.nodes
         if n.status == "ERROR"
     ]
-    checks = [f"data test {c.check.name}" for c in result.checks if c.status in ("FAIL", "ERROR")]
+    checks = [f"unit test {u.check.name}" for u in result.units if u.status != "PASS"]
+    checks += [f"data test {c.check.name}" for c in result.checks if c.status in ("FAIL", "ERROR")]
     return "; ".join([*nodes, *checks])
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from llm_i2i.config.data_tests import DataTestProperties
 from llm_i2i.config.loader import LoadedProject, shown_path
 from llm_i2i.config.properties import (
     ModelConfig,
@@ -19,12 +18,14 @@ from llm_i2i.config.properties import (
 from llm_i2i.config.yaml_text import Place
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
 from llm_i2i.graph.contract import declared_contract
+from llm_i2i.graph.data_tests import GENERIC, load_data_checks
 from llm_i2i.graph.exposures import load_exposures
 from llm_i2i.graph.manifest import Manifest, build_manifest, unknown_reference, unknown_source
-from llm_i2i.graph.node import DataCheck, Node, source_node_name
+from llm_i2i.graph.node import Node, source_node_name
 from llm_i2i.graph.parts import files_of, folder_of
 from llm_i2i.graph.reach import check_documented_macros, check_folders
 from llm_i2i.graph.seeds import SEED_FILES, load_seeds
+from llm_i2i.graph.unit_tests import load_unit_checks
 
 if TYPE_CHECKING:
     from llm_i2i.render.renderer import RenderedModel, Renderer
@@ -40,7 +41,11 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
     target = config.target_settings(target_name)
     parts = project.parts
     macros = MacroLibrary.load(
-        [part.root / path for part in parts for path in part.config.macro_paths], root=project.root
+        [
+            *(part.root / path for part in parts for path in part.config.macro_paths),
+            *(part.root / path / GENERIC for part in parts for path in part.config.test_paths),
+        ],
+        root=project.root,
     )
     check_documented_macros(parts, macros)
     packages = {
@@ -98,9 +103,10 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
         _reads_disabled(n, read) for n in kept.values() for read in n.reads if read in disabled
     ]
     raise_all(errors)
-    checks = _data_checks(project, renderer, kept, errors)
+    checks = load_data_checks(project, renderer, kept, names | nodes.keys(), errors)
+    unit_checks = load_unit_checks(project, kept, names | nodes.keys(), errors)
     raise_all(errors)
-    return build_manifest(kept, tuple(checks), exposures=exposures)
+    return build_manifest(kept, tuple(checks), unit_checks=tuple(unit_checks), exposures=exposures)
 
 
 def _reads_disabled(node: Node, read: str) -> ProjectError:
@@ -360,60 +366,3 @@ def _check_properties(project: LoadedProject, names: set[str], errors: list[LlmI
                     else f"remove the entry or add the {kind}'s {suffix} file",
                 )
             )
-
-
-def _data_checks(
-    project: LoadedProject, renderer: Renderer, nodes: dict[str, Node], errors: list[LlmI2iError]
-) -> list[DataCheck]:
-    checks: list[DataCheck] = []
-    described = {
-        name: entry
-        for part in project.parts
-        for entries in (part.properties.models, part.properties.seeds)
-        for name, entry in entries.items()
-    }
-    for name, node in nodes.items():
-        properties = described.get(name)
-        if properties is None:
-            continue
-        tests = [*properties.constraint_tests(), *properties.all_data_tests()]
-        grain = node.config.get("grain") or []
-        if grain:
-            tests.insert(
-                0,
-                DataTestProperties(
-                    test="grain", arguments={"columns": grain}, line=properties.location
-                ),
-            )
-        for test in tests:
-            if not test.enabled:
-                continue
-            try:
-                checks.append(_data_check(renderer, name, test))
-            except LlmI2iError as error:
-                if not error.where:
-                    error.where = test.line
-                errors.append(error)
-    return checks
-
-
-def _data_check(renderer: Renderer, model: str, test: DataTestProperties) -> DataCheck:
-    rendered = renderer.render_data_test(
-        test.test, model, test.column, test.arguments, condition=test.where, location=test.line
-    )
-    reads = [r.name for r in rendered.refs] + [
-        source_node_name(s.source, s.table) for s in rendered.sources
-    ]
-    name = test.name or "_".join([test.test, model, *([test.column] if test.column else [])])
-    sql = rendered.sql.strip().rstrip(";")
-    if test.limit:
-        sql = f"select * from ({sql}\n) limit {test.limit}"
-    return DataCheck(
-        name,
-        model,
-        test.column,
-        sql,
-        tuple(dict.fromkeys([model, *reads])),
-        test.line,
-        test.severity,
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
 from llm_i2i.graph.dag import Dag
-from llm_i2i.graph.node import DataCheck, Exposure, Node
+from llm_i2i.graph.node import DataCheck, Exposure, Node, UnitCheck
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,23 @@ class Manifest:
     checks: tuple[DataCheck, ...]
     dag: Dag
     exposures: Mapping[str, Exposure] = field(default_factory=dict)
+    unit_checks: tuple[UnitCheck, ...] = ()
+
+    @property
+    def tests(self) -> list[UnitCheck | DataCheck]:
+        """Unit tests and data tests."""
+        return [*self.unit_checks, *self.checks]
 
     def checks_of(self, name: str) -> list[DataCheck]:
-        return [check for check in self.checks if check.model == name]
+        """Data tests to run when `name` is built: its own, and singular ones that read it."""
+        return [
+            check
+            for check in self.checks
+            if check.model == name or (check.is_singular and name in check.depends_on)
+        ]
+
+    def unit_checks_of(self, name: str) -> list[UnitCheck]:
+        return [check for check in self.unit_checks if check.model == name]
 
     def models(self) -> list[Node]:
         """Models in build order."""
@@ -30,6 +44,8 @@ class Manifest:
 def build_manifest(
     nodes: Mapping[str, Node],
     checks: tuple[DataCheck, ...],
+    *,
+    unit_checks: tuple[UnitCheck, ...] = (),
     exposures: Mapping[str, Exposure] | None = None,
 ) -> Manifest:
     """Order the nodes.
@@ -48,7 +64,13 @@ def build_manifest(
     except ProjectError as error:
         error.where = ", ".join(nodes[name].path for name in error.found.split(" -> ")[:-1])
         raise
-    return Manifest(_with_stored_views(nodes, dag), checks, dag, exposures=exposures or {})
+    return Manifest(
+        _with_stored_views(nodes, dag),
+        checks,
+        dag,
+        exposures=exposures or {},
+        unit_checks=unit_checks,
+    )
 
 
 def _with_stored_views(nodes: Mapping[str, Node], dag: Dag) -> dict[str, Node]:

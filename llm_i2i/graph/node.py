@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +17,12 @@ class DataCheck:
     (dbt's data test; named so that pytest does not collect it.)
 
     Attributes:
+        model: The node it is declared on; of a singular test the first it reads.
         depends_on: Nodes the query reads, its own model among them.
+        test: Name of the generic test, such as `not_null`; empty of a singular one.
+        fail_calc: What counts as failures, an expression over the rows that break it.
+        error_if: Condition on the failures, as `> 10`, at which it fails; `warn_if` likewise.
+        store_failures: True: all rows that break it are kept; None: the first of them; False: none.
     """
 
     name: str
@@ -26,6 +32,56 @@ class DataCheck:
     depends_on: tuple[str, ...]
     where: str
     severity: Literal["error", "warn"] = "error"
+    test: str = ""
+    fail_calc: str = "count(*)"
+    error_if: str = "!= 0"
+    warn_if: str = "!= 0"
+    store_failures: bool | None = None
+    tags: tuple[str, ...] = ()
+    description: str = ""
+
+    @property
+    def is_singular(self) -> bool:
+        return not self.test
+
+
+@dataclass(frozen=True)
+class WrittenRows:
+    """Rows of a unit test as their author wrote them, not yet typed.
+
+    Attributes:
+        rows: Column -> value; of CSV all text, an empty field None.
+        places: Where each row is written, as `models/x.yml:12`.
+        sql: A query in place of the rows.
+    """
+
+    where: str
+    rows: tuple[Mapping[str, Any], ...] = ()
+    places: tuple[str, ...] = ()
+    sql: str | None = None
+
+
+@dataclass(frozen=True)
+class UnitCheck:
+    """A unit test: what a model gives for given rows.
+
+    Attributes:
+        given: Input node -> the rows that stand in for it.
+        mocks: UDF, lower case -> rows of arguments with the answer in `returns`.
+        vars: Values of vars for this test, over the project's own; `macros` and `env_vars` likewise.
+    """
+
+    name: str
+    model: str
+    where: str
+    given: Mapping[str, WrittenRows]
+    mocks: Mapping[str, WrittenRows]
+    expect: WrittenRows
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    macros: Mapping[str, Any] = field(default_factory=dict)
+    env_vars: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    description: str = ""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,12 @@ _INSTEAD = {
 
 @dataclass(frozen=True)
 class RenderInputs:
-    """What every template of a project may read. `root` is what messages name files relative to."""
+    """What every template of a project may read.
+
+    Attributes:
+        root: What messages name files relative to.
+        macro_values: Macros that are not called but give this value (unit tests).
+    """
 
     vars: Mapping[str, Any]
     language_models: Mapping[str, Mapping[str, Any]]
@@ -62,6 +67,7 @@ class RenderInputs:
     target: Mapping[str, Any]
     root: Path | None = None
     packages: Mapping[str, MacroLibrary] = field(default_factory=dict)
+    macro_values: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def prompt_texts(self) -> dict[str, str]:
@@ -96,7 +102,8 @@ class Rendering:
     @cached_property
     def names(self) -> dict[str, Any]:
         """Everything a template can name."""
-        macros = {name: _MacroCall(self, name) for name in self.inputs.macros}
+        macros: dict[str, Any] = {name: _MacroCall(self, name) for name in self.inputs.macros}
+        macros |= {n: _fixed(value) for n, value in self.inputs.macro_values.items()}
         packages = {name: _Package(self, own) for name, own in self.inputs.packages.items()}
         return (packages | macros) | {
             "config": self.set_config,
@@ -399,6 +406,11 @@ class Rendering:
                     fix="check that the file exists and is UTF-8 text",
                 )
         return texts[name]
+
+
+def _fixed(value: Any) -> Callable[..., Any]:
+    """A macro that always gives `value`."""
+    return lambda *args, **kwargs: value
 
 
 class _MacroCall:

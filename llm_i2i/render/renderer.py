@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,28 @@ class Renderer:
             root=root,
             packages=packages or {},
         )
+
+    def overridden(
+        self,
+        vars: Mapping[str, Any],
+        macros: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Renderer:
+        """The same renderer with other values of some vars and environment variables, and macros that give a fixed value."""
+        inputs = self._inputs
+        other = copy.copy(self)
+        other._inputs = replace(
+            inputs,
+            vars={**inputs.vars, **vars},
+            env={**inputs.env, **(env or {})},
+            macro_values=macros or {},
+        )
+        return other
+
+    @property
+    def macro_names(self) -> list[str]:
+        """Names of all macros, data tests included."""
+        return list(self._inputs.macros)
 
     def render_model(self, path: Path | str, text: str, *, name: str) -> RenderedModel:
         """The SQL of a model.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.graph.node import DataCheck
+from llm_i2i.graph.node import DataCheck, UnitCheck
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.udf.batch import CallCounts
 
 Status = Literal["OK", "REUSED", "VIEW", "ERROR", "SKIP"]
+Verdict = Literal["PASS", "WARN", "FAIL"]
 
 
 @dataclass(frozen=True)
@@ -29,23 +30,43 @@ class NodeOutcome:
 class CheckOutcome:
     """What a data test found; `failures` counts failing rows, `reused` that the same rows passed before.
 
-    A data test whose rows have a column `message` says in it what is wrong: `messages` are the first of them.
+    `failures_sql` is the file of its query, `failures_rows` that of the rows that break it. A data test whose rows have a column `message` says in it what is wrong: `messages` are the first of them.
     """
 
     check: DataCheck
     failures: int
     reused: bool = False
+    verdict: Verdict = "PASS"
     failures_sql: str = ""
+    failures_rows: str = ""
     messages: tuple[str, ...] = ()
     error: LlmI2iError | None = None
 
     @property
     def status(self) -> Literal["PASS", "WARN", "FAIL", "ERROR"]:
+        return "ERROR" if self.error is not None else self.verdict
+
+
+@dataclass(frozen=True)
+class UnitOutcome:
+    """What a unit test found; `failures` counts rows that are not as expected, `diff` shows them."""
+
+    check: UnitCheck
+    failures: int = 0
+    diff: str = ""
+    reused: bool = False
+    seconds: float = 0.0
+    error: LlmI2iError | None = None
+
+    @property
+    def status(self) -> Literal["PASS", "FAIL", "ERROR"]:
         if self.error is not None:
             return "ERROR"
-        if not self.failures:
-            return "PASS"
-        return "WARN" if self.check.severity == "warn" else "FAIL"
+        return "FAIL" if self.failures else "PASS"
+
+    def taking(self, seconds: float) -> UnitOutcome:
+        """The same with the time it took."""
+        return replace(self, seconds=seconds)
 
 
 @dataclass
@@ -54,13 +75,15 @@ class BuildResult:
 
     nodes: list[NodeOutcome] = field(default_factory=list)
     checks: list[CheckOutcome] = field(default_factory=list)
+    units: list[UnitOutcome] = field(default_factory=list)
     published: bool = False
     seconds: float = 0.0
 
     @property
     def success(self) -> bool:
         failed_node = any(n.status in ("ERROR", "SKIP") for n in self.nodes)
-        return not failed_node and not any(c.status in ("FAIL", "ERROR") for c in self.checks)
+        tests: list[UnitOutcome | CheckOutcome] = [*self.units, *self.checks]
+        return not failed_node and not any(t.status in ("FAIL", "ERROR") for t in tests)
 
     @property
     def exit_code(self) -> int:
@@ -86,6 +109,9 @@ class Reporter:
 
     def check_finished(self, outcome: CheckOutcome) -> None:
         """A data test was run, or its earlier result taken."""
+
+    def unit_finished(self, outcome: UnitOutcome) -> None:
+        """A unit test was run, or its earlier result taken."""
 
     def note(self, message: str) -> None:
         """Something worth a line."""

@@ -7,7 +7,7 @@ import functools
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ from llm_i2i.errors import ProjectError
 from llm_i2i.graph.compile import CompiledModel, compile_models
 from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
-from llm_i2i.graph.node import Node
+from llm_i2i.graph.node import DataCheck, Node, UnitCheck
 from llm_i2i.plan.build import build_plan
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter
+from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter, UnitOutcome
 from llm_i2i.runner.hooks import run_project_hooks
 from llm_i2i.runner.run import run_build
 from llm_i2i.runner.selection import ProjectSelection, write_state
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from llm_i2i.engine.base import Columns, Engine
     from llm_i2i.graph.compile import Binder
     from llm_i2i.graph.lineage import ColumnGraph
+    from llm_i2i.graph.select_tests import Check
+    from llm_i2i.render.renderer import Renderer
+    from llm_i2i.runner.unit_tests import UnitBench
 
 
 class Project:
@@ -109,8 +112,10 @@ class Project:
 
     @functools.cached_property
     def manifest(self) -> Manifest:
-        renderer = make_renderer(self.loaded, self.vars, self._target_name)
-        return load_manifest(self.loaded, renderer)
+        return load_manifest(self.loaded, self._renderer())
+
+    def _renderer(self) -> Renderer:
+        return make_renderer(self.loaded, self.vars, self._target_name)
 
     @functools.cached_property
     def udfs(self) -> UdfRegistry:
@@ -212,6 +217,7 @@ class Project:
     ) -> Plan:
         """What `build` would do, as data. Nothing is run; with `full_refresh` the selected nodes count as stale."""
         select, exclude = self.criteria(select, exclude)
+        _, exclude = self._excluded_tests(select, exclude)
         return self._plan(select, exclude, self._refreshes(full_refresh, select, exclude))
 
     def _plan(
@@ -293,6 +299,7 @@ class Project:
         full_refresh: bool = False,
         fail_fast: bool = False,
         max_calls: int | None = None,
+        store_failures: bool = False,
         reporter: Reporter | None = None,
     ) -> BuildResult:
         """Build what is stale, test it, publish it.
@@ -301,12 +308,13 @@ class Project:
             ProjectError: The project cannot be compiled; nothing was run.
         """
         select, exclude = self.criteria(select, exclude)
+        left_out, exclude = self._excluded_tests(select, exclude)
         refreshes = self._refreshes(full_refresh, select, exclude)
         plan = self._plan(select, exclude, refreshes)
         self.write_state()
         if full_refresh:
             replace_text(self._refresh_file, json.dumps(refreshes))
-        shop = self._workshop(plan, reporter or Reporter(), max_calls)
+        shop = self._workshop(plan, reporter or Reporter(), max_calls, store_failures)
         shop.reporter.started(
             plan,
             len(self.manifest.checks),
@@ -317,10 +325,17 @@ class Project:
             self._sweep()
         try:
             run_project_hooks(self, "on_run_start")
-            result = run_build(shop, self.environment, fail_fast=fail_fast)
+            result = run_build(
+                shop,
+                self.environment,
+                run_units=self._run_units_of(left_out),
+                checks={check for check in self.manifest.checks if check.name not in left_out},
+                fail_fast=fail_fast,
+            )
             run_project_hooks(self, "on_run_end")
             return result
         finally:
+            self._compiled.save()
             shutil.rmtree(self._scratch(), ignore_errors=True)
 
     def test(
@@ -328,18 +343,49 @@ class Project:
         select: str | Iterable[str] = (),
         exclude: str | Iterable[str] = (),
         reporter: Reporter | None = None,
-    ) -> list[CheckOutcome]:
-        """Run the data tests of the selected models on what is built now."""
-        names = set(self.select(select, exclude))
-        plan = self._plan((), (), self._refreshes(False, (), ()))
-        shop = self._workshop(plan, reporter or Reporter())
-        checks = [check for check in self.manifest.checks if check.model in names]
+        *,
+        store_failures: bool = False,
+    ) -> list[CheckOutcome | UnitOutcome]:
+        """Run the unit tests of the selected models, and their data tests on what is built now.
+
+        `select` takes what selects models, names of tests, and dbt's test_type:, test_name: and unit_test:.
+        """
+        chosen = self.select_tests(select, exclude)
+        reporter = reporter or Reporter()
+        outcomes: list[CheckOutcome | UnitOutcome] = []
+        try:
+            units = [check for check in chosen if isinstance(check, UnitCheck)]
+            for unit in self._run_units(units, self._unit_bench):
+                reporter.unit_finished(unit)
+                outcomes.append(unit)
+            checks = [check for check in chosen if isinstance(check, DataCheck)]
+            for outcome in self._run_data_checks(checks, reporter, store_failures):
+                reporter.check_finished(outcome)
+                outcomes.append(outcome)
+        finally:
+            self._compiled.save()
+            shutil.rmtree(self._scratch(), ignore_errors=True)
+        return outcomes
+
+    def select_tests(
+        self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
+    ) -> list[Check]:
+        """The selected unit tests and data tests, all of them by default.
+
+        Raises:
+            ProjectError: There is none.
+        """
+        from llm_i2i.graph.select_tests import select_tests
+
+        return select_tests(self.manifest.tests, _words(select), _words(exclude), self.select)
+
+    def _run_data_checks(
+        self, checks: Sequence[DataCheck], reporter: Reporter, store_failures: bool
+    ) -> Iterator[CheckOutcome]:
         if not checks:
-            raise ProjectError(
-                "nothing selected",
-                found="no data test on the selected models",
-                fix="see `llmi2i ls --resource-type test`",
-            )
+            return
+        plan = self._plan((), (), self._refreshes(False, (), ()))
+        shop = self._workshop(plan, reporter, store_failures=store_failures)
         for check in checks:
             missing = [name for name in check.depends_on if not shop.has_result(name)]
             if missing:
@@ -349,12 +395,80 @@ class Project:
                     found="not built in its present state",
                     fix="run `llmi2i build` first",
                 )
-        outcomes = []
-        for outcome in run_checks(checks, shop, force=True):
-            shop.reporter.check_finished(outcome)
-            outcomes.append(outcome)
-        shutil.rmtree(self._scratch(), ignore_errors=True)
-        return outcomes
+        yield from run_checks(checks, shop, force=True)
+
+    def _run_units(
+        self,
+        checks: Sequence[UnitCheck],
+        bench: Callable[[], UnitBench],
+        *,
+        force: bool = True,
+    ) -> Iterator[UnitOutcome]:
+        if not checks:
+            return
+        from llm_i2i.runner.unit_tests import run_unit_checks
+
+        yield from run_unit_checks(checks, bench(), force=force)
+
+    def _run_units_of(self, left_out: set[str]) -> Callable[[str], Iterator[UnitOutcome]]:
+        """What runs the unit tests of a model in a build; those that passed before are not run again."""
+        bench = functools.cache(self._unit_bench)
+
+        def run(model: str) -> Iterator[UnitOutcome]:
+            checks = self.manifest.unit_checks_of(model)
+            wanted = [check for check in checks if check.name not in left_out]
+            return self._run_units(wanted, bench, force=False)
+
+        return run
+
+    def _unit_bench(self) -> UnitBench:
+        from llm_i2i.runner.unit_tests import UnitBench
+
+        return UnitBench(
+            root=self.dir,
+            target_dir=self.target_dir,
+            manifest=self.manifest,
+            renderer=self._renderer(),
+            udfs=self.udfs,
+            columns_of=self._columns_of,
+            new_engine=self.new_engine,
+            make_binder=self._binder,
+            compiled=self._compiled.values,
+        )
+
+    def _columns_of(self, names: Iterable[str]) -> dict[str, Columns]:
+        """The columns of nodes, sources among them."""
+        nodes = [self.manifest.nodes[name] for name in names]
+        models = [node.name for node in nodes if not node.is_source]
+        compiled = self.compile(models) if models else {}
+        return {
+            node.name: self._source_columns(node) if node.is_source else compiled[node.name].columns
+            for node in nodes
+        }
+
+    def _excluded_tests(
+        self, select: str | Iterable[str], exclude: str | Iterable[str]
+    ) -> tuple[set[str], list[str]]:
+        """Names of the tests that criteria like test_type:unit exclude from a build, and the other criteria.
+
+        Raises:
+            ProjectError: `select` speaks of tests.
+        """
+        from llm_i2i.graph.select_tests import is_test_criterion, select_tests
+
+        for word in (word for text in _words(select) for word in text.split()):
+            if is_test_criterion(word):
+                raise ProjectError(
+                    "a build selects models, not tests",
+                    found=f"--select {word}",
+                    fix=f"llmi2i test -s {word}",
+                )
+        words = [word for text in _words(exclude) for word in text.split()]
+        of_tests = [word for word in words if is_test_criterion(word)]
+        if not of_tests:
+            return set(), words
+        chosen = select_tests(self.manifest.tests, of_tests, (), self.select)
+        return {check.name for check in chosen}, [w for w in words if w not in of_tests]
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""
@@ -379,16 +493,18 @@ class Project:
 
     def render(self, sql: str) -> str:
         """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model."""
-        return (
-            make_renderer(self.loaded, self.vars, self._target_name)
-            .render_expression(sql, "--inline")
-            .sql
-        )
+        return self._renderer().render_expression(sql, "--inline").sql
 
-    def _workshop(self, plan: Plan, reporter: Reporter, max_calls: int | None = None) -> Workshop:
+    def _workshop(
+        self,
+        plan: Plan,
+        reporter: Reporter,
+        max_calls: int | None = None,
+        store_failures: bool = False,
+    ) -> Workshop:
         return Workshop(
             self.dir, self.target_dir, self.manifest, plan, self.store, self.calls, self.sources, self.udfs,
-            self.new_engine, reporter, max_calls, self.serving,
+            self.new_engine, reporter, max_calls, self.serving, store_failures,
         )  # fmt: skip
 
     @property

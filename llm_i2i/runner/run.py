@@ -3,45 +3,60 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.graph.node import DataCheck
 from llm_i2i.plan.step import PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome
+from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, UnitOutcome
 from llm_i2i.runner.steps import Workshop, build_node, run_checks
 from llm_i2i.runner.views import pointers_of
 from llm_i2i.store.environment import Environment
 
+UnitRunner = Callable[[str], Iterable[UnitOutcome]]  # runs the unit tests of a model
 
-def run_build(shop: Workshop, environment: Environment, *, fail_fast: bool = False) -> BuildResult:
-    """Build what is stale, run the data tests, and publish all of it in one step if everything is well."""
+
+def run_build(
+    shop: Workshop,
+    environment: Environment,
+    *,
+    run_units: UnitRunner = lambda model: (),
+    checks: Container[DataCheck] | None = None,
+    fail_fast: bool = False,
+) -> BuildResult:
+    """Run unit tests, build what is stale, run the data tests, and publish all of it in one step if everything is well.
+
+    Args:
+        checks: The data tests to run, all by default.
+    """
     started = time.monotonic()
     result = BuildResult()
     steps = shop.plan.steps
+    named = [step.node.name for step in steps]
+    read = {p: None for step in steps for p in step.node.reads if shop.manifest.nodes[p].is_source}
     pending = {
         check: set(check.depends_on)
-        for step in steps
-        for check in shop.manifest.checks_of(step.node.name)
+        for name in (*read, *named)
+        for check in shop.manifest.checks_of(name)
+        if checks is None or check in checks
     }
     broken: set[str] = set()
     absent: dict[DataCheck, list[str]] = {}
+    broken |= _run_checks_now(shop, pending, set(named), result, absent)
     for index, step in enumerate(steps, start=1):
-        outcome = _run_step(index, step, shop, broken)
+        outcome = _run_units(step, shop, broken, run_units, result) or _run_step(
+            index, step, shop, broken
+        )
         result.nodes.append(outcome)
         shop.reporter.node_finished(index, len(steps), outcome)
         if outcome.status in ("ERROR", "SKIP"):
             broken.add(step.node.name)
-            if fail_fast and outcome.status == "ERROR":
+            if fail_fast:
                 break
             continue
-        for check_outcome in _run_ready_checks(
-            shop, pending, {s.node.name for s in steps[index:]} | broken, absent
-        ):
-            result.checks.append(check_outcome)
-            shop.reporter.check_finished(check_outcome)
-            if check_outcome.status in ("FAIL", "ERROR"):
-                broken |= {check_outcome.check.model, step.node.name}
+        unavailable = set(named[index:]) | broken
+        if failed := _run_checks_now(shop, pending, unavailable, result, absent):
+            broken |= failed | {step.node.name}
         if fail_fast and broken:
             break
     if result.success and len(result.nodes) == len(steps):
@@ -81,6 +96,40 @@ def _run_step(index: int, step: PlanStep, shop: Workshop, broken: set[str]) -> N
     return NodeOutcome(
         step, "REUSED" if built.reused else "OK", built.meta.rows, seconds, built.calls
     )
+
+
+def _run_units(
+    step: PlanStep, shop: Workshop, broken: set[str], run_units: UnitRunner, result: BuildResult
+) -> NodeOutcome | None:
+    """Run a model's unit tests before it is built; its outcome if one fails, None if it may be built."""
+    if broken & set(step.node.reads):
+        return None
+    failed = []
+    for outcome in run_units(step.node.name):
+        result.units.append(outcome)
+        shop.reporter.unit_finished(outcome)
+        if outcome.status != "PASS":
+            failed.append(outcome.check.name)
+    if not failed:
+        return None
+    return NodeOutcome(step, "SKIP", error=NodeError(f"unit test failed: {', '.join(failed)}"))
+
+
+def _run_checks_now(
+    shop: Workshop,
+    pending: dict[DataCheck, set[str]],
+    unavailable: set[str],
+    result: BuildResult,
+    absent: dict[DataCheck, list[str]],
+) -> set[str]:
+    """Run the data tests whose last missing input is there now; the nodes whose tests failed."""
+    failed: set[str] = set()
+    for outcome in _run_ready_checks(shop, pending, unavailable, absent):
+        result.checks.append(outcome)
+        shop.reporter.check_finished(outcome)
+        if outcome.status in ("FAIL", "ERROR"):
+            failed.add(outcome.check.model)
+    return failed
 
 
 def _run_ready_checks(

@@ -19,13 +19,13 @@ from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import DataCheck, Node
 from llm_i2i.names import parquet_scan, quote_identifier
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import CheckOutcome, Reporter
+from llm_i2i.runner.events import CheckOutcome, Reporter, Verdict
 from llm_i2i.runner.hooks import check_hook, run_hooks
 from llm_i2i.runner.meter import call_meter
 from llm_i2i.runner.sources import SourceFiles
 from llm_i2i.sql.steps import CallStep
 from llm_i2i.store.calls import CallCache
-from llm_i2i.store.files import file_lock, replace_text
+from llm_i2i.store.files import file_lock, replace_file, replace_text
 from llm_i2i.store.store import DATA, ResultMeta, Store
 from llm_i2i.udf.batch import BatchCall, CallCounts, count_calls, run_batch_call
 from llm_i2i.udf.context import UdfContext
@@ -56,6 +56,7 @@ class Workshop:
     reporter: Reporter
     max_calls: int | None = None
     serving: Mapping[str, Any] = field(default_factory=dict)
+    store_failures: bool = False  # for data tests that do not say
 
     def has_result(self, name: str) -> bool:
         """Whether a node can be read now."""
@@ -211,7 +212,7 @@ def batch_call(
 def _run_batch(
     call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
 ) -> CallCounts:
-    ready = batch_call(call, step, _constants(call, step.node, engine), shop)
+    ready = batch_call(call, step, call_constants(call, step.node, engine), shop)
     return run_batch_call(
         ready, engine, shop.calls, _context(step, shop, folder, call.udf), shop.max_calls
     )
@@ -229,7 +230,7 @@ def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
     whole = len(built) == len(step.node.reads)
     engine = shop.open_step(step, built)
     try:
-        constants = _constants(call, step.node, engine) if whole else {}
+        constants = call_constants(call, step.node, engine) if whole else {}
         return count_calls(batch_call(call, step, constants, shop), engine, shop.calls)
     except EngineError:
         if whole:
@@ -248,7 +249,7 @@ def _run_table(
     context = _context(step, shop, folder, call.udf)
     context.artifact_dir.mkdir(exist_ok=True)
     arguments: dict[str, Any] = {name: engine.table(sql) for name, sql in call.inputs.items()}
-    arguments |= _constants(call, step.node, engine)
+    arguments |= call_constants(call, step.node, engine)
     if signature.wants_context:
         arguments["context"] = context
     file = shop.udfs.file(call.udf)
@@ -297,7 +298,8 @@ def _as_declared(result: Any, call: CallStep, file: Path, engine: Engine) -> pa.
         ) from error
 
 
-def _constants(call: CallStep, node: Node, engine: Engine) -> dict[str, Any]:
+def call_constants(call: CallStep, node: Node, engine: Engine) -> dict[str, Any]:
+    """Values of the named arguments of a call."""
     values: dict[str, Any] = {}
     for name, sql in call.constants.items():
         rows = engine.rows(sql)
@@ -341,7 +343,9 @@ def run_checks(
 
 
 def _check_digest(check: DataCheck, inputs: dict[str, str]) -> str:
-    return fingerprint([check.sql.split(), inputs])
+    judged = [check.severity, check.fail_calc, check.error_if, check.warn_if]
+    plain = ["error", "count(*)", "!= 0", "!= 0"]
+    return fingerprint([check.sql.split(), inputs, *([judged] if judged != plain else [])])
 
 
 def passed_record(check: DataCheck, plan: Plan, target_dir: Path) -> Path:
@@ -354,27 +358,68 @@ def _run_check(
     check: DataCheck, engine: Engine, declared: set[str], shop: Workshop
 ) -> CheckOutcome:
     messages: list[tuple[object, ...]] = []
+    failing = f"({check.sql}\n) as failing"
     try:
         shop.declare(engine, tuple(name for name in check.depends_on if name not in declared))
         declared |= set(check.depends_on)
-        failures = int(engine.rows(f"select count(*) from ({check.sql}\n) as failing")[0][0])
-        if failures and "message" in (name for name, _ in engine.columns(check.sql)):
-            messages = engine.rows(f"select message from ({check.sql}\n) as failing limit {SHOWN}")
+        failures, is_error, is_warning = _judge(check, failing, engine)
+        names = [name for name, _ in engine.columns(check.sql)]
+        if failures and "message" in names:
+            messages = engine.rows(f"select message from {failing} limit {SHOWN}")
     except LlmI2iError as error:
         problem = NodeError(
             f"data test {check.name} cannot run: {error.what}", where=check.where, found=error.found
         )
         return CheckOutcome(check, 0, error=problem)
-    if not failures:
-        return CheckOutcome(check, 0)
+    verdict: Verdict = "FAIL" if is_error else "WARN" if is_warning else "PASS"
+    broken = failures or verdict != "PASS"
     path = shop.target_dir / "failures" / f"{check.name}.sql"
-    replace_text(path, check.sql + "\n")
-    # the rows themselves, too: what failed is not published, so the query alone would find older tables or none.
-    names = [name for name, _ in engine.columns(check.sql)]
-    rows = io.StringIO()
-    csv.writer(rows).writerows(
-        [names, *engine.rows(f"select * from ({check.sql}\n) as failing limit {WRITTEN}")]
+    written = _write_failures(check, failing, names, path, engine, shop) if broken else None
+    return CheckOutcome(
+        check,
+        failures,
+        verdict=verdict,
+        failures_sql=str(path) if broken else "",
+        failures_rows=str(written or ""),
+        messages=tuple(str(message) for (message,) in messages),
     )
+
+
+def _judge(check: DataCheck, failing: str, engine: Engine) -> tuple[int, bool, bool]:
+    """Number of failures, and whether it is one to fail or to warn of: dbt's rules."""
+    counted = f"select coalesce({check.fail_calc}, 0) as failures from {failing}"
+    row = engine.rows(
+        f"select failures, coalesce(failures {check.error_if}, false), coalesce(failures {check.warn_if}, false) from ({counted})"
+    )[0]
+    return int(row[0]), bool(row[1]) and check.severity == "error", bool(row[2])
+
+
+def _write_failures(
+    check: DataCheck,
+    failing: str,
+    names: list[str],
+    path: Path,
+    engine: Engine,
+    shop: Workshop,
+) -> Path | None:
+    """The query and, beside it, the rows: what failed is not published, so the query alone would find older tables or none.
+
+    Returns:
+        The file of the rows: all of them as Parquet with `store_failures`, else the first as CSV, none with `store_failures: false`.
+    """
+    replace_text(path, check.sql + "\n")
+    keeps_all = shop.store_failures if check.store_failures is None else check.store_failures
+    if check.store_failures is False:
+        return None
+    if keeps_all:
+        stored = path.with_suffix(".parquet")
+        replace_file(stored, lambda beside: _write_rows(check.sql, beside, engine))
+        return stored
+    rows = io.StringIO()
+    csv.writer(rows).writerows([names, *engine.rows(f"select * from {failing} limit {WRITTEN}")])
     replace_text(path.with_suffix(".csv"), rows.getvalue())
-    texts = tuple(str(message) for (message,) in messages)
-    return CheckOutcome(check, failures, failures_sql=str(path), messages=texts)
+    return path.with_suffix(".csv")
+
+
+def _write_rows(sql: str, path: Path, engine: Engine) -> None:
+    engine.write_parquet(sql, path)

@@ -51,6 +51,17 @@ def words(sql: str) -> set[str]:
     return {token.text.lower() for token in _tokenize(sql)}
 
 
+def is_ordered(sql: str) -> bool:
+    """Whether the query itself has an ORDER BY: one in brackets orders a subquery, a window or an aggregate."""
+    depth = 0
+    for token in _tokenize(sql):
+        name = token.token_type.name
+        if depth == 0 and name == "ORDER_BY":
+            return True
+        depth += (name == "L_PAREN") - (name == "R_PAREN")
+    return False
+
+
 def _text(token: object) -> str:
     text: str = token.text  # type: ignore[attr-defined]
     is_quoted = token.token_type.name in ("STRING", "IDENTIFIER")  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-{# Data tests of this project. Each selects the rows that fail. #}
+{# Data tests of this project. Each selects the rows that fail. Those for synthetic data of any project come with the package. #}
 
 {# Rows of the log that lack an id or an order value, where they are more than `max_share` of it. #}
 {% macro test_rejected_rows(model, max_share) %}
@@ -113,26 +113,6 @@ where
 {%- endif %}
 {% endmacro %}
 
-{# A synthetic pair says something the train part does not. #}
-{% macro test_synthetic_pairs_are_new(model) %}
-select
-    tested.user_id,
-    tested.item_id
-from {{ model }} as tested
-inner join {{ ref('interactions_train') }} as train
-    on train.user_id = tested.user_id and train.item_id = tested.item_id
-{% endmacro %}
-
-{# At most `cap` rows for each value of `per`; no cap, no failure. #}
-{% macro test_row_cap(model, cap, per='user_id') %}
-select
-    {{ per }},
-    count(*) as n_rows
-from {{ model }}
-group by {{ per }}
-having {% if cap is none %}false{% else %}count(*) > {{ cap }}{% endif %}
-{% endmacro %}
-
 {# The values of the column are first, first + 1, ... within each value of `per`, none missing, none twice. #}
 {% macro test_dense(model, column_name, per=none, first=0) %}
 select *
@@ -152,38 +132,6 @@ from {{ model }}
 where {{ item }} = {{ column_name }}
 {% endmacro %}
 
-{# Share of long-tail items among the rows. #}
-{% macro test_long_tail_share(model, min_value=0, max_value=1) %}
-select share
-from (
-    select avg(case when item_long_tail.is_long_tail then {{ double(1) }} else {{ double(0) }} end) as share
-    from {{ model }} as tested
-    inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_id = tested.item_id
-) as shares
-where share < {{ min_value }} or share > {{ max_value }}
-{% endmacro %}
-
-{# Mean log popularity of the rows, against that of the train part: augmentation must not pile up on best sellers (method.md 7.3). exp(drift) = typical ratio of popularity. #}
-{% macro test_popularity_drift(model, max_ratio) %}
-select ratio
-from (
-    select
-        exp(
-            (
-                select avg(ln(popularity.n_interactions + 1))
-                from {{ model }} as tested
-                inner join {{ ref('item_long_tail') }} as popularity on popularity.item_id = tested.item_id
-            )
-            - (
-                select avg(ln(popularity.n_interactions + 1))
-                from {{ ref('interactions_train') }} as train
-                inner join {{ ref('item_long_tail') }} as popularity on popularity.item_id = train.item_id
-            )
-        ) as ratio
-) as drift
-where ratio > {{ max_ratio }}
-{% endmacro %}
-
 {# Rows for all users = rows for long-tail targets + rows for the others (method.md 4.1). #}
 {% macro test_segments_add_up(model) %}
 select
@@ -198,45 +146,6 @@ group by recommender, augmentation, split, metric, k
 having
     sum(case when segment = 'all' then n_users else -n_users end) <> 0
     or abs(sum(case when segment = 'all' then value * n_users else -value * n_users end)) > 1e-6
-{% endmacro %}
-
-{# A gate: the metric of one arm is at least `at_least`, or at least `ratio` times that of the same recommender without augmentation. #}
-{% macro test_ranking_metric_at_least(
-    model, metric='recall', k=10, at_least=none, ratio=none, recommender='swing', augmentation='llm_i2i', segment='all', split='test'
-) %}
-select
-    arm.value,
-    plain.value as value_without_augmentation,
-    format(
-        '{{ metric }}@{{ k }} of {{ recommender }} on {{ split }}: {:.4f} with {{ augmentation }}, {:.4f} without',
-        arm.value,
-        plain.value
-    ) as message
-from {{ model }} as arm
-left join {{ model }} as plain
-    on plain.recommender = arm.recommender
-    and plain.segment = arm.segment
-    and plain.split = arm.split
-    and plain.metric = arm.metric
-    and plain.k = arm.k
-    and plain.protocol = arm.protocol
-    and plain.augmentation = 'none'
-where
-    arm.recommender = {{ quote_literal(recommender) }}
-    and arm.augmentation = {{ quote_literal(augmentation) }}
-    and arm.segment = {{ quote_literal(segment) }}
-    and arm.split = {{ quote_literal(split) }}
-    and arm.metric = {{ quote_literal(metric) }}
-    and arm.k = {{ k }}
-    and (
-        false
-        {%- if at_least is not none %}
-        or arm.value < {{ at_least }}
-        {%- endif %}
-        {%- if ratio is not none %}
-        or arm.value < {{ ratio }} * plain.value
-        {%- endif %}
-    )
 {% endmacro %}
 
 {# Rows of one protocol only, and of the project's present one: figures of different protocols are never compared. #}

