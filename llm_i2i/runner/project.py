@@ -28,6 +28,7 @@ from llm_i2i.runner.steps import Workshop, plan_calls, run_checks
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.files import file_lock, replace_text
+from llm_i2i.store.holds import Hold, Holds
 from llm_i2i.store.store import Store
 from llm_i2i.udf.batch import CallCounts
 from llm_i2i.udf.registry import UdfRegistry
@@ -80,6 +81,7 @@ class Project:
         self.environment = Environment(self.target_dir, env)
         self.store = Store(self.target_dir)
         self.calls = CallCache(self.target_dir)
+        self.holds = Holds(self.target_dir)
         self.sources = SourceFiles(project_dir, JsonCache(self.target_dir / "cache" / "files.json"))
         self._compiled = JsonCache(self.target_dir / "cache" / "compiled.json")
 
@@ -252,10 +254,26 @@ class Project:
         )
         if plan.to_build:
             self._sweep()
+        hold = self._hold(plan)
+        success = False
         try:
-            return run_build(shop, self.environment, fail_fast=fail_fast)
+            if any(s.action == "reuse" and not shop.has_result(s.node.name) for s in plan.steps):
+                return self.build(  # `gc` removed what the plan reuses just before it was held
+                    select, exclude, full_refresh=full_refresh, fail_fast=fail_fast,
+                    max_calls=max_calls, reporter=reporter,
+                )  # fmt: skip
+            result = run_build(shop, self.environment, fail_fast=fail_fast)
+            success = result.success
+            return result
         finally:
+            hold.release(published=success)
             shutil.rmtree(self._scratch(), ignore_errors=True)
+
+    def _hold(self, plan: Plan) -> Hold:
+        """Keep `gc` from what a build uses until an environment points to it."""
+        nodes = {n: f for n, f in plan.fingerprints.items() if not self.manifest.nodes[n].is_source}
+        calls = {c.udf.lower() for s in plan.steps for c in s.compiled.steps if c.kind == "batch"}
+        return self.holds.hold(self.environment.name, nodes, calls)
 
     def test(
         self,

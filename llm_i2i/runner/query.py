@@ -30,7 +30,8 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
             + (f" with --env {environment.name}" if environment.name != "dev" else ""),
         )
     try:
-        connection = duckdb.connect(str(environment.catalogue), read_only=True)
+        # the file behind the link: under one path DuckDB would go on with what this process opened before a move.
+        connection = duckdb.connect(str(environment.catalogue.resolve()), read_only=True)
     except duckdb.Error as error:
         locked = "lock" in str(error).lower()
         raise ProjectError(
