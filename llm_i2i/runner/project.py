@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
     from llm_i2i.engine.base import Columns, Engine
     from llm_i2i.graph.compile import Binder
+    from llm_i2i.runner.diff import Difference
+    from llm_i2i.runner.environments import Move
+    from llm_i2i.store.gc import Collection
 
 
 class Project:
@@ -74,11 +77,7 @@ class Project:
                 fix="pass --target-path with a folder you may write to",
             ) from error
         self.threads = threads or self.target.threads
-        if not env.replace("-", "_").isidentifier():
-            raise ProjectError(
-                f"environment {env!r} is not a name", fix="use letters, digits, _ and -"
-            )
-        self.environment = Environment(self.target_dir, env)
+        self.environment = self.other_environment(env)
         self.store = Store(self.target_dir)
         self.calls = CallCache(self.target_dir)
         self.holds = Holds(self.target_dir)
@@ -100,6 +99,24 @@ class Project:
         other.__dict__.pop("manifest", None)
         other.vars = merge_vars(self.loaded.config, vars)
         other.environment = Environment(self.target_dir, env)
+        return other
+
+    def other_environment(self, name: str) -> Environment:
+        """An environment of this project's store, published or not.
+
+        Raises:
+            ProjectError: It is not a name.
+        """
+        if not name.replace("-", "_").isidentifier():
+            raise ProjectError(
+                f"environment {name!r} is not a name", fix="use letters, digits, _ and -"
+            )
+        return Environment(self.target_dir, name)
+
+    def in_environment(self, name: str) -> Project:
+        """The same project, reading and publishing another environment."""
+        other = copy.copy(self)
+        other.environment = self.other_environment(name)
         return other
 
     # -- compile -------------------------------------------------------------------------------------------------------
@@ -307,6 +324,55 @@ class Project:
             outcomes.append(outcome)
         shutil.rmtree(self._scratch(), ignore_errors=True)
         return outcomes
+
+    def recheck(self, plan: Plan, reporter: Reporter | None = None) -> list[CheckOutcome]:
+        """All data tests on the results of a plan; one that passed on the same results is not run again."""
+        shop = self._workshop(plan, reporter or Reporter())
+        try:
+            outcomes = []
+            for outcome in run_checks(self.manifest.checks, shop):
+                shop.reporter.check_finished(outcome)
+                outcomes.append(outcome)
+            return outcomes
+        finally:
+            shutil.rmtree(self._scratch(), ignore_errors=True)
+
+    # -- environments --------------------------------------------------------------------------------------------------
+
+    def promote(
+        self, source: str, target: str, *, force: bool = False, dry_run: bool = False
+    ) -> Move:
+        """Point environment `target` to what `source` points to; see `runner.environments.promote`."""
+        from llm_i2i.runner.environments import promote
+
+        return promote(self, source, target, force=force, dry_run=dry_run)
+
+    def rollback(self, env: str, to: str | int | None = None, *, dry_run: bool = False) -> Move:
+        """Point an environment back to an earlier state; see `runner.environments.rollback`."""
+        from llm_i2i.runner.environments import rollback
+
+        return rollback(self, env, to, dry_run=dry_run)
+
+    def diff(self, here: str, there: str, **options: Any) -> Difference:
+        """How the tables of two environments differ; see `runner.diff.diff` for the options."""
+        from llm_i2i.runner.diff import diff
+
+        return diff(self, here, there, **options)
+
+    def export(
+        self, table: str, file: str | Path, *, env: str | None = None, force: bool = False
+    ) -> int:
+        """Write a table of an environment to Parquet, CSV, JSON or DuckDB, by the file's suffix; returns the number of rows."""
+        from llm_i2i.runner.export import export_table
+
+        project = self if env is None else self.in_environment(env)
+        return export_table(project, table, Path(file), force=force)
+
+    def gc(self, *, dry_run: bool = True, **scope: Any) -> Collection:
+        """Find, and unless `dry_run` remove, results that no environment points to; `scope` as in `store.gc.Scope`."""
+        from llm_i2i.store.gc import Scope, collect
+
+        return collect(self.target_dir, Scope(**scope), dry_run=dry_run)
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""
