@@ -11,7 +11,7 @@ from llm_i2i.errors import ProjectError, closest
 from llm_i2i.fingerprint import file_digest
 from llm_i2i.names import quote_identifier
 from llm_i2i.runner.environments import explain_move, open_environment
-from llm_i2i.runner.export import attach
+from llm_i2i.runner.query import attach, open_catalogue
 
 if TYPE_CHECKING:
     import duckdb
@@ -144,8 +144,6 @@ def diff(
 def open_session(project: Project, here: str, there: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session in which the tables of two environments are `here.x` and `there.x`."""
     import duckdb
-
-    from llm_i2i.runner.query import open_catalogue
 
     config: dict[str, Any] = {"threads": project.threads} if project.threads else {}
     if project.target.memory_limit:

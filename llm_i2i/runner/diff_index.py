@@ -179,7 +179,7 @@ def _overlaps(connection: duckdb.DuckDBPyConnection, ks: Sequence[int]) -> list[
             from here_index as h
             full outer join there_index as t on h.trigger_item = t.trigger_item and h.item = t.item
         ),
-        overlaps as (
+        shared as (
             select trigger_item, {shared}, count(here_rank) as n_here, count(there_rank) as n_there
             from lists
             group by trigger_item
@@ -200,7 +200,7 @@ def _overlaps(connection: duckdb.DuckDBPyConnection, ks: Sequence[int]) -> list[
             having count(*) > 1
         ),
         per_trigger as (
-            select * from overlaps left join correlations using (trigger_item) where n_here > 0 and n_there > 0
+            select * from shared left join correlations using (trigger_item) where n_here > 0 and n_there > 0
         )
         select decile, count(*), avg(correlation), {means}
         from per_trigger left join item_popularity on item = trigger_item

@@ -37,10 +37,16 @@ def export_table(project: Project, table: str, file: Path, *, force: bool = Fals
     Raises:
         ProjectError: No such table, an unknown suffix, or the file is there.
     """
-    from llm_i2i.runner.query import open_catalogue
+    from llm_i2i.runner.query import attach, open_catalogue
 
     known = list(project.environment.pointers())
     check_file(file, force=force)
+    if file.resolve().is_relative_to(project.target_dir.resolve()):
+        raise ProjectError(
+            "an export may not go into the folder of results",
+            where=str(file),
+            fix="name a file elsewhere",
+        )
     # the published environment, then its table: an error names what is missing first.
     open_catalogue(project.environment, project.store).close()
     if table not in known:
@@ -61,12 +67,6 @@ def export_table(project: Project, table: str, file: Path, *, force: bool = Fals
             table,
             force=force,
         )
-
-
-def attach(connection: duckdb.DuckDBPyConnection, catalogue: Path, name: str) -> None:
-    """Make a catalogue readable under a name."""
-    path = quote_literal(catalogue.resolve())
-    connection.execute(f"attach {path} as {quote_identifier(name)} (read_only)")
 
 
 def check_file(file: Path, *, force: bool) -> str:
