@@ -15,11 +15,12 @@ from llm_i2i.cli.output import plain, render_table
 
 if TYPE_CHECKING:
     from llm_i2i.runner.diff import Difference, TableDifference
-    from llm_i2i.runner.diff_index import IndexDifference, ListOverlap
+    from llm_i2i.runner.diff_index import IndexDifference, ListOverlap, MetricDifference
     from llm_i2i.runner.project import Project
 
 WIDTH = 80
 COLUMNS = 6  # changed columns named in a line
+NAME = 8  # characters of an environment's name over a column
 CELL = 24  # characters of a value in a sample
 
 
@@ -157,48 +158,62 @@ def _index_lines(index: IndexDifference, here: str, there: str) -> Iterator[str]
     if index.note:
         yield from _wrapped("  note     ", index.note, 11)
     segments = [m for m in index.metrics if not m.segment.startswith("decile")]
-    if segments:
-        yield f"  {here} - {there}, 95% interval of a paired bootstrap over users:"
+    for split in dict.fromkeys(m.split for m in segments):
+        yield f"  {split}: {here} - {there}, 95% interval of a paired bootstrap over users"
         rows = [
-            [m.split, m.segment, f"{m.metric}@{m.k}", f"{m.there:.4f}", f"{m.here:.4f}", f"{m.difference:+.4f}", _interval(m.lower, m.upper), m.targets]
-            for m in segments
-        ]  # fmt: skip
-        names = ["split", "segment", "metric", there, here, "difference", "interval", "targets"]
-        yield from _indented(names, rows)
+            [m.segment, f"{m.metric}@{m.k}", *_compared(m)] for m in segments if m.split == split
+        ]
+        yield from _aligned(["segment", "metric", *_headings(here, there)], rows, left=2)
     if index.deciles:
-        last = "test" if any(m.split == "test" for m in index.metrics) else None
-        split = last or (index.metrics[0].split if index.metrics else "")
-        yield f"  by tenths of the items, 1 is the least popular (overlap by trigger{f', recall@{k} by target, {split}' if split else ''}):"
-        yield from _indented(*_decile_table(index, split, k, here, there))
+        splits = [m.split for m in index.metrics]
+        split = "test" if "test" in splits else splits[0] if splits else ""
+        recall = f"; recall@{k} by target, {split}" if split else ""
+        yield from _wrapped(
+            "  by tenths of the items, 1 is the least popular ",
+            f"(overlap@{k} and order by trigger{recall})",
+            4,
+        )
+        yield from _aligned(*_decile_table(index, split, k, here, there), left=0)
 
 
 def _decile_table(
     index: IndexDifference, split: str, k: int, here: str, there: str
-) -> tuple[list[str], list[list[Any]]]:
+) -> tuple[list[str], list[list[str]]]:
     overlaps: Mapping[int, ListOverlap] = {o.decile or 0: o for o in index.deciles}
     recalls = {
         int(m.segment.split()[1]): m
         for m in index.metrics
         if m.segment.startswith("decile") and m.split == split and m.k == k
     }
-    rows: list[list[Any]] = []
+    rows: list[list[str]] = []
     for decile in sorted({*overlaps, *recalls}):
         lists, recall = overlaps.get(decile), recalls.get(decile)
-        row: list[Any] = [decile, lists.triggers if lists else 0]
+        row = [str(decile), f"{lists.triggers if lists else 0:,}"]
         row += [f"{lists.overlap[k]:.3f}", _optional(lists.correlation)] if lists else ["", ""]
         if recalls:
-            row += (
-                [f"{recall.there:.4f}", f"{recall.here:.4f}", f"{recall.difference:+.4f}", _interval(recall.lower, recall.upper), recall.targets]
-                if recall
-                else ["", "", "", "", 0]
-            )  # fmt: skip
+            row += _compared(recall) if recall else ["", "", "", "", "0"]
         rows.append(row)
-    names = ["tenth", "triggers", "overlap", "order"]
-    return names + ([there, here, "difference", "interval", "targets"] if recalls else []), rows
+    names = ["tenth", "lists", "overlap", "order"]
+    return names + (_headings(here, there) if recalls else []), rows
 
 
-def _indented(names: Sequence[str], rows: list[list[Any]]) -> list[str]:
-    text = render_table(names, rows, WIDTH - 2)
+def _headings(here: str, there: str) -> list[str]:
+    return [there[:NAME], here[:NAME], "diff", "interval", "users"]
+
+
+def _compared(metric: MetricDifference) -> list[str]:
+    interval = f"{metric.lower:+.4f} {metric.upper:+.4f}"
+    return [f"{metric.there:.4f}", f"{metric.here:.4f}", f"{metric.difference:+.4f}", interval, f"{metric.targets:,}"]  # fmt: skip
+
+
+def _aligned(names: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """A table, indented, of which all but the first `left` columns are set to the right."""
+    widths = [max(len(name), *(len(row[i]) for row in rows)) for i, name in enumerate(names)]
+
+    def set_right(cells: Sequence[str]) -> list[str]:
+        return [c if i < left else c.rjust(widths[i]) for i, c in enumerate(cells)]
+
+    text = render_table(set_right(names), [set_right(row) for row in rows], WIDTH - 2)
     return [f"  {line}" for line in text.splitlines()[:-1]]
 
 
@@ -208,10 +223,6 @@ def _examples(items: Sequence[Any], total: int) -> str:
     return (
         f" ({', '.join(str(_short(item)) for item in items)}{' ...' if total > len(items) else ''})"
     )
-
-
-def _interval(lower: float, upper: float) -> str:
-    return f"{lower:+.4f} {upper:+.4f}"
 
 
 def _optional(value: float | None) -> str:

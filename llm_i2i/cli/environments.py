@@ -41,10 +41,8 @@ def promote(
     elif dry_run:
         click.echo(f"Dry run: environment {target!r} stays as it is.", err=True)
     else:
-        click.echo(
-            f"Promoted {source!r} to {target!r}, state {move.state}. To undo: llmi2i rollback {target}",
-            err=True,
-        )
+        undo = f" To undo: llmi2i rollback {target}" if move.state > 1 else ""
+        click.echo(f"Promoted {source!r} to {target!r}, state {move.state}.{undo}", err=True)
 
 
 def rollback(project: Project, name: str, to: str | None, *, dry_run: bool, output: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -48,7 +48,7 @@ class Move:
     state: int
     restores: int = 0
     checked: int = 0
-    moved: bool = field(default=False)
+    moved: bool = False
 
 
 def open_environment(project: Project, name: str) -> Environment:
@@ -263,7 +263,8 @@ def _before(states: list[State], name: str) -> State:
     if not before:
         raise ProjectError(
             f"environment {name!r} has no state before this one",
-            found=_described(states),
+            found=f"{_described(states)}; state {states[0].number} holds"
+            + (f", which is state {states[0].origin} again" if states[0].restores else ""),
             fix=f"llmi2i rollback {name} --list shows what is kept",
         )
     return before[0]

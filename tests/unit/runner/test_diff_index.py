@@ -12,7 +12,9 @@ import duckdb
 import numpy as np
 import pytest
 
+from llm_i2i.cli.diff import diff_lines
 from llm_i2i.experiment.intervals import bootstrap
+from llm_i2i.runner.diff import Difference, TableDifference
 from llm_i2i.runner.diff_index import IndexDifference, compare_indices, is_index
 from llm_i2i.store.environment import Pointer
 
@@ -152,3 +154,18 @@ def test_indices_without_a_common_trigger(connection: duckdb.DuckDBPyConnection)
 def test_an_index_is_told_by_its_columns() -> None:
     assert is_index({"trigger_item_id": "", "related_item_id": "", "rank": "", "score": ""})
     assert not is_index({"item_id": "", "related_item_id": "", "score": ""})
+
+
+def test_the_text_fits_80_columns(connection: duckdb.DuckDBPyConnection) -> None:
+    table = TableDifference(
+        "i2i", "var a changed", [], [], [], 200, 210, ["trigger_item_id", "related_item_id"],
+        only_here=3, index=compare(connection, [1, 10]),
+    )  # fmt: skip
+    lines = list(diff_lines(Difference("dev", "a_long_environment", [], [], [], [table])))
+    assert not [line for line in lines if len(line) > 80]
+    text = "\n".join(lines)
+    assert "dev against a_long_environment: 1 table differs" in text
+    whole = next(m for m in table.index.metrics if (m.segment, m.metric, m.k) == ("all", "recall", 10))  # type: ignore[union-attr]  # fmt: skip
+    row = next(line.split() for line in lines if line.split()[:2] == ["all", "recall@10"])
+    assert row[2:5] == [f"{whole.there:.4f}", f"{whole.here:.4f}", f"{whole.difference:+.4f}"]
+    assert len([line for line in lines if line.split()[:1] == ["10"]]) == 1
