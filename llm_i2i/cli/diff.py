@@ -42,10 +42,11 @@ def diff_lines(found: Difference) -> Iterator[str]:
     here, there = found.here, found.there
     equal = [t for t in found.tables if t.is_equal and not t.note]
     different = [t for t in found.tables if not (t.is_equal and not t.note)]
-    yield (
-        f"{here} against {there}: {_n(len(different), 'table')} differ{'s' * (len(different) == 1)},"
+    yield from _wrapped(
+        f"{here} against {there}: ",
+        f"{_n(len(different), 'table')} differ{'s' * (len(different) == 1)},"
         f" {len(found.only_here)} only in {here}, {len(found.only_there)} only in {there},"
-        f" {len(found.same) + len(equal)} the same."
+        f" {len(found.same) + len(equal)} the same.",
     )
     for name, nodes in ((here, found.only_here), (there, found.only_there)):
         if nodes:
@@ -159,7 +160,9 @@ def _index_lines(index: IndexDifference, here: str, there: str) -> Iterator[str]
         yield from _wrapped("  note     ", index.note, 11)
     segments = [m for m in index.metrics if not m.segment.startswith("decile")]
     for split in dict.fromkeys(m.split for m in segments):
-        yield f"  {split}: {here} - {there}, 95% interval of a paired bootstrap over users"
+        yield from _wrapped(
+            f"  {split}: {here} - {there}, ", "95% interval of a paired bootstrap over users", 4
+        )
         rows = [
             [m.segment, f"{m.metric}@{m.k}", *_compared(m)] for m in segments if m.split == split
         ]

@@ -157,8 +157,8 @@ def _parts(found: Collection) -> str:
     counts = Counter(item.kind for item in found.garbage)
     names = {"result": "results", "unfinished": "unfinished trainings", "calls": "groups of calls"}
     parts = [f"{n:,} {names.get(kind, kind)}" for kind, n in counts.items()]
-    parts += [f"{len(found.environments)} environments"] * bool(found.environments)
-    parts += [f"{sum(found.states.values())} states"] * bool(found.states)
+    parts += [f"environments {', '.join(found.environments)}"] * bool(found.environments)
+    parts += [f"states of {', '.join(found.states)}"] * bool(found.states)
     return ", ".join(parts) or "0 results"
 
 
