@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from llm_i2i.cli.json_log import JsonLog
     from llm_i2i.runner.project import Project
 
-LISTING = ("ls", "query", "show", "plan", "compile", "lineage")
+LISTING = ("ls", "query", "show", "plan", "compile", "lineage", "diff")
 LOG_FORMAT = "LLMI2I_LOG_FORMAT"
 STORE_FAILURES = "Keep all rows that break a data test, as Parquet in target/failures."
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -454,6 +454,104 @@ def lineage(
     )
 
 
+MOVE_OUTPUT = click.option(
+    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+
+
+@cli.command()
+@place_options
+@click.argument("source", metavar="FROM")
+@click.argument("target_env", metavar="TO")
+@click.option("--dry-run", is_flag=True, help="Check and say what would change, and stop.")
+@click.option("--force", is_flag=True, help="Even if FROM is stale or its data tests fail.")
+@MOVE_OUTPUT
+def promote(
+    source: str, target_env: str, dry_run: bool, force: bool, output: str, **settings: Any
+) -> None:
+    """Point environment TO to what FROM points to, in one step: llmi2i promote dev prod.
+
+    Refused when FROM is not what the project says, or a data test does not hold on it.
+    """
+    from llm_i2i.cli.environments import promote
+
+    promote(_project(**settings), source, target_env, force=force, dry_run=dry_run, output=output)
+
+
+@cli.command()
+@place_options
+@click.argument("env", metavar="ENV")
+@click.option("--to", help="A state's number, or a time: the state that held then.")
+@click.option("--list", "list_states", is_flag=True, help="Show the states that are kept.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and stop.")
+@MOVE_OUTPUT
+def rollback(
+    env: str, to: str | None, list_states: bool, dry_run: bool, output: str, **settings: Any
+) -> None:
+    """Point environment ENV back to what it pointed to before its last move."""
+    from llm_i2i.cli import environments
+
+    project = _project(**settings)
+    if list_states:
+        environments.list_states(project, env, output)
+    else:
+        environments.rollback(project, env, to, dry_run=dry_run, output=output)
+
+
+@cli.command()
+@place_options
+@selection_options
+@click.argument("here", metavar="ENV")
+@click.argument("there", metavar="OTHER")
+@click.option(
+    "-k", "ks", type=click.IntRange(min=1), multiple=True, default=(10,), show_default=True,
+    help="List length at which indices are compared; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--sample", type=click.IntRange(min=0), default=3, show_default=True, help="Rows shown."
+)
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def diff(
+    here: str, there: str, ks: tuple[int, ...], sample: int, output: str, select: tuple[str, ...],
+    exclude: tuple[str, ...], **settings: Any,
+) -> None:  # fmt: skip
+    """Compare the tables of two environments: llmi2i diff dev prod -s i2i_index."""
+    from llm_i2i.cli.diff import diff
+
+    diff(
+        _project(**settings), here, there, output, select=select, exclude=exclude, ks=ks, sample=sample
+    )  # fmt: skip
+
+
+@cli.command()
+@place_options
+@click.option("--calls", is_flag=True, help="Also calls that no kept result was made with.")
+@click.option(
+    "--unfinished", is_flag=True, help="Also what builds made that failed or were killed."
+)
+@click.option(
+    "--keep-states", type=click.IntRange(min=1), default=20, show_default=True,
+    help="States kept of each environment's history.",
+)  # fmt: skip
+@click.option(
+    "--drop-env", "drop", multiple=True, help="Also an environment: a name or a pattern; repeatable."
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only say what is garbage.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@MOVE_OUTPUT
+def gc(
+    calls: bool, unfinished: bool, keep_states: int, drop: tuple[str, ...], dry_run: bool, yes: bool,
+    output: str, **settings: Any,
+) -> None:  # fmt: skip
+    """Remove results that no environment and no kept history points to; asks before."""
+    from llm_i2i.cli.environments import gc
+
+    gc(
+        _project(**settings), yes=yes, dry_run=dry_run, output=output, calls=calls, unfinished=unfinished,
+        keep_states=keep_states, drop=drop,
+    )  # fmt: skip
+
+
 @cli.command()
 @project_options
 @click.argument("action", type=click.Choice(["generate", "serve"]), default="generate")
@@ -497,6 +595,109 @@ def completion(shell: str) -> None:
     click.echo(completion_script(cli, shell))
     if sys.stdout.isatty():
         click.echo(f"to use it: {INSTALL[shell]}", err=True)
+
+
+@cli.command()
+@project_options
+@click.argument("table")
+@click.argument("file")
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+def export(table: str, file: str, force: bool, **settings: Any) -> None:
+    """Write TABLE to FILE: .parquet, .csv, .csv.gz, .tsv, .json, .jsonl or .duckdb."""
+    from llm_i2i.cli.environments import export
+
+    export(_project(**settings), table, file, force=force)
+
+
+@cli.group()
+def calls() -> None:
+    """Calls of UDFs that were paid for: list, inspect, cost, export, forget."""
+
+
+def call_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which calls of which project."""
+    for option in (
+        click.option("--where", default="", help="SQL over the arguments, result and call_key."),
+        click.option("--before", default="", help="Made before this time: 2026-01-31."),
+        click.option("--group", default="", help="Call group, or how its name begins."),
+        click.option("--node", default="", help="Model that made them: a name or a pattern."),
+        click.option("--udf", default="", help="UDF: a name or a pattern."),
+    ):
+        command = option(command)
+    return place_options(command)
+
+
+def _filter(udf: str, node: str, group: str, before: str, where: str) -> Any:
+    from llm_i2i.runner.calls import Filter
+
+    return Filter(udf, node, group, before, where)
+
+
+FILTERS = ("udf", "node", "group", "before", "where")
+
+
+def _calls_of(settings: dict[str, Any]) -> tuple[Project, Any]:
+    wanted = _filter(**{name: settings.pop(name) for name in FILTERS})
+    return _project(**settings), wanted
+
+
+@calls.command("list")
+@call_options
+@MOVE_OUTPUT
+def calls_list(output: str, **settings: Any) -> None:
+    """What is kept, by UDF, node and call group."""
+    from llm_i2i.cli.calls import print_calls
+
+    print_calls(*_calls_of(settings), output)
+
+
+@calls.command("inspect")
+@call_options
+@click.option(
+    "--limit", type=click.IntRange(min=-1), default=5, show_default=True,
+    help="Calls of each group at most; -1 for all.",
+)  # fmt: skip
+@MOVE_OUTPUT
+def calls_inspect(limit: int, output: str, **settings: Any) -> None:
+    """Arguments and results."""
+    from llm_i2i.cli.calls import print_inspected
+
+    print_inspected(*_calls_of(settings), limit, output)
+
+
+@calls.command("cost")
+@call_options
+@click.option("--price", type=click.FloatRange(min=0), help="Of a million tokens of the prompts.")
+@MOVE_OUTPUT
+def calls_cost(price: float | None, output: str, **settings: Any) -> None:
+    """Calls, tokens and time by node, UDF and language model."""
+    from llm_i2i.cli.calls import print_cost
+
+    print_cost(*_calls_of(settings), price, output)
+
+
+@calls.command("export")
+@call_options
+@click.argument("file")
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+def calls_export(file: str, force: bool, **settings: Any) -> None:
+    """Write calls to FILE, one row a call, in the format of its suffix."""
+    from llm_i2i.runner.calls import export_calls
+
+    n = export_calls(*_calls_of(settings), Path(file), force=force)
+    click.echo(f"Wrote {n:,} calls to {file}.", err=True)
+
+
+@calls.command("forget")
+@call_options
+@click.option("--all", "everything", is_flag=True, help="Every call, without a filter.")
+@click.option("--dry-run", is_flag=True, help="Only say how many.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def calls_forget(everything: bool, dry_run: bool, yes: bool, **settings: Any) -> None:
+    """Remove calls, so that they are made again; asks before."""
+    from llm_i2i.cli.calls import forget
+
+    forget(*_calls_of(settings), everything=everything, yes=yes, dry_run=dry_run)
 
 
 def main() -> None:

@@ -63,12 +63,13 @@ def _store(project: Project, node: str, row_type: type, rows: Sequence[Any]) -> 
     schema = pa.schema([(name, arrow[sql_type]) for name, sql_type in types.items()])
     records = [asdict(row) for row in rows]
     digest = fingerprint([list(types.items()), records])
-    if project.store.meta(node, digest) is None:
-        with project.store.new_folder() as folder:
-            pq.write_table(pa.Table.from_pylist(records, schema=schema), folder / DATA)
-            meta = ResultMeta(node, digest, len(records), 0.0, list(types.items()))
-            project.store.publish(folder, meta)
-    _point(project, {node: Pointer(digest)})
+    with project.holds.held(ENVIRONMENT, {node: digest}):
+        if project.store.meta(node, digest) is None:
+            with project.store.new_folder() as folder:
+                pq.write_table(pa.Table.from_pylist(records, schema=schema), folder / DATA)
+                meta = ResultMeta(node, digest, len(records), 0.0, list(types.items()))
+                project.store.publish(folder, meta)
+        _point(project, {node: Pointer(digest)})
     return project.store.data_path(node, digest)
 
 

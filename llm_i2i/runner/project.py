@@ -29,6 +29,7 @@ from llm_i2i.runner.steps import Workshop, plan_calls, run_checks
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.files import file_lock, replace_text
+from llm_i2i.store.holds import Hold, Holds
 from llm_i2i.store.store import Store
 from llm_i2i.udf.batch import CallCounts
 from llm_i2i.udf.registry import UdfRegistry
@@ -41,7 +42,10 @@ if TYPE_CHECKING:
     from llm_i2i.graph.lineage import ColumnGraph
     from llm_i2i.graph.select_tests import Check
     from llm_i2i.render.renderer import Renderer
+    from llm_i2i.runner.diff import Difference
+    from llm_i2i.runner.environments import Move
     from llm_i2i.runner.unit_tests import UnitBench
+    from llm_i2i.store.gc import Collection
 
 
 class Project:
@@ -80,13 +84,10 @@ class Project:
             ) from error
         self.threads = threads or self.target.threads
         self.state_dir = Path(state) if state else None
-        if not env.replace("-", "_").isidentifier():
-            raise ProjectError(
-                f"environment {env!r} is not a name", fix="use letters, digits, _ and -"
-            )
-        self.environment = Environment(self.target_dir, env)
+        self.environment = self.other_environment(env)
         self.store = Store(self.target_dir)
         self.calls = CallCache(self.target_dir)
+        self.holds = Holds(self.target_dir)
         self.sources = SourceFiles(project_dir, JsonCache(self.target_dir / "cache" / "files.json"))
         self._compiled = JsonCache(self.target_dir / "cache" / "compiled.json")
 
@@ -106,6 +107,24 @@ class Project:
             other.__dict__.pop(cached, None)
         other.vars = merge_vars(self.loaded.config, vars)
         other.environment = Environment(self.target_dir, env)
+        return other
+
+    def other_environment(self, name: str) -> Environment:
+        """An environment of this project's store, published or not.
+
+        Raises:
+            ProjectError: It is not a name.
+        """
+        if not name.replace("-", "_").isidentifier():
+            raise ProjectError(
+                f"environment {name!r} is not a name", fix="use letters, digits, _ and -"
+            )
+        return Environment(self.target_dir, name)
+
+    def in_environment(self, name: str) -> Project:
+        """The same project, reading and publishing another environment."""
+        other = copy.copy(self)
+        other.environment = self.other_environment(name)
         return other
 
     # -- compile -------------------------------------------------------------------------------------------------------
@@ -323,7 +342,14 @@ class Project:
         )
         if plan.to_build:
             self._sweep()
+        hold = self._hold(plan)
+        success = False
         try:
+            if any(s.action == "reuse" and not shop.has_result(s.node.name) for s in plan.steps):
+                return self.build(  # `gc` removed what the plan reuses just before it was held
+                    select, exclude, full_refresh=full_refresh, fail_fast=fail_fast,
+                    max_calls=max_calls, store_failures=store_failures, reporter=reporter,
+                )  # fmt: skip
             run_project_hooks(self, "on_run_start")
             result = run_build(
                 shop,
@@ -333,10 +359,18 @@ class Project:
                 fail_fast=fail_fast,
             )
             run_project_hooks(self, "on_run_end")
+            success = result.success
             return result
         finally:
             self._compiled.save()
+            hold.release(published=success)
             shutil.rmtree(self._scratch(), ignore_errors=True)
+
+    def _hold(self, plan: Plan) -> Hold:
+        """Keep `gc` from what a build uses until an environment points to it."""
+        nodes = {n: f for n, f in plan.fingerprints.items() if not self.manifest.nodes[n].is_source}
+        calls = {c.udf.lower() for s in plan.steps for c in s.compiled.steps if c.kind == "batch"}
+        return self.holds.hold(self.environment.name, nodes, calls)
 
     def test(
         self,
@@ -469,6 +503,55 @@ class Project:
             return set(), words
         chosen = select_tests(self.manifest.tests, of_tests, (), self.select)
         return {check.name for check in chosen}, [w for w in words if w not in of_tests]
+
+    def recheck(self, plan: Plan, reporter: Reporter | None = None) -> list[CheckOutcome]:
+        """All data tests on the results of a plan; one that passed on the same results is not run again."""
+        shop = self._workshop(plan, reporter or Reporter())
+        try:
+            outcomes = []
+            for outcome in run_checks(self.manifest.checks, shop):
+                shop.reporter.check_finished(outcome)
+                outcomes.append(outcome)
+            return outcomes
+        finally:
+            shutil.rmtree(self._scratch(), ignore_errors=True)
+
+    # -- environments --------------------------------------------------------------------------------------------------
+
+    def promote(
+        self, source: str, target: str, *, force: bool = False, dry_run: bool = False
+    ) -> Move:
+        """Point environment `target` to what `source` points to; see `runner.environments.promote`."""
+        from llm_i2i.runner.environments import promote
+
+        return promote(self, source, target, force=force, dry_run=dry_run)
+
+    def rollback(self, env: str, to: str | int | None = None, *, dry_run: bool = False) -> Move:
+        """Point an environment back to an earlier state; see `runner.environments.rollback`."""
+        from llm_i2i.runner.environments import rollback
+
+        return rollback(self, env, to, dry_run=dry_run)
+
+    def diff(self, here: str, there: str, **options: Any) -> Difference:
+        """How the tables of two environments differ; see `runner.diff.diff` for the options."""
+        from llm_i2i.runner.diff import diff
+
+        return diff(self, here, there, **options)
+
+    def export(
+        self, table: str, file: str | Path, *, env: str | None = None, force: bool = False
+    ) -> int:
+        """Write a table of an environment to Parquet, CSV, JSON or DuckDB, by the file's suffix; returns the number of rows."""
+        from llm_i2i.runner.export import export_table
+
+        project = self if env is None else self.in_environment(env)
+        return export_table(project, table, Path(file), force=force)
+
+    def gc(self, *, dry_run: bool = True, **scope: Any) -> Collection:
+        """Find, and unless `dry_run` remove, results that no environment points to; `scope` as in `store.gc.Scope`."""
+        from llm_i2i.store.gc import Scope, collect
+
+        return collect(self.target_dir, Scope(**scope), dry_run=dry_run)
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import ProjectError, closest
+from llm_i2i.names import quote_identifier, quote_literal
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.store import Store
 
@@ -29,9 +31,13 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
             fix="run `llmi2i build` first"
             + (f" with --env {environment.name}" if environment.name != "dev" else ""),
         )
+    # a session of its own: DuckDB would share one that this process has open on the same path, an older state's too.
+    connection = duckdb.connect()
     try:
-        connection = duckdb.connect(str(environment.catalogue), read_only=True)
+        attach(connection, environment.catalogue, environment.name)
+        connection.execute(f"use {quote_identifier(environment.name)}")
     except duckdb.Error as error:
+        connection.close()
         locked = "lock" in str(error).lower()
         raise ProjectError(
             f"the catalogue of environment {environment.name!r} cannot be opened",
@@ -47,6 +53,12 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+def attach(connection: duckdb.DuckDBPyConnection, catalogue: Path, name: str) -> None:
+    """Make a catalogue readable under a name, as it is now: a move of the environment does not change it."""
+    path = quote_literal(catalogue.resolve())
+    connection.execute(f"attach {path} as {quote_identifier(name)} (read_only)")
 
 
 def run_query(

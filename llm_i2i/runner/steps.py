@@ -130,6 +130,7 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
     started = time.monotonic()
     engine = shop.open_step(step)
     counts: list[CallCounts] = []
+    groups: list[str] = []
     node = step.node
     try:
         for hook in (*node.pre_hook, *node.post_hook):
@@ -137,7 +138,9 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
         run_hooks(node.pre_hook, engine, node.path)
         for call in step.compiled.steps:
             if call.kind == "batch":
-                counts.append(_run_batch(call, step, engine, shop, folder))
+                ready = batch_call(call, step, call_constants(call, step.node, engine), shop)
+                groups.append(f"{ready.signature.name}/{ready.group}")
+                counts.append(_run_batch(ready, step, engine, shop, folder))
             else:
                 _run_table(call, step, engine, shop, folder)
         rows = engine.write_parquet(step.compiled.sql, folder / DATA)
@@ -166,6 +169,7 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
         columns=list(step.compiled.columns),
         parts=step.parts,
         calls={"distinct": total.distinct, "cached": total.cached, "failed": total.failed},
+        call_groups=groups,
     )
     return Built(shop.store.publish(folder, meta), total if counts else None)
 
@@ -206,16 +210,15 @@ def batch_call(
         file=shop.udfs.file(call.udf),
         max_error_ratio=float(step.node.config.get("max_error_ratio") or 0.0),
         meter=call_meter(call.udf.lower(), constants, shop.store.root),
+        node=step.node.name,
     )
 
 
 def _run_batch(
-    call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
+    call: BatchCall, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
 ) -> CallCounts:
-    ready = batch_call(call, step, call_constants(call, step.node, engine), shop)
-    return run_batch_call(
-        ready, engine, shop.calls, _context(step, shop, folder, call.udf), shop.max_calls
-    )
+    context = _context(step, shop, folder, call.signature.name)
+    return run_batch_call(call, engine, shop.calls, context, shop.max_calls)
 
 
 def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:

@@ -2,14 +2,17 @@
 
 `<root>/<udf>/<call group>/<segment>.parquet`; a call group is one UDF version with one set of constants (the model
 among them). Columns: `arg_0..`, `result`, `call_key`. A segment is written beside and renamed, so it is whole or absent.
+It says in its metadata what it cost (`CallCost`).
 `speed.json` beside the segments says how fast the group's last run was; a plan's times come from it.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,38 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SPEED = "speed.json"
+COST = b"llmi2i"  # key of the cost in a segment's metadata
+
+
+@dataclass(frozen=True)
+class CallCost:
+    """What one committed batch was, and what it took.
+
+    Attributes:
+        node: Model that made the calls.
+        constants: Named arguments of the call group, the language model among them.
+        seconds: Wall-clock time of the batch, its failed rows included.
+        tokens: Tokens of its prompts; None if they were not counted.
+        token_unit: What a token is: see `udf.batch.CallCounts`.
+        made_at: Seconds since 1970.
+    """
+
+    node: str = ""
+    constants: dict[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+    tokens: int | None = None
+    token_unit: str = ""
+    made_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One committed batch on disk."""
+
+    path: Path
+    rows: int
+    bytes: int
+    cost: CallCost
 
 
 def _is_whole(path: Path) -> bool:
@@ -44,12 +79,12 @@ class CallCache:
             path.rename(path.with_suffix(".damaged"))  # its calls are made again
         return whole
 
-    def commit(self, udf: str, group: str, calls: pa.Table) -> Path:
-        """Write one batch durably; returns its segment."""
-        import pyarrow.parquet as pq
-
+    def commit(
+        self, udf: str, group: str, calls: pa.Table, cost: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Write one batch durably, with what it cost (fields of `CallCost`); returns its segment."""
         path = self.root / udf / group / f"{uuid.uuid4().hex}.parquet"
-        replace_file(path, lambda beside: pq.write_table(calls, beside, compression="zstd"))
+        _write(path, calls, cost)
         return path
 
     def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None:
@@ -65,3 +100,58 @@ class CallCache:
             except (OSError, ValueError):
                 continue
         return found
+
+    # -- inspecting ----------------------------------------------------------------------------------------------------
+
+    def groups(self) -> list[tuple[str, str]]:
+        """All call groups as (udf, group)."""
+        return sorted((p.parent.name, p.name) for p in self.root.glob("*/*") if p.is_dir())
+
+    def described(self, udf: str, group: str) -> list[Segment]:
+        """The whole segments of a group with what their calls cost."""
+        import pyarrow.parquet as pq
+
+        found = []
+        for path in self.segments(udf, group):
+            footer = pq.read_metadata(path)
+            cost = _cost((footer.metadata or {}).get(COST))
+            found.append(Segment(path, footer.num_rows, path.stat().st_size, cost))
+        return found
+
+    def bytes_of(self, udf: str, group: str) -> int:
+        """Size of a group on disk, damaged segments included."""
+        return sum(p.stat().st_size for p in (self.root / udf / group).glob("*") if p.is_file())
+
+    def damaged(self) -> list[Path]:
+        """Segments that were found cut short; their calls were made again."""
+        return sorted(self.root.glob("*/*/*.damaged"))
+
+    # -- forgetting ----------------------------------------------------------------------------------------------------
+
+    def forget(self, udf: str, group: str) -> None:
+        """Remove a call group. A kill in between leaves whole segments."""
+        shutil.rmtree(self.root / udf / group, ignore_errors=True)
+        if (self.root / udf).is_dir() and not any((self.root / udf).iterdir()):
+            (self.root / udf).rmdir()
+
+    def keep_only(self, segment: Segment, calls: pa.Table) -> None:
+        """Leave only these rows of a segment, in one step."""
+        if not calls.num_rows:
+            segment.path.unlink()
+            return
+        _write(segment.path, calls, asdict(segment.cost))
+
+
+def _write(path: Path, calls: pa.Table, cost: Mapping[str, Any] | None) -> None:
+    import pyarrow.parquet as pq
+
+    if cost is not None:
+        calls = calls.replace_schema_metadata({COST: json.dumps(dict(cost), default=str)})
+    replace_file(path, lambda beside: pq.write_table(calls, beside, compression="zstd"))
+
+
+def _cost(raw: bytes | None) -> CallCost:
+    try:
+        return CallCost(**json.loads(raw)) if raw else CallCost()
+    except (ValueError, TypeError):
+        return CallCost()

@@ -41,20 +41,36 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def replace_link(path: Path, target: str) -> None:
+    """Make `path` a link to `target` (relative to its folder) in one step, whatever was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        beside.symlink_to(target)
+        beside.replace(path)
+        sync_file(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 @contextmanager
-def file_lock(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold an exclusive lock that the system frees by itself when the process dies.
+def file_lock(
+    path: Path, waiting: Callable[[], None] | None = None, *, shared: bool = False
+) -> Iterator[None]:
+    """Hold a lock that the system frees by itself when the process dies.
 
     Args:
         path: Lock file, created if absent and never removed (removing it would let two processes hold "the" lock).
         waiting: Called once if another process holds the lock.
+        shared: With others that share it, against one that holds it alone.
     """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if waiting:
                 waiting()
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, kind)
         yield

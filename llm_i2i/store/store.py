@@ -29,6 +29,7 @@ class ResultMeta:
     Attributes:
         parts: Digests of what its fingerprint was made of, to explain later why a node must be built again.
         files: Size in bytes of each file, relative to the folder: a cheap check that nothing was cut short.
+        call_groups: `udf/group` of each group of calls it was made with; None in results from before that was noted.
     """
 
     node: str
@@ -39,6 +40,7 @@ class ResultMeta:
     parts: dict[str, Any] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
+    call_groups: list[str] | None = None
 
 
 class Store:

@@ -30,7 +30,9 @@ class Cache(Protocol):
 
     def segments(self, udf: str, group: str) -> list[Path]: ...
 
-    def commit(self, udf: str, group: str, calls: pa.Table) -> Path: ...
+    def commit(
+        self, udf: str, group: str, calls: pa.Table, cost: Mapping[str, Any] | None = None
+    ) -> Path: ...
 
     def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None: ...
 
@@ -70,6 +72,7 @@ class BatchCall:
         file: Where the function is defined, for messages.
         max_error_ratio: Share of rows that may fail before the node does.
         meter: What its work is measured in.
+        node: Model that makes the call.
     """
 
     relation: str
@@ -80,6 +83,7 @@ class BatchCall:
     file: Path
     max_error_ratio: float = 0.0
     meter: Meter | None = None
+    node: str = ""
 
     @property
     def group(self) -> str:
@@ -143,11 +147,11 @@ def run_batch_call(
         rows = _rows(batch)
         started = time.monotonic()
         values = _invoke(call, rows, context)
-        if call.meter is not None:
-            seconds = time.monotonic() - started
-            stopwatch.add(Amount(len(rows), call.meter.tokens(rows), seconds))
+        seconds = time.monotonic() - started
+        amount = Amount(len(rows), call.meter.tokens(rows) if call.meter else 0, seconds)
+        stopwatch.add(amount)
         errors += [v.message for v in values if isinstance(v, RowError)]
-        _commit(call, cache, batch, rows, values, result_type)
+        _commit(call, cache, batch, rows, values, result_type, _cost(call, amount))
         done += len(rows)
         context.progress(done, total, f"{len(errors):,} failed" if errors else "")
     if (
@@ -158,6 +162,18 @@ def run_batch_call(
     _check_errors(call, errors, total)
     _declare_result(call, engine, cache, todo)
     return CallCounts(distinct, distinct - total, len(errors))
+
+
+def _cost(call: BatchCall, amount: Amount) -> dict[str, Any]:
+    """What is kept with a batch; see `store.calls.CallCost`."""
+    return {
+        "node": call.node,
+        "constants": dict(call.constants),
+        "seconds": round(amount.seconds, 4),
+        "tokens": amount.tokens if call.meter else None,
+        "token_unit": call.meter.unit if call.meter else "",
+        "made_at": round(time.time(), 3),
+    }
 
 
 def _rows(batch: pa.RecordBatch) -> list[list[Any]]:
@@ -226,6 +242,7 @@ def _commit(
     rows: list[list[Any]],
     values: list[Any],
     result_type: pa.DataType,
+    cost: Mapping[str, Any],
 ) -> None:
     """Write the batch's good rows as one segment; failed rows are not cached, so the next build tries them again."""
     import pyarrow as pa
@@ -249,6 +266,7 @@ def _commit(
             call.signature.name,
             call.group,
             table.append_column("result", results).append_column("call_key", keys),
+            cost,
         )
 
 
