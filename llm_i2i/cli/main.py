@@ -387,6 +387,26 @@ def experiment(
     )
 
 
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Write a running project into the new or empty folder DIR, with a bundled log."""
+    from llm_i2i.cli.init import init
+
+    init(folder)
+
+
+@cli.command()
+@click.option("--project-dir", default=".", show_default=True, help="Folder of the project.")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+def schema(folder: Path | None, project_dir: str) -> None:
+    """Write JSON Schemas of the project's YAML files into DIR, for editors; .llmi2i/schema by default."""
+    from llm_i2i.runner.schemas import write_schemas
+
+    for path in write_schemas(Path(project_dir), folder):
+        click.echo(path)
+
+
 def main() -> None:
     """Entry point: our errors become messages and exit codes, never tracebacks."""
     if len(sys.argv) > 1 and sys.argv[1] in LISTING and hasattr(signal, "SIGPIPE"):
