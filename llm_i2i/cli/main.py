@@ -397,6 +397,16 @@ def init(folder: Path) -> None:
 
 
 @cli.command()
+@project_options
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def debug(output: str, **settings: Any) -> None:
+    """Show versions, project, target, store, extras, devices and sources, and what is missing."""
+    from llm_i2i.cli.debug import debug
+
+    sys.exit(debug(lambda: _project(**settings), output))
+
+
+@cli.command()
 @click.option("--project-dir", default=".", show_default=True, help="Folder of the project.")
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 def schema(folder: Path | None, project_dir: str) -> None:

@@ -88,6 +88,11 @@ class Project:
         """Read a project. Settings: vars, target, env, target_path, threads."""
         return cls(Path(project_dir), **settings)
 
+    @property
+    def target_name(self) -> str:
+        """The target of project.yml that this runs on."""
+        return self._target_name
+
     def variant(self, vars: Mapping[str, Any], env: str) -> Project:
         """The same project with other vars, publishing another environment; what was read of its files is shared.
 
