@@ -16,7 +16,6 @@ from llm_i2i import __version__
 from llm_i2i.errors import LlmI2iError, ProjectError
 
 if TYPE_CHECKING:
-    from llm_i2i.graph.compile import CompiledModel
     from llm_i2i.runner.project import Project
 
 LISTING = ("ls", "query", "show", "plan", "compile")
@@ -238,16 +237,19 @@ def compile_command(
     select: tuple[str, ...], exclude: tuple[str, ...], output: str, **settings: Any
 ) -> None:
     """Write the compiled SQL under target/compiled; print it when models are selected."""
+    from llm_i2i.runner.artifacts import statements
+
     project = _project(**settings)
     chosen = [n for n in project.select(select, exclude) if not project.manifest.nodes[n].is_source]
     compiled = project.compile(chosen)
     texts = {}
     for name in chosen:
         model = compiled[name]
-        texts[name] = _compiled_text(model)
+        texts[name] = statements(model)
         path = project.target_dir / "compiled" / project.manifest.nodes[name].path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[name], encoding="utf-8")
+    project.write_manifest(compiled)
     if output == "json":
         click.echo(
             json.dumps(
@@ -258,15 +260,6 @@ def compile_command(
         for name in chosen:
             click.echo(f"-- {name}\n{texts[name]}")
     click.echo(f"Compiled {len(chosen)} models to {project.target_dir / 'compiled'}.", err=True)
-
-
-def _compiled_text(model: CompiledModel) -> str:
-    """The statements of a model in the order they run."""
-    parts = []
-    for step in model.steps:
-        queries = {**step.inputs, **step.constants}
-        parts += [f"-- {step.relation}: {step.udf}, {name}\n{sql}" for name, sql in queries.items()]
-    return ";\n\n".join([*parts, model.sql]) + "\n"
 
 
 @cli.command()

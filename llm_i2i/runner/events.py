@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,6 +24,7 @@ class NodeOutcome:
     seconds: float = 0.0
     calls: CallCounts | None = None
     error: LlmI2iError | None = None
+    completed_at: float = field(default_factory=time.time)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class CheckOutcome:
     failures_sql: str = ""
     messages: tuple[str, ...] = ()
     error: LlmI2iError | None = None
+    seconds: float = 0.0
+    completed_at: float = field(default_factory=time.time)
 
     @property
     def status(self) -> Literal["PASS", "WARN", "FAIL", "ERROR"]:

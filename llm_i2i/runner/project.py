@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -258,7 +259,15 @@ class Project:
         if plan.to_build:
             self._sweep()
         try:
-            return run_build(shop, self.environment, fail_fast=fail_fast)
+            result = run_build(shop, self.environment, fail_fast=fail_fast)
+            asked = {"select": _words(select), "exclude": _words(exclude)}
+            self._write_artifacts(
+                "build",
+                plan,
+                result,
+                {**asked, "full_refresh": full_refresh, "fail_fast": fail_fast},
+            )
+            return result
         finally:
             shutil.rmtree(self._scratch(), ignore_errors=True)
 
@@ -289,11 +298,50 @@ class Project:
                     fix="run `llmi2i build` first",
                 )
         outcomes = []
+        started = time.monotonic()
         for outcome in run_checks(checks, shop, force=True):
             shop.reporter.check_finished(outcome)
             outcomes.append(outcome)
+        result = BuildResult(checks=outcomes, seconds=time.monotonic() - started)
+        asked = {"select": _words(select), "exclude": _words(exclude)}
+        self._write_artifacts("test", plan, result, asked)
         shutil.rmtree(self._scratch(), ignore_errors=True)
         return outcomes
+
+    def write_manifest(self, compiled: Mapping[str, CompiledModel]) -> None:
+        """Write `manifest.json` of dbt's shape into the target folder."""
+        from llm_i2i.runner.artifacts import MANIFEST, Artifacts, write_artifact
+
+        artifacts = Artifacts(self.loaded, self.manifest, self.environment.name, compiled)
+        write_artifact(self.target_dir, MANIFEST, artifacts.manifest_json())
+
+    def _write_artifacts(
+        self, which: str, plan: Plan, result: BuildResult, asked: Mapping[str, Any]
+    ) -> None:
+        """Write what dbt's tools read after a run: `manifest.json`, `run_results.json` and `catalog.json`."""
+        from llm_i2i.runner.artifacts import (
+            CATALOG,
+            MANIFEST,
+            RUN_RESULTS,
+            Artifacts,
+            write_artifact,
+        )
+
+        steps = [*plan.steps, *plan.ephemeral.values()]
+        compiled = {step.node.name: step.compiled for step in steps}
+        artifacts = Artifacts(
+            self.loaded, self.manifest, self.environment.name, compiled, plan.fingerprints
+        )
+        asked = {"target": self.target_name, **asked}
+        run = artifacts.run_results_json(which, result.nodes, result.checks, result.seconds, asked)
+        stored = {
+            name: meta
+            for name, pointer in self.environment.pointers().items()
+            if name in self.manifest.nodes and (meta := self.store.meta(name, pointer.fingerprint))
+        }
+        write_artifact(self.target_dir, MANIFEST, artifacts.manifest_json())
+        write_artifact(self.target_dir, RUN_RESULTS, run)
+        write_artifact(self.target_dir, CATALOG, artifacts.catalog_json(stored))
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""
