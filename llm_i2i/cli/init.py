@@ -147,7 +147,7 @@ def _next_steps(folder: Path, name: str) -> str:
     return (
         f"Created project {name!r} in {folder}.\n\nNext:\n{enter}"
         "  llmi2i debug                                        # what is installed, what is missing\n"
-        "  llmi2i build --vars '{language_model: fake}'        # all of it in seconds, with made-up answers\n"
+        "  llmi2i build --vars '{language_model: fake}'        # all of it in a minute, with made-up answers\n"
         "  llmi2i build                                        # trains real models; needs pip install 'llm_i2i[local]'\n"
         '  llmi2i query "from metrics_summary"\n\n'
         "Your own log: project/docs/your_own_log.md. All settings: project/project.yml."
