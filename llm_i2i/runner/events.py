@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.graph.node import DataCheck
 from llm_i2i.plan.step import Plan, PlanStep
+from llm_i2i.tabular import Tabular
 from llm_i2i.udf.batch import CallCounts
 
 Status = Literal["OK", "REUSED", "VIEW", "ERROR", "SKIP"]
@@ -52,8 +53,8 @@ class CheckOutcome:
         return "WARN" if self.check.severity == "warn" else "FAIL"
 
 
-@dataclass
-class BuildResult:
+@dataclass(repr=False)
+class BuildResult(Tabular):
     """All outcomes of a build, in order."""
 
     nodes: list[NodeOutcome] = field(default_factory=list)
@@ -69,6 +70,28 @@ class BuildResult:
     @property
     def exit_code(self) -> int:
         return 0 if self.success else 1
+
+    def records(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "node": n.step.node.name,
+                "status": n.status,
+                "rows": n.rows,
+                "seconds": round(n.seconds, 3),
+                "calls": n.calls.made if n.calls else None,
+                "cached": n.calls.cached if n.calls else None,
+                "error": n.error.what if n.error else None,
+            }
+            for n in self.nodes
+        ]
+
+    def __repr__(self) -> str:
+        failed = sum(c.status in ("FAIL", "ERROR") for c in self.checks)
+        built = sum(n.status == "OK" for n in self.nodes)
+        return (
+            f"<build {'succeeded' if self.success else 'failed'}: {built} of {len(self.nodes)} nodes built,"
+            f" {len(self.checks)} data tests, {failed} failed>"
+        )
 
 
 class Reporter:

@@ -43,9 +43,7 @@ if TYPE_CHECKING:
 class Project:
     """A project on disk, with the vars and target of one invocation.
 
-    >>> project = Project.load(".")                                      # doctest: +SKIP
-    >>> project.build(select="+i2i_index").success                       # doctest: +SKIP
-    >>> project.query("from ranking_metrics where k = 10").df()          # doctest: +SKIP
+    `llm_i2i.Project` (llm_i2i/api.py) is this with results for notebooks, and experiments.
     """
 
     def __init__(

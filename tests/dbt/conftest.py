@@ -38,7 +38,7 @@ def run_dbt(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "NO_COLOR": "1"}
     places = ["--project-dir", str(folder), "--profiles-dir", str(folder)]
     return subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", *arguments, *places],
+        [str(Path(sys.executable).with_name("dbt")), *arguments, *places],
         capture_output=True,
         text=True,
         check=False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +24,10 @@ def results(shop: ShopProject) -> dict[str, dict[str, Any]]:
     return {one["unique_id"].split(".")[2]: one for one in listed}
 
 
-@pytest.fixture
-def built(shop: ShopProject) -> ShopProject:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> ShopProject:
+    """Built once, and only read."""
+    shop = ShopProject(tmp_path_factory.mktemp("shop"))
     assert Project.load(shop.dir).build().success
     return shop
 
@@ -100,13 +101,18 @@ def test_run_results_tell_calls_and_rows(built: ShopProject) -> None:
     assert results(built)["not_null_events_user_id"]["status"] == "pass"
 
 
-def test_what_was_reused_made_no_calls(built: ShopProject) -> None:
-    assert Project.load(built.dir).build(select="scored").success
-    found = results(built)
+def test_what_was_reused_made_no_calls(shop: ShopProject) -> None:
+    assert Project.load(shop.dir).build(select="+scored").success
+    before = (shop.dir / "target" / "manifest.json").stat().st_ino
+    assert Project.load(shop.dir).build(select="scored").success
+    found = results(shop)
     assert set(found) == {"scored"}
     assert found["scored"]["message"].startswith("REUSED (fingerprint ")
     assert found["scored"]["adapter_response"]["reused"]
     assert "calls" not in found["scored"]["adapter_response"]
+    # replaced in one step: another file, and nothing left beside it
+    assert (shop.dir / "target" / "manifest.json").stat().st_ino != before
+    assert not list((shop.dir / "target").glob(".*.json.*"))
 
 
 def test_failures_are_recorded(shop: ShopProject) -> None:
@@ -125,9 +131,10 @@ def test_failures_are_recorded(shop: ShopProject) -> None:
     assert failed["message"] == f"Got {failed['failures']} results, configured to error if != 0"
 
 
-def test_test_writes_its_own_results(built: ShopProject) -> None:
-    Project.load(built.dir).test("kept")
-    run = artifact(built, "run_results.json")
+def test_test_writes_its_own_results(shop: ShopProject) -> None:
+    assert Project.load(shop.dir).build().success
+    Project.load(shop.dir).test("kept")
+    run = artifact(shop, "run_results.json")
     assert run["args"] == {
         "which": "test", "env": "dev", "target": "dev", "select": ["kept"], "exclude": [],
     }  # fmt: skip
@@ -164,11 +171,3 @@ def test_macros_are_there_with_their_text(shop: ShopProject) -> None:
     assert twice["macro_sql"] == "{% macro twice(x, y=1) %}\n2 * {{ x }}\n{% endmacro %}"
     assert [argument["name"] for argument in twice["arguments"]] == ["x", "y"]
     assert manifest["nodes"]["model.shop.kept"]["depends_on"]["macros"] == ["macro.shop.twice"]
-
-
-def test_artifacts_are_replaced_in_one_step(built: ShopProject) -> None:
-    target = Path(built.dir / "target")
-    before = (target / "manifest.json").stat().st_ino
-    assert Project.load(built.dir).build().success
-    assert (target / "manifest.json").stat().st_ino != before
-    assert not list(target.glob(".*.json.*"))
