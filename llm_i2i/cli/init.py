@@ -23,6 +23,7 @@ CARRIED = (
     "project/deepspeed",
     "project/macros",
     "project/prompts",
+    "project/sqlfluff_context",
     "project/seeds",
     "project/docs/your_own_log.md",
     "project/docs/project_tool.md",
