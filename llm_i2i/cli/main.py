@@ -299,6 +299,7 @@ def compile_command(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[name], encoding="utf-8")
     project.write_state()
+    project.write_manifest(compiled)
     if output == "json":
         click.echo(
             json.dumps(
@@ -698,6 +699,36 @@ def calls_forget(everything: bool, dry_run: bool, yes: bool, **settings: Any) ->
     from llm_i2i.cli.calls import forget
 
     forget(*_calls_of(settings), everything=everything, yes=yes, dry_run=dry_run)
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Write a running project into the new or empty folder DIR, with a bundled log."""
+    from llm_i2i.cli.init import init
+
+    init(folder)
+
+
+@cli.command()
+@project_options
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def debug(output: str, **settings: Any) -> None:
+    """Show versions, project, target, store, extras, devices and sources, and what is missing."""
+    from llm_i2i.cli.debug import debug
+
+    sys.exit(debug(lambda: _project(**settings), output))
+
+
+@cli.command()
+@click.option("--project-dir", default=".", show_default=True, help="Folder of the project.")
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+def schema(folder: Path | None, project_dir: str) -> None:
+    """Write JSON Schemas of the project's YAML files into DIR, for editors; .llmi2i/schema by default."""
+    from llm_i2i.runner.schemas import write_schemas
+
+    for path in write_schemas(Path(project_dir), folder):
+        click.echo(path)
 
 
 def main() -> None:

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from llm_i2i.graph.compile import CompiledModel
 from llm_i2i.graph.node import Node
+from llm_i2i.tabular import Tabular
 
 Action = Literal["reuse", "build", "view"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PlanStep:
     """One node of a build.
 
@@ -32,7 +33,7 @@ class PlanStep:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Tabular):
     """Steps in build order, and the fingerprint of every node they may read."""
 
     steps: tuple[PlanStep, ...]
@@ -42,3 +43,17 @@ class Plan:
     @property
     def to_build(self) -> list[PlanStep]:
         return [step for step in self.steps if step.action == "build"]
+
+    def records(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "node": step.node.name,
+                "action": step.action,
+                "reason": step.reason,
+                "fingerprint": step.fingerprint,
+            }
+            for step in self.steps
+        ]
+
+    def __repr__(self) -> str:
+        return f"<plan of {len(self.steps)} nodes, {len(self.to_build)} to build>"

@@ -111,6 +111,10 @@ class Renderer:
         """Names of all macros, data tests included."""
         return list(self._inputs.macros)
 
+    def names(self, model: str) -> dict[str, Any]:
+        """Everything that a model's template can name, for tools that render by themselves."""
+        return Rendering(self._inputs, name=model).names
+
     def render_model(self, path: Path | str, text: str, *, name: str) -> RenderedModel:
         """The SQL of a model.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.graph.node import DataCheck, UnitCheck
 from llm_i2i.plan.step import Plan, PlanStep
+from llm_i2i.tabular import Tabular
 from llm_i2i.udf.batch import CallCounts
 
 Status = Literal["OK", "REUSED", "VIEW", "ERROR", "SKIP"]
@@ -24,6 +26,7 @@ class NodeOutcome:
     seconds: float = 0.0
     calls: CallCounts | None = None
     error: LlmI2iError | None = None
+    completed_at: float = field(default_factory=time.time)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class CheckOutcome:
     failures_rows: str = ""
     messages: tuple[str, ...] = ()
     error: LlmI2iError | None = None
+    seconds: float = 0.0
+    completed_at: float = field(default_factory=time.time)
 
     @property
     def status(self) -> Literal["PASS", "WARN", "FAIL", "ERROR"]:
@@ -69,8 +74,8 @@ class UnitOutcome:
         return replace(self, seconds=seconds)
 
 
-@dataclass
-class BuildResult:
+@dataclass(repr=False)
+class BuildResult(Tabular):
     """All outcomes of a build, in order."""
 
     nodes: list[NodeOutcome] = field(default_factory=list)
@@ -88,6 +93,28 @@ class BuildResult:
     @property
     def exit_code(self) -> int:
         return 0 if self.success else 1
+
+    def records(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "node": n.step.node.name,
+                "status": n.status,
+                "rows": n.rows,
+                "seconds": round(n.seconds, 3),
+                "calls": n.calls.made if n.calls else None,
+                "cached": n.calls.cached if n.calls else None,
+                "error": n.error.what if n.error else None,
+            }
+            for n in self.nodes
+        ]
+
+    def __repr__(self) -> str:
+        failed = sum(c.status in ("FAIL", "ERROR") for c in self.checks)
+        built = sum(n.status == "OK" for n in self.nodes)
+        return (
+            f"<build {'succeeded' if self.success else 'failed'}: {built} of {len(self.nodes)} nodes built,"
+            f" {len(self.checks)} data tests, {failed} failed>"
+        )
 
 
 class Reporter:

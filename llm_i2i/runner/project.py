@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,9 +52,7 @@ if TYPE_CHECKING:
 class Project:
     """A project on disk, with the vars and target of one invocation.
 
-    >>> project = Project.load(".")                                      # doctest: +SKIP
-    >>> project.build(select="+i2i_index").success                       # doctest: +SKIP
-    >>> project.query("from ranking_metrics where k = 10").df()          # doctest: +SKIP
+    `llm_i2i.Project` (llm_i2i/api.py) is this with results for notebooks, and experiments.
     """
 
     def __init__(
@@ -95,6 +94,11 @@ class Project:
     def load(cls, project_dir: str | Path = ".", **settings: Any) -> Project:
         """Read a project. Settings: vars, target, env, target_path, threads, state."""
         return cls(Path(project_dir), **settings)
+
+    @property
+    def target_name(self) -> str:
+        """The target of project.yml that this runs on."""
+        return self._target_name
 
     def variant(self, vars: Mapping[str, Any], env: str) -> Project:
         """The same project with other vars, publishing another environment; what was read of its files is shared.
@@ -360,6 +364,13 @@ class Project:
             )
             run_project_hooks(self, "on_run_end")
             success = result.success
+            asked = {"select": _words(select), "exclude": _words(exclude)}
+            self._write_artifacts(
+                "build",
+                plan,
+                result,
+                {**asked, "full_refresh": full_refresh, "fail_fast": fail_fast},
+            )
             return result
         finally:
             self._compiled.save()
@@ -386,20 +397,27 @@ class Project:
         """
         chosen = self.select_tests(select, exclude)
         reporter = reporter or Reporter()
-        outcomes: list[CheckOutcome | UnitOutcome] = []
+        started = time.monotonic()
+        result = BuildResult()
         try:
             units = [check for check in chosen if isinstance(check, UnitCheck)]
             for unit in self._run_units(units, self._unit_bench):
                 reporter.unit_finished(unit)
-                outcomes.append(unit)
+                result.units.append(unit)
             checks = [check for check in chosen if isinstance(check, DataCheck)]
-            for outcome in self._run_data_checks(checks, reporter, store_failures):
-                reporter.check_finished(outcome)
-                outcomes.append(outcome)
+            if checks:
+                plan = self._plan((), (), self._refreshes(False, (), ()))
+                shop = self._workshop(plan, reporter, store_failures=store_failures)
+                for outcome in self._run_data_checks(checks, shop):
+                    reporter.check_finished(outcome)
+                    result.checks.append(outcome)
+                result.seconds = time.monotonic() - started
+                asked = {"select": _words(select), "exclude": _words(exclude)}
+                self._write_artifacts("test", plan, result, asked)
         finally:
             self._compiled.save()
             shutil.rmtree(self._scratch(), ignore_errors=True)
-        return outcomes
+        return [*result.units, *result.checks]
 
     def select_tests(
         self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
@@ -414,12 +432,8 @@ class Project:
         return select_tests(self.manifest.tests, _words(select), _words(exclude), self.select)
 
     def _run_data_checks(
-        self, checks: Sequence[DataCheck], reporter: Reporter, store_failures: bool
+        self, checks: Sequence[DataCheck], shop: Workshop
     ) -> Iterator[CheckOutcome]:
-        if not checks:
-            return
-        plan = self._plan((), (), self._refreshes(False, (), ()))
-        shop = self._workshop(plan, reporter, store_failures=store_failures)
         for check in checks:
             missing = [name for name in check.depends_on if not shop.has_result(name)]
             if missing:
@@ -552,6 +566,41 @@ class Project:
         from llm_i2i.store.gc import Scope, collect
 
         return collect(self.target_dir, Scope(**scope), dry_run=dry_run)
+
+    def write_manifest(self, compiled: Mapping[str, CompiledModel]) -> None:
+        """Write `manifest.json` of dbt's shape into the target folder."""
+        from llm_i2i.runner.artifacts import MANIFEST, Artifacts, write_artifact
+
+        artifacts = Artifacts(self.loaded, self.manifest, self.environment.name, compiled)
+        write_artifact(self.target_dir, MANIFEST, artifacts.manifest_json())
+
+    def _write_artifacts(
+        self, which: str, plan: Plan, result: BuildResult, asked: Mapping[str, Any]
+    ) -> None:
+        """Write what dbt's tools read after a run: `manifest.json`, `run_results.json` and `catalog.json`."""
+        from llm_i2i.runner.artifacts import (
+            CATALOG,
+            MANIFEST,
+            RUN_RESULTS,
+            Artifacts,
+            write_artifact,
+        )
+
+        steps = [*plan.steps, *plan.ephemeral.values()]
+        compiled = {step.node.name: step.compiled for step in steps}
+        artifacts = Artifacts(
+            self.loaded, self.manifest, self.environment.name, compiled, plan.fingerprints
+        )
+        asked = {"target": self.target_name, **asked}
+        run = artifacts.run_results_json(which, result.nodes, result.checks, result.seconds, asked)
+        stored = {
+            name: meta
+            for name, pointer in self.environment.pointers().items()
+            if name in self.manifest.nodes and (meta := self.store.meta(name, pointer.fingerprint))
+        }
+        write_artifact(self.target_dir, MANIFEST, artifacts.manifest_json())
+        write_artifact(self.target_dir, RUN_RESULTS, run)
+        write_artifact(self.target_dir, CATALOG, artifacts.catalog_json(stored))
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""

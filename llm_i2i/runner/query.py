@@ -47,6 +47,8 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
             if locked
             else "run `llmi2i build`: it writes a new catalogue, results are kept",
         ) from error
+    if connection.execute("select current_setting('lock_configuration')").fetchall() == [(True,)]:
+        return connection  # the catalogue is open in this process already, so guarded already
     connection.execute(
         f"set allowed_directories = ['{str(store.root.resolve()).replace(chr(39), chr(39) * 2)}/']"
     )

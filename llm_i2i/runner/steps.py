@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,6 +160,7 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
         sum(c.distinct for c in counts),
         sum(c.cached for c in counts),
         sum(c.failed for c in counts),
+        sum(c.tokens or 0 for c in counts),
     )
     meta = ResultMeta(
         node=step.node.name,
@@ -336,7 +337,9 @@ def run_checks(
                 yield CheckOutcome(check, 0, reused=True)
                 continue
             engine = engine or shop.new_engine()
+            started = time.monotonic()
             outcome = _run_check(check, engine, declared, shop)
+            outcome = replace(outcome, seconds=time.monotonic() - started)
             if outcome.status == "PASS":
                 replace_text(record, json.dumps({"test": check.name, "inputs": inputs}))
             yield outcome

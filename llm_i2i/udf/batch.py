@@ -44,7 +44,7 @@ class CallCounts:
     """Distinct calls a step needs, how many were in the cache, how many rows failed.
 
     Attributes:
-        tokens: Tokens of the prompts of the calls to make; None if not counted.
+        tokens: Tokens of the prompts of the calls to make, or made; None if not counted.
         token_unit: `tokens` of the checkpoint's vocabulary, or `words` between white space where there is no checkpoint yet.
         seconds: What the calls to make will take; None if nothing like them was measured.
     """
@@ -161,7 +161,7 @@ def run_batch_call(
         cache.record_speed(call.signature.name, call.group, measured)
     _check_errors(call, errors, total)
     _declare_result(call, engine, cache, todo)
-    return CallCounts(distinct, distinct - total, len(errors))
+    return CallCounts(distinct, distinct - total, len(errors), stopwatch.total.tokens)
 
 
 def _cost(call: BatchCall, amount: Amount) -> dict[str, Any]:

@@ -62,6 +62,11 @@ class Stopwatch:
         else:
             self.rest = self.rest.plus(amount)
 
+    @property
+    def total(self) -> Amount:
+        """Of all batches."""
+        return (self.first or Amount()).plus(self.rest)
+
     def measurement(self, subject: str) -> dict[str, Any]:
         """What is kept of the run, as JSON can hold it."""
         return {

@@ -1,0 +1,155 @@
+"""`llmi2i init DIR`: a running project of the reference project's shape."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from llm_i2i.errors import ProjectError
+from llm_i2i.runner.schemas import FOLDER, write_schemas
+
+# What a new project gets of the reference project. The wheel carries the same (pyproject.toml, held by a test).
+CARRIED = (
+    ".sqlfluff",
+    "models",
+    "udfs",
+    "project/project.yml",
+    "project/experiments.yml",
+    "project/deepspeed",
+    "project/macros",
+    "project/prompts",
+    "project/sqlfluff_context",
+    "project/seeds",
+    "project/docs/your_own_log.md",
+    "project/docs/project_tool.md",
+    "project/docs/experiments.md",
+    "project/docs/prompts.md",
+    "project/docs/llama2.md",
+)
+IGNORED = "target/\n__pycache__/\n"
+README = """# {name}
+
+An llm_i2i project: `project/project.yml` has every setting with its meaning, `models/` the SQL, `udfs/` the Python functions that SQL calls.
+
+    llmi2i debug            # what is installed, what is missing
+    llmi2i plan             # what a build would do, and why
+    llmi2i build            # log -> long tail -> generator -> discriminator -> fusion -> i2i_index -> metrics
+    llmi2i query "from metrics_summary"
+
+Your own log instead of the made-up shop: `project/docs/your_own_log.md`.
+"""
+_UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+_STAGING = ".llmi2i-init"  # where the project is prepared: a folder holds all of it or nothing
+
+
+def init(folder: Path) -> None:
+    """Write the project and say how to go on.
+
+    Raises:
+        ProjectError: The folder has something in it, or cannot be written.
+    """
+    _check_empty(folder)
+    name = project_name(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = folder / _STAGING
+        try:
+            _write_project(staging, name)
+            for path in sorted(staging.iterdir()):
+                path.rename(folder / path.name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise ProjectError(
+            "the project cannot be written", where=str(folder), found=str(error)
+        ) from error
+    click.echo(_next_steps(folder, name), err=True)
+
+
+def project_name(folder: Path) -> str:
+    """The folder's name as an identifier."""
+    name = re.sub(r"\W+", "_", folder.resolve().name, flags=re.ASCII).strip("_").lower()
+    return name if name and not name[0].isdigit() else f"project_{name}".rstrip("_")
+
+
+def carried_root() -> Path:
+    """Where the files of a new project come from: package data of an installed wheel, the repository of a checkout."""
+    package = Path(__file__).parents[1]
+    roots = (package / "scaffold", package.parent)
+    for root in roots:
+        if (root / "project" / "project.yml").is_file():
+            return root
+    raise ProjectError(
+        "this installation of llm_i2i carries no project",
+        where=str(roots[0]),
+        found="no project/project.yml",
+        fix="install the wheel again: pip install --force-reinstall llm_i2i",
+    )
+
+
+def _check_empty(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ProjectError(
+            "this is a file", where=str(folder), fix="name a folder: llmi2i init shop"
+        )
+    found = sorted(p.name for p in folder.iterdir() if p.name != ".git") if folder.is_dir() else []
+    if found:
+        raise ProjectError(
+            "the folder is not empty",
+            where=str(folder),
+            found=", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else ""),
+            fix="name a new or empty folder: nothing is ever written over",
+        )
+
+
+def _write_project(folder: Path, name: str) -> None:
+    root = carried_root()
+    for part in CARRIED:
+        source, copy = root / part, folder / part
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=_UNWANTED)
+        else:
+            shutil.copy(source, copy)
+    settings = folder / "project" / "project.yml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(
+        re.sub(r"^name: .*$", f"name: {name}", text, count=1, flags=re.MULTILINE), encoding="utf-8"
+    )
+    (folder / ".gitignore").write_text(IGNORED, encoding="utf-8")
+    (folder / "README.md").write_text(README.format(name=name), encoding="utf-8")
+    write_schemas(folder)
+    for path, kind in _yaml_files(folder):
+        _name_schema(path, folder / FOLDER / f"{kind}.json")
+
+
+def _yaml_files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """YAML files of a project with the schema of each."""
+    for kind in ("project", "experiments"):
+        yield folder / "project" / f"{kind}.yml", kind
+    for path in sorted((folder / "models").rglob("*.yml")):
+        yield path, "properties"
+
+
+def _name_schema(path: Path, schema: Path) -> None:
+    """Put the line that editors look for before a file's own first line."""
+    place = Path(os.path.relpath(schema, path.parent)).as_posix()
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"# yaml-language-server: $schema={place}\n{text}", encoding="utf-8")
+
+
+def _next_steps(folder: Path, name: str) -> str:
+    enter = "" if folder.resolve() == Path.cwd() else f"  cd {folder}\n"
+    return (
+        f"Created project {name!r} in {folder}.\n\nNext:\n{enter}"
+        "  llmi2i debug                                        # what is installed, what is missing\n"
+        "  llmi2i build --vars '{language_model: fake}'        # all of it in a minute, with made-up answers\n"
+        "  llmi2i build                                        # trains real models; needs pip install 'llm_i2i[local]'\n"
+        '  llmi2i query "from metrics_summary"\n\n'
+        "Your own log: project/docs/your_own_log.md. All settings: project/project.yml."
+    )

@@ -1,0 +1,105 @@
+"""`llmi2i init`: a running project in a new folder, all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from llm_i2i.cli.init import CARRIED, carried_root, init, project_name
+from llm_i2i.cli.main import cli
+from llm_i2i.errors import ProjectError
+from llm_i2i.runner.project import Project
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("init") / "my-shop"
+    init(folder)
+    return folder
+
+
+def test_the_project_compiles_and_has_its_own_name(shop: Path) -> None:
+    project = Project.load(shop)
+    reference = Project.load(ROOT, target_path=shop.parent / "reference")
+    assert project.loaded.config.name == "my_shop"
+    assert project.manifest.dag.order == reference.manifest.dag.order
+    assert not [path for path in shop.iterdir() if "init" in path.name]
+
+
+def test_git_leaves_results_out(shop: Path) -> None:
+    assert "target/" in (shop / ".gitignore").read_text().splitlines()
+
+
+def test_every_yaml_file_names_a_schema_that_is_there(shop: Path) -> None:
+    files = [*shop.rglob("*.yml")]
+    assert len(files) > 10
+    for path in files:
+        first = path.read_text().splitlines()[0]
+        named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+        assert named, path
+        schema = json.loads((path.parent / named[1]).read_text())
+        assert schema["$schema"].startswith("https://json-schema.org/")
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ProjectError) as error:
+        init(tmp_path)
+    assert error.value.render() == (
+        f"error: the folder is not empty\n  at:    {tmp_path}\n  found: notes.txt\n"
+        "  fix:   name a new or empty folder: nothing is ever written over"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shop").write_text("")
+    with pytest.raises(ProjectError, match="this is a file"):
+        init(tmp_path / "shop")
+
+
+def test_an_empty_git_repository_is_welcome(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    init(tmp_path)
+    assert (tmp_path / "project" / "project.yml").is_file()
+
+
+def test_a_failed_copy_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("shutil.copy", fail)
+    with pytest.raises(ProjectError, match="cannot be written"):
+        init(tmp_path / "shop")
+    assert not list((tmp_path / "shop").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("my-shop", "my_shop"), ("2024", "project_2024"), ("Käse", "k_se")]
+)
+def test_names_of_folders_become_identifiers(tmp_path: Path, folder: str, name: str) -> None:
+    assert project_name(tmp_path / folder) == name
+
+
+def test_next_steps_go_to_stderr(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["init", str(tmp_path / "shop")])
+    assert done.exit_code == 0
+    assert not done.stdout
+    assert f"cd {tmp_path / 'shop'}" in done.stderr
+    assert "llmi2i build --vars '{language_model: fake}'" in done.stderr
+
+
+def test_the_wheel_carries_what_init_copies() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    carried = wheel["targets"]["wheel"]["force-include"]
+    assert carried == {part: f"llm_i2i/scaffold/{part}" for part in CARRIED}
+    assert all((carried_root() / part).exists() for part in CARRIED)
