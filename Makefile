@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-deepspeed test-vllm test-dbt bench clean
+.PHONY: build test test-deepspeed test-vllm test-dbt bench bench-tools clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -24,6 +24,15 @@ bench: $(VENV)/.installed
 	$(PIP) install -c .ci/constraints.txt '.[bench]'
 	$(BIN)/pytest -q -s -m bench tests/benchmarks
 
+# Start-up beside dbt-duckdb and SQLMesh, each in an environment of its own.
+bench-tools: $(VENV)/.installed .venv-dbt/.installed .venv-sqlmesh/.installed
+	LLMI2I_TOOLS=$(CURDIR)/.venv-dbt/bin:$(CURDIR)/.venv-sqlmesh/bin $(BIN)/pytest -q -s -m bench tests/benchmarks/test_tools.py
+
+.venv-sqlmesh/.installed:
+	test -x .venv-sqlmesh/bin/python || $(PYTHON) -m venv .venv-sqlmesh
+	.venv-sqlmesh/bin/pip --disable-pip-version-check -q install sqlmesh==0.236.4
+	touch $@
+
 # vLLM has its own environment: 3.5 GB, and its pins are not ours.
 test-vllm: .venv-vllm/.installed
 	.venv-vllm/bin/pytest -q -m 'vllm and not slow'
@@ -41,8 +50,7 @@ test-dbt: .venv-dbt/.installed
 
 .venv-dbt/.installed: pyproject.toml .ci/requirements-dbt.txt
 	test -x .venv-dbt/bin/python || $(PYTHON) -m venv .venv-dbt
-	.venv-dbt/bin/pip --disable-pip-version-check -q install -r .ci/requirements-dbt.txt
-	.venv-dbt/bin/pip --disable-pip-version-check -q install --no-deps dbt-core==1.12.6 -e .
+	.venv-dbt/bin/pip --disable-pip-version-check -q install --no-deps -r .ci/requirements-dbt.txt dbt-core==1.12.6 -e .
 	touch $@
 
 # torch first and pinned: no later dependency may pull another build of it.
