@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -128,18 +129,16 @@ def ranking(index: ServingIndex, items: list[str]) -> list[str]:
 @contextmanager
 def redis_server() -> Iterator[tuple[str, int]]:
     """A Redis without persistence on a socket of its own, and its process."""
-    folder = Path(f"/tmp/llmi2i-redis-{os.getpid()}")
-    folder.mkdir()
-    socket = folder / "redis.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(folder)]  # fmt: skip
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        socket = Path(folder, "redis.sock")
+        command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", folder]  # fmt: skip
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-            while not socket.exists():
-                time.sleep(0.05)
-            yield f"unix://{socket}", server.pid
-            server.terminate()
-    finally:
-        shutil.rmtree(folder)
+            try:
+                while not socket.exists():
+                    time.sleep(0.05)
+                yield f"unix://{socket}", server.pid
+            finally:
+                server.terminate()
 
 
 def over_redis(index: ServingIndex, queries: list[list[str]]) -> Iterator[Row]:

@@ -34,7 +34,7 @@ function link(item) {
 function described(cell, item, extra) {
   cell.append(link(item));
   if (item.is_long_tail) cell.append(" ", element("span", "long tail", "tag"));
-  if (extra) cell.append(" ", element("span", extra, "tag new"));
+  if (extra) cell.append(" ", element("span", extra, "tag only"));
   if (item.title) cell.append(element("div", item.item, "id"));
   return cell;
 }
@@ -52,10 +52,10 @@ function table(related, others) {
   related.forEach((item, place) => {
     const row = body.insertRow();
     row.insertCell().textContent = place + 1;
-    described(row.insertCell(), item, others && !others.has(item.item) ? "new" : "");
+    described(row.insertCell(), item, others && !others.has(item.item) ? "only here" : "");
     const score = row.insertCell();
     score.className = "number";
-    score.textContent = Number(item.score.toPrecision(4));
+    score.textContent = item.score.toPrecision(4);
   });
   return made;
 }

@@ -75,7 +75,7 @@ def test_an_item_is_found_and_its_lists_are_shown(chromium: Any, address: str) -
     assert float(first[2]) == pytest.approx(response[0]["score"], rel=1e-3)
     tails = sum(item["is_long_tail"] for item in response)
     assert augmented.get_by_text("long tail").count() == tails > 0
-    assert augmented.get_by_text("new").count() > 0
+    assert augmented.get_by_text("only here").count() > 0
 
     page.go_back()
     page.get_by_role("link", name="number 17").wait_for()

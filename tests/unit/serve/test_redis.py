@@ -31,11 +31,13 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     options = {"port": "0", "unixsocket": str(socket), "save": "", "dir": str(folder)}
     command = [program, *(word for key, value in options.items() for word in (f"--{key}", value))]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-        until = time.monotonic() + 30
-        while not socket.exists() and time.monotonic() < until:
-            time.sleep(0.05)
-        yield f"unix://{socket}"
-        server.terminate()
+        try:
+            until = time.monotonic() + 30
+            while not socket.exists() and time.monotonic() < until:
+                time.sleep(0.05)
+            yield f"unix://{socket}"
+        finally:
+            server.terminate()
 
 
 @pytest.fixture
