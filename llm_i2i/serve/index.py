@@ -108,19 +108,25 @@ class ServingIndex:
         """The number of each item, -1 where the index does not know it."""
         keys = [item.encode() for item in items]
         hashes = np.fromiter(map(zlib.crc32, keys), np.uint32, len(keys))
-        found = np.full(len(keys), -1, np.int64)
-        starts = np.searchsorted(self._hashes, hashes).tolist()
-        blob, offsets = self.ids.blob, self.ids.offsets
-        for place, (key, hashed, start) in enumerate(
-            zip(keys, hashes.tolist(), starts, strict=True)
-        ):
-            while start < self.n_items and self._hashes[start] == hashed:  # equal hashes: look on
-                number = int(self._by_hash[start])
-                if blob[offsets[number] : offsets[number + 1]] == key:
-                    found[place] = number
-                    break
-                start += 1
-        return found
+        starts = np.searchsorted(self._hashes, hashes)
+        guesses = self._by_hash[np.minimum(starts, self.n_items - 1)]
+        numbers: list[int] = guesses.tolist()
+        begins = self.ids.offsets[guesses].tolist()
+        ends = self.ids.offsets[guesses + 1].tolist()
+        blob = self.ids.blob
+        for place, key in enumerate(keys):
+            if blob[begins[place] : ends[place]] != key:
+                numbers[place] = self._find_further(key, int(hashes[place]), int(starts[place]))
+        return np.array(numbers, np.int64)
+
+    def _find_further(self, key: bytes, hashed: int, place: int) -> int:
+        """Look on among the items of an equal hash; -1 if none of them is it."""
+        while place < self.n_items and int(self._hashes[place]) == hashed:
+            number = int(self._by_hash[place])
+            if self.ids.blob[self.ids.offsets[number] : self.ids.offsets[number + 1]] == key:
+                return number
+            place += 1
+        return -1
 
     def totals(self) -> NDArray[np.float64]:
         """A zero for each item, to add up scores in: this thread's own, to be left all zero."""

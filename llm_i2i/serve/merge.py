@@ -6,6 +6,7 @@ float32; equal scores go by item. Age counts places in the query, so an item tha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,7 @@ from llm_i2i.serve.index import Numbers, ServingIndex
 
 Fallback = Literal["empty_history", "unknown_items", "no_related_items"]
 GENEROUS = 4  # an item found by several triggers takes several of the places looked at first
+LOWEST = np.finfo(np.float32).min
 
 
 @dataclass(frozen=True)
@@ -116,21 +118,20 @@ def merge(
     n_best = k
     while True:
         n_best = min(n_best * GENEROUS, n_entries)
-        threshold = np.partition(per_entry, n_entries - n_best)[n_entries - n_best]
-        entries = np.flatnonzero((per_entry >= threshold) & (per_entry > -np.inf))
-        candidates, first, which = np.unique(items[entries], return_index=True, return_inverse=True)
-        if len(candidates) >= k or n_best == n_entries:
+        threshold = max(np.partition(per_entry, n_entries - n_best)[n_entries - n_best], LOWEST)
+        entries = np.flatnonzero(per_entry >= threshold)
+        # entries of one item have one score, so they come to stand together, in the order of the query.
+        entries = entries[np.lexsort((items[entries], -per_entry[entries]))]
+        starts = np.flatnonzero(np.diff(items[entries], prepend=-1))
+        if len(starts) >= k or n_best == n_entries:
             break
-    best_scores = per_entry[entries[first]]
-    order = np.lexsort((candidates, -best_scores))[:k]
-    row = np.searchsorted(np.cumsum(lengths), entries, side="right")
-    brought: list[list[int]] = [[] for _ in candidates]
-    for candidate, place in zip(which.tolist(), places[row].tolist(), strict=True):
-        brought[candidate].append(place)
+    best = entries[starts[:k]]
+    brought = places[np.searchsorted(np.cumsum(lengths), entries, side="right")].tolist()
+    cuts = [*starts.tolist(), len(entries)][: k + 1]
     return Ranking(
-        candidates[order].astype(np.int64),
-        best_scores[order],
-        [brought[candidate] for candidate in order.tolist()],
+        items[best].astype(np.int64),
+        per_entry[best],
+        [brought[start:end] for start, end in itertools.pairwise(cuts)],
     )
 
 

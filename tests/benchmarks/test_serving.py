@@ -193,8 +193,10 @@ def over_redis(index: ServingIndex, queries: list[list[str]]) -> Iterator[Row]:
 
 
 def best(totals: dict[str, float], seen: list[str]) -> list[str]:
-    left = {i: float(np.float32(s)) for i, s in totals.items() if i not in set(seen[:TRIGGERS])}
-    return sorted(left, key=lambda item: (-left[item], item))[:K]
+    scores = {item: float(np.float32(score)) for item, score in totals.items()}
+    for item in seen:
+        scores.pop(item, None)
+    return sorted(scores, key=lambda item: (-scores[item], item))[:K]
 
 
 SCRIPT = """
