@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MAX_ITEMS = 100  # of one query
 MAX_K = 500
@@ -15,8 +15,16 @@ MAX_SEARCH = 200  # characters
 MAX_FOUND = 50
 
 _INT64 = 2**63
+
+
+def _whole(value: Any) -> Any:
+    """JSON knows one kind of number: 7.0 is the integer 7."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_WHOLE = BeforeValidator(_whole)
 ItemText = Annotated[str, Field(max_length=MAX_ID, pattern=r"^[^\x00]*$")]
-ItemId = ItemText | Annotated[int, Field(ge=-_INT64, lt=_INT64)]
+ItemId = ItemText | Annotated[int, Field(ge=-_INT64, lt=_INT64), _WHOLE]
 
 
 class _Request(BaseModel):
@@ -29,12 +37,14 @@ class Query(_Request):
     items: Annotated[list[ItemId], Field(max_length=MAX_ITEMS)] = Field(
         description="The history, most recent first. An id that is a number may be written as one."
     )
-    k: Annotated[int, Field(ge=1, le=MAX_K)] = Field(50, description="Items wanted, at most.")
+    k: Annotated[int, Field(ge=1, le=MAX_K), _WHOLE] = Field(
+        50, description="Items wanted, at most."
+    )
     exclude_seen: bool | None = Field(None, description="Leave out the items of the history.")
     decay: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="An item of the history weighs decay ^ its age; the first has age 0."
     )
-    triggers: Annotated[int, Field(ge=1, le=MAX_ITEMS)] | None = Field(
+    triggers: Annotated[int, Field(ge=1, le=MAX_ITEMS), _WHOLE] | None = Field(
         None, description="Most recent items that query the index; all are left out as seen."
     )
 
@@ -50,7 +60,7 @@ class RelatedParameters(_Request):
 
     model_config = ConfigDict(strict=False)
 
-    k: Annotated[int, Field(ge=1, le=MAX_K)] = 50
+    k: Annotated[int, Field(ge=1, le=MAX_K), _WHOLE] = 50
     index: Literal["augmented", "baseline"] = "augmented"
 
 
@@ -60,7 +70,7 @@ class SearchParameters(_Request):
     model_config = ConfigDict(strict=False)
 
     q: Annotated[str, Field(min_length=1, max_length=MAX_SEARCH, pattern=r"^[^\x00]*$")]
-    limit: Annotated[int, Field(ge=1, le=MAX_FOUND)] = 20
+    limit: Annotated[int, Field(ge=1, le=MAX_FOUND), _WHOLE] = 20
 
 
 class RecommendedItem(BaseModel):

@@ -83,6 +83,12 @@ def test_a_fallback_is_said(client: Any, items: list[Any], fallback: str) -> Non
     assert answer["unknown_items"] == (["x", "5"] if 5 in items else [])
 
 
+def test_a_number_is_a_number_however_it_is_written(client: Any) -> None:
+    response = client.post("/recommend", content=b'{"items": [5.0, -6e2], "k": 3.0}')
+    assert response.json()["unknown_items"] == ["5", "-600"]
+    assert len(response.json()["items"]) == 3
+
+
 def test_a_batch_answers_each_query_as_if_alone(client: Any) -> None:
     queries = [{"items": ["it 1 é"], "k": 3}, {"items": []}, {"items": ["it 9 é"], "decay": 1}]
     batch = client.post("/recommend/batch", json={"queries": queries})
