@@ -731,6 +731,43 @@ def schema(folder: Path | None, project_dir: str) -> None:
         click.echo(path)
 
 
+@cli.command()
+@project_options
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="0: any free one.",
+)
+@click.option("--index", default="i2i_index", show_default=True, help="The index to serve.")
+def serve(host: str, port: int, index: str, **settings: Any) -> None:
+    """Serve the environment's index over HTTP; what is published later is picked up."""
+    from llm_i2i.cli.serve import run_serve
+
+    run_serve(_project(**settings), index, host, port)
+
+
+@cli.command("publish-redis")
+@project_options
+@click.argument("url")
+@click.option("--index", default="i2i_index", show_default=True, help="The index to write.")
+@click.option("--prefix", default="i2i", show_default=True, help="What all its keys begin with.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Earlier versions that stay.",
+)
+def publish_redis(url: str, index: str, prefix: str, keep: int, **settings: Any) -> None:
+    """Write the environment's index to Redis at URL (redis://host:6379/0) and switch readers to it."""
+    from llm_i2i.cli.serve import run_publish_redis
+
+    run_publish_redis(_project(**settings), url, index, prefix, keep)
+
+
 def main() -> None:
     """Entry point: our errors become messages and exit codes, never tracebacks."""
     if len(sys.argv) > 1 and sys.argv[1] in LISTING and hasattr(signal, "SIGPIPE"):

@@ -117,7 +117,9 @@ def test_beside_dbt_and_sqlmesh(tmp_path: Path) -> None:
         for name, (write, commands) in TOOLS.items():
             folder = tmp_path / f"{name}_{size}"
             program = write(folder, names)
-            cpu_seconds([*program, *commands["no-op build"]], folder)  # the first build is a real one
+            cpu_seconds(
+                [*program, *commands["no-op build"]], folder
+            )  # the first build is a real one
             for what, arguments in commands.items():
                 if what == "--version" and size > 10:
                     continue

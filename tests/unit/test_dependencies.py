@@ -28,6 +28,10 @@ HEAVY = {
     "scipy",
     "sklearn",
     "matplotlib",
+    "starlette",
+    "uvicorn",
+    "prometheus_client",
+    "redis",
 }
 OWNERS_OF_HEAVY = (
     "dbt_plugin.py",
@@ -36,6 +40,7 @@ OWNERS_OF_HEAVY = (
     "lm/tokenizer.py",
     "i2i/",
     "experiment/plots.py",
+    "serve/",
 )
 
 
@@ -77,6 +82,8 @@ def allowed(importer: str, module: str) -> bool:
         return part(module) in {*COMPILER, "runner", "store"}
     if home == "docs_site":
         return part(module) in {*COMPILER, "runner", "store"}
+    if home == "serve":
+        return part(module) == "store"
     return home in {"api", "cli", "dbt_plugin", "__init__", "__main__"}
 
 
@@ -119,6 +126,7 @@ def test_the_package_never_imports_the_project() -> None:
             "import llm_i2i.cli.main",
             {"duckdb", "pyarrow", "numpy", "sqlglot", "pydantic", "jinja2", "torch"},
         ),
+        ("import llm_i2i.serve.app", {"duckdb", "pyarrow", "starlette", "uvicorn"}),
         ("import llm_i2i.runner.project", {"torch", "transformers", "scipy", "sqlglot"}),
     ],
 )

@@ -1,0 +1,1 @@
+"""The index outside the warehouse: packed, served over HTTP, published to Redis."""

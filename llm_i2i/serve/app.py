@@ -1,0 +1,339 @@
+"""The HTTP service: requests checked, answered from one version of the index, errors said in JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from llm_i2i.serve.index import ServingIndex
+from llm_i2i.serve.merge import Recommendation, recommend
+from llm_i2i.serve.metrics import Metrics
+from llm_i2i.serve.openapi import openapi_document
+from llm_i2i.serve.publications import Publications
+from llm_i2i.serve.schemas import (
+    MAX_BODY,
+    Batch,
+    Query,
+    RelatedParameters,
+    SearchParameters,
+)
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+BODY_SECONDS = 10.0  # a body that takes longer to arrive is not waited for
+MAX_PROBLEMS = 10  # listed in an answer
+PAGE = Path(__file__).parent / "page"
+PAGE_TYPES = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+PAGE_POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+Scope = MutableMapping[str, Any]
+Model = TypeVar("Model", bound=BaseModel)
+App = Callable[[Scope, Callable[..., Any], Callable[..., Any]], Awaitable[None]]
+
+
+class RequestError(Exception):
+    """A request that is not answered: the status, what is wrong, and where."""
+
+    def __init__(self, status: int, error: str, problems: Iterable[dict[str, str]] = ()) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.problems = list(problems)
+
+
+def make_app(publications: Publications) -> App:
+    """The ASGI application over whatever version is served at the moment of a request."""
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.routing import Route
+
+    service = _Service(publications, Metrics(publications))
+    routes = [
+        Route("/recommend", service.recommend, methods=["POST"]),
+        Route("/recommend/batch", service.recommend_batch, methods=["POST"]),
+        Route("/related/{item:path}", service.related),
+        Route("/items", service.items),
+        Route("/health", service.health),
+        Route("/ready", service.ready),
+        Route("/metrics", service.metrics_text),
+        Route("/openapi.json", service.openapi),
+        Route("/", service.page),
+        Route("/page.css", service.page),
+        Route("/page.js", service.page),
+    ]
+    handlers = {
+        RequestError: _refused,
+        HTTPException: _http_error,
+        Exception: _unexpected,
+    }
+    return _measured(Starlette(routes=routes, exception_handlers=handlers), service.metrics)
+
+
+@dataclass(frozen=True)
+class _Service:
+    """The endpoints. Each reads `publications.served` once: one answer, one version."""
+
+    publications: Publications
+    metrics: Metrics
+
+    async def recommend(self, request: Request) -> Response:
+        query = _parse(Query, await _body(request))
+        return _json(self._answer(self.publications.served, query))
+
+    async def recommend_batch(self, request: Request) -> Response:
+        batch = _parse(Batch, await _body(request))
+        index = self.publications.served
+        answers = []
+        for query in batch.queries:
+            answers.append(self._answer(index, query))
+            await asyncio.sleep(0)  # others' requests in between
+        return _json({"version": index.version, "answers": answers})
+
+    def _answer(self, index: ServingIndex, query: Query) -> dict[str, Any]:
+        items = [item if isinstance(item, str) else str(item) for item in query.items]
+        found = recommend(
+            index,
+            items,
+            query.k,
+            exclude_seen=query.exclude_seen,
+            decay=query.decay,
+            triggers=query.triggers,
+        )
+        self.metrics.query(found)
+        return answer(index, items, found)
+
+    async def related(self, request: Request) -> Response:
+        parameters = _parameters(RelatedParameters, request)
+        index = self.publications.served
+        lists = index.related if parameters.index == "augmented" else index.baseline
+        if lists is None:
+            raise RequestError(404, "this environment has no baseline index")
+        number = int(index.find([request.path_params["item"]])[0])
+        if number < 0:
+            raise RequestError(404, "the index does not know this item")
+        begin, end = lists.offsets[number : number + 2].tolist()
+        end = min(end, begin + parameters.k)
+        numbers, scores = lists.items[begin:end].tolist(), lists.scores[begin:end].tolist()
+        return _json(
+            {
+                "version": index.version,
+                "index": parameters.index,
+                "item": _described(index, number),
+                "related": [
+                    {**_described(index, other), "score": score}
+                    for other, score in zip(numbers, scores, strict=True)
+                ],
+            }
+        )
+
+    async def items(self, request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        parameters = _parameters(SearchParameters, request)
+        index = self.publications.served
+        found = await run_in_threadpool(index.search, parameters.q, parameters.limit)
+        return _json(
+            {
+                "version": index.version,
+                "items": [_described(index, number) for number in found.tolist()],
+            }
+        )
+
+    async def health(self, request: Request) -> Response:
+        return _json({"status": "ok"})
+
+    async def ready(self, request: Request) -> Response:
+        now, index = self.publications, self.publications.served
+        return _json(
+            {
+                "status": "ready",
+                "environment": now.environment.name,
+                "version": index.version,
+                "items": index.n_items,
+                "pairs": index.n_pairs,
+                "has_baseline": index.baseline is not None,
+                "refused": now.refused,
+            }
+        )
+
+    async def metrics_text(self, request: Request) -> Response:
+        from starlette.responses import Response
+
+        text, content_type = self.metrics.text()
+        return Response(text, headers={"content-type": content_type})
+
+    async def openapi(self, request: Request) -> Response:
+        return _json(openapi_document())
+
+    async def page(self, request: Request) -> Response:
+        from starlette.responses import Response
+
+        name = request.url.path.lstrip("/") or "index.html"
+        headers = {
+            "content-security-policy": PAGE_POLICY,
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "cache-control": "no-cache",
+        }
+        return Response((PAGE / name).read_bytes(), media_type=PAGE_TYPES[name], headers=headers)
+
+
+def answer(index: ServingIndex, items: list[str], found: Recommendation) -> dict[str, Any]:
+    """A recommendation as the service says it."""
+    ranking = found.ranking
+    return {
+        "version": index.version,
+        "fallback": found.fallback,
+        "items": [
+            {
+                "item": item,
+                "score": score,
+                "triggers": list(dict.fromkeys([items[place] for place in places])),
+            }
+            for item, score, places in zip(
+                index.ids.many(ranking.items),
+                ranking.scores.tolist(),
+                ranking.triggers,
+                strict=True,
+            )
+        ],
+        "unknown_items": list(dict.fromkeys(items[place] for place in found.unknown)),
+    }
+
+
+def _described(index: ServingIndex, number: int) -> dict[str, Any]:
+    return {
+        "item": index.ids[number],
+        "title": index.titles[number] if index.titles else None,
+        "is_long_tail": bool(index.is_long_tail[number])
+        if index.is_long_tail is not None
+        else None,
+    }
+
+
+# -- requests ----------------------------------------------------------------------------------------------------------
+
+
+async def _body(request: Request) -> bytes:
+    """The body, if it is small enough and arrives in time."""
+    from starlette.requests import ClientDisconnect
+
+    too_large = RequestError(413, f"the body is larger than {MAX_BODY} bytes")
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > MAX_BODY:
+        raise too_large
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > MAX_BODY:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise RequestError(408, "the body did not arrive in time") from None
+    except ClientDisconnect:
+        raise RequestError(400, "the body is cut short") from None
+    return b"".join(parts)
+
+
+def _parse(model: type[Model], body: bytes) -> Model:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        if first["type"] == "json_invalid":
+            raise RequestError(400, "the body is not JSON", [_problem((), first["msg"])]) from None
+        raise _wrong(error) from None
+
+
+def _parameters(model: type[Model], request: Request) -> Model:
+    try:
+        return model.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        raise _wrong(error) from None
+
+
+def _wrong(error: ValidationError) -> RequestError:
+    found: dict[str, list[str]] = {}
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        # an item is a text or a number: each has its own complaint, under a name of pydantic's with a hyphen.
+        location = tuple(p for p in problem["loc"] if isinstance(p, int) or p.isidentifier())
+        found.setdefault(_place(location), []).append(problem["msg"])
+    problems = [
+        {"where": where, "what": "; or: ".join(dict.fromkeys(whats))}
+        for where, whats in found.items()
+    ]
+    return RequestError(422, "the request is wrong", problems[:MAX_PROBLEMS])
+
+
+def _problem(location: tuple[int | str, ...], what: str) -> dict[str, str]:
+    return {"where": _place(location), "what": what}
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """`queries[3].items[0]`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.lstrip(".")[:100]
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    from starlette.responses import Response
+
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Response(text.encode(), status, headers, media_type="application/json")
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    return _json({"error": error.error, "problems": error.problems}, error.status)
+
+
+async def _http_error(request: Request, error: Any) -> Response:
+    return _json(
+        {"error": str(error.detail).lower(), "problems": []},
+        error.status_code,
+        dict(error.headers or {}),
+    )
+
+
+async def _unexpected(request: Request, error: Any) -> Response:
+    """The server's log has the traceback; the client learns nothing of it."""
+    return _json({"error": "internal error", "problems": []}, 500)
+
+
+def _measured(app: Any, metrics: Metrics) -> App:
+    """The application, with each request counted and timed."""
+
+    async def run(scope: Scope, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def noted(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await app(scope, receive, noted)
+        finally:
+            endpoint = scope.get("endpoint")
+            route = getattr(endpoint, "__name__", "none")
+            metrics.request(route, status, time.perf_counter() - started)
+
+    return run

@@ -1,0 +1,145 @@
+"""Many lists of related items into one ranking, as `ranking_metrics` evaluates it (macros/evaluation.sql).
+
+The score of an item is the sum over the triggers that relate to it of decay ^ age x score, in double precision, then rounded to
+float32; equal scores go by item. Age counts places in the query, so an item that comes twice counts twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llm_i2i.serve.index import Numbers, ServingIndex
+
+Fallback = Literal["empty_history", "unknown_items", "no_related_items"]
+GENEROUS = 4  # an item found by several triggers takes several of the places looked at first
+LOWEST = np.finfo(np.float32).min
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Items, best first.
+
+    Attributes:
+        scores: float32.
+        triggers: For each item, the places in the query of the triggers that brought it.
+    """
+
+    items: Numbers
+    scores: NDArray[np.float32]
+    triggers: list[list[int]]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """An answer, and what it was made of.
+
+    Attributes:
+        fallback: Why these are the popular items; None: they come from the index.
+        unknown: Places in the query of items that the index does not know.
+    """
+
+    ranking: Ranking
+    fallback: Fallback | None
+    unknown: list[int]
+
+
+def recommend(
+    index: ServingIndex,
+    items: Sequence[str],
+    k: int,
+    *,
+    exclude_seen: bool | None = None,
+    decay: float | None = None,
+    triggers: int | None = None,
+) -> Recommendation:
+    """The best `k` items for a history, most recent first; what is None is as the index was evaluated."""
+    settings = index.settings
+    decay = settings.decay if decay is None else decay
+    triggers = settings.triggers if triggers is None else triggers
+    exclude_seen = settings.exclude_seen if exclude_seen is None else exclude_seen
+    numbers = index.find(items)
+    is_known = numbers >= 0
+    ages = np.flatnonzero(is_known[:triggers])
+    seen = numbers[is_known] if exclude_seen else numbers[:0]
+    ranking = merge(index, numbers[ages], ages, np.power(float(decay), ages), seen, k)
+    fallback: Fallback | None = None
+    if not len(ranking.items):
+        fallback = (
+            "empty_history"
+            if not len(items)
+            else "unknown_items"
+            if not is_known.any()
+            else "no_related_items"
+        )
+        ranking = popular(index, seen, k)
+    return Recommendation(ranking, fallback, np.flatnonzero(~is_known).tolist())
+
+
+def merge(
+    index: ServingIndex,
+    triggers: Numbers,
+    places: Numbers,
+    weights: NDArray[np.float64],
+    seen: Numbers,
+    k: int,
+) -> Ranking:
+    """The best `k` items of the triggers' lists.
+
+    Cost follows the length of the lists, not the number of items: totals are added up in an array that is kept between calls, read
+    back once per list entry, and only entries at least as good as the k-th distinct item are looked at closer.
+
+    Args:
+        triggers: Item numbers.
+        places: What each trigger is called in the answer.
+        seen: Item numbers to leave out.
+    """
+    lists = index.related
+    begins, ends = lists.offsets[triggers], lists.offsets[triggers + 1]
+    lengths = ends - begins
+    n_entries = int(lengths.sum())
+    if not n_entries:
+        return Ranking(triggers[:0], np.zeros(0, np.float32), [])
+    spans = list(zip(begins.tolist(), ends.tolist(), strict=True))
+    items = np.concatenate([lists.items[a:b] for a, b in spans]).astype(np.intp)
+    scores = np.concatenate([lists.scores[a:b] for a, b in spans]) * np.repeat(weights, lengths)
+    totals = index.totals()
+    np.add.at(totals, items, scores)
+    totals[seen] = -np.inf
+    per_entry = totals[items].astype(np.float32)
+    totals[items] = 0.0
+    totals[seen] = 0.0
+
+    n_best = k
+    while True:
+        n_best = min(n_best * GENEROUS, n_entries)
+        threshold = max(np.partition(per_entry, n_entries - n_best)[n_entries - n_best], LOWEST)
+        entries = np.flatnonzero(per_entry >= threshold)
+        # entries of one item have one score, so they come to stand together, in the order of the query.
+        entries = entries[np.lexsort((items[entries], -per_entry[entries]))]
+        starts = np.flatnonzero(np.diff(items[entries], prepend=-1))
+        if len(starts) >= k or n_best == n_entries:
+            break
+    best = entries[starts[:k]]
+    brought = places[np.searchsorted(np.cumsum(lengths), entries, side="right")].tolist()
+    cuts = [*starts.tolist(), len(entries)][: k + 1]
+    return Ranking(
+        items[best].astype(np.int64),
+        per_entry[best],
+        [brought[start:end] for start, end in itertools.pairwise(cuts)],
+    )
+
+
+def popular(index: ServingIndex, seen: Numbers, k: int) -> Ranking:
+    """The items to fall back to."""
+    kept = np.flatnonzero(~np.isin(index.popular, seen))[:k]
+    return Ranking(
+        index.popular[kept],
+        index.popular_scores[kept].astype(np.float32),
+        [[] for _ in range(len(kept))],
+    )

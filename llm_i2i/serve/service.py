@@ -1,0 +1,72 @@
+"""Runs the service: opens the socket, watches the environment, ends cleanly."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import socket
+from pathlib import Path
+
+from llm_i2i.errors import ProjectError
+from llm_i2i.serve.app import make_app
+from llm_i2i.serve.publications import Log, Publications
+
+BACKLOG = 2048
+GRACE_SECONDS = 10  # for requests in flight when the service is told to end
+
+
+def serve(target_dir: Path, env: str, index: str, host: str, port: int, log: Log) -> None:
+    """Serve an environment until SIGTERM or Ctrl-C; returns when requests in flight are answered.
+
+    Args:
+        port: 0: any free one.
+
+    Raises:
+        LlmI2iError: There is nothing to serve, or nowhere to listen.
+    """
+    import uvicorn
+
+    publications = Publications(target_dir, env, index, log=log)
+    app = make_app(publications)
+    listener = _listen(host, port)
+    served = publications.served
+    log(
+        f"environment {env!r}, version {served.version}: {served.n_items:,} items, {served.n_pairs:,} pairs\n"
+        f"listening on http://{_shown(host)}:{listener.getsockname()[1]}; Ctrl-C ends it"
+    )
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again once it has ended: that is no reason to die of it.
+        signal.signal(number, lambda *_: None)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: collections need not look at it again
+    publications.start()
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        publications.stop()
+        listener.close()
+    log("ended")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ProjectError(
+            f"cannot listen on {_shown(host)}:{port}",
+            found=str(error.strerror or error),
+            fix="choose another --port, or end what listens there",
+        ) from error
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

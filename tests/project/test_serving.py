@@ -1,0 +1,162 @@
+"""The service against SQL, on the reference project; and the command itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from llm_i2i.runner.project import Project
+from llm_i2i.serve.index import ServingIndex, open_index
+from llm_i2i.serve.merge import recommend
+from llm_i2i.serve.pack import pack
+from llm_i2i.store.environment import Pointer
+from tests.project.test_reference_project import ROOT, build, write_log
+
+INDEX = "i2i_index_baseline"  # what costs no language model is enough: the merge is the same
+TABLES = "target_ranks_baseline items popular_items serving_settings evaluation_triggers interactions targets"
+# All of macros/evaluation.sql's candidate_scores in order, not only the target's rank.
+RANKINGS = """
+    with scores as (
+        select triggers.target_number, related.related_item_number as item_number,
+            cast(sum(triggers.weight * related.score) as float) as score
+        from evaluation_triggers as triggers
+        inner join i2i_index_baseline as related on related.trigger_item_number = triggers.trigger_item_number
+        group by all
+    )
+    select targets.target_number, items.item_id, cast(scores.score as double)
+    from scores
+    inner join targets on targets.target_number = scores.target_number
+    inner join items on items.item_number = scores.item_number
+    where not exists (
+        from interactions as seen
+        where seen.user_number = targets.user_number and seen.item_number = scores.item_number and seen.position < targets.position
+    )
+    order by targets.target_number, scores.score desc, scores.item_number
+"""
+HISTORIES = """
+    select targets.target_number, targets.item_id, list(interactions.item_id order by interactions.position desc)
+    from targets
+    inner join interactions on interactions.user_number = targets.user_number and interactions.position < targets.position
+    group by all order by all
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = tmp_path_factory.mktemp("serving")
+    vars = write_log(folder, users=300)
+    return build(folder, vars, select=" ".join(f"+{table}" for table in TABLES.split()))
+
+
+@pytest.fixture(scope="module")
+def index(shop: Project) -> ServingIndex:
+    return open_index(pack(shop.target_dir, shop.environment, INDEX))
+
+
+def test_answers_are_the_rankings_of_the_sql_evaluation(shop: Project, index: ServingIndex) -> None:
+    expected = defaultdict(list)
+    for target, item, score in shop.rows(RANKINGS)[1]:
+        expected[target].append((item, score))
+    ranks = dict(shop.rows("select target_number, rank from target_ranks_baseline")[1])
+    histories = shop.rows(HISTORIES)[1]
+    assert len(histories) > 200
+    assert index.settings.triggers == 10
+    for target, target_item, history in histories:
+        found = recommend(index, history, index.n_items)
+        answer = list(
+            zip(index.ids.many(found.ranking.items), found.ranking.scores.tolist(), strict=True)
+        )
+        if found.fallback:
+            assert not expected[target]
+            continue
+        assert answer == expected[target]
+        items = [item for item, _ in answer]
+        rank = items.index(target_item) + 1 if target_item in items else None
+        if target_item not in history:
+            assert rank == ranks[target]
+
+
+def test_settings_and_popular_items_are_those_of_the_build(
+    shop: Project, index: ServingIndex
+) -> None:
+    assert (index.settings.decay, index.settings.exclude_seen) == (0.5, True)
+    popular = shop.rows("select item_id from interactions_train group by item_id order by count(*) desc, item_id limit 5")[1]  # fmt: skip
+    assert index.ids.many(recommend(index, [], 5).ranking.items) == [item for (item,) in popular]
+
+
+@pytest.fixture
+def service(shop: Project) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`llmi2i serve` in a process of its own."""
+    pytest.importorskip("uvicorn", reason="needs the serve extra")
+    command = [sys.executable, "-m", "llm_i2i", "serve", "--project-dir", str(ROOT), "--target-path", str(shop.target_dir), "--index", INDEX, "--port", "0"]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if found := re.search(r"listening on (http://127\.0\.0\.1:\d+)", line):
+                yield found.group(1), process
+                break
+        else:
+            pytest.fail("".join(lines))
+        process.kill()
+
+
+def post(url: str, body: dict[str, Any]) -> Any:
+    request = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.load(response)
+
+
+def test_the_command_serves_follows_publications_and_ends_on_sigterm(
+    shop: Project, service: tuple[str, subprocess.Popen[str]]
+) -> None:
+    url, process = service
+    query = {"items": ["nothing that is known"], "k": 3}
+    first = post(f"{url}/recommend", query)
+    assert first["fallback"] == "unknown_items"
+
+    pointers = shop.environment.pointers()
+    fewer = "select item_id, score, rank from read_parquet({}) where rank > 1"
+    data = shop.store.data_path("popular_items", pointers["popular_items"].fingerprint)
+    view = Pointer("fewer", fewer.format(f"'{data.resolve()}'"))
+    shop.environment.publish({"popular_items": view})
+    until = time.monotonic() + 60
+    while (second := post(f"{url}/recommend", query))["version"] == first["version"]:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert [i["item"] for i in second["items"]][:2] == [i["item"] for i in first["items"]][1:]
+
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    shop.environment.publish({"popular_items": pointers["popular_items"]})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--env", "nobody"], "environment 'nobody' has no index to serve"),
+        (["--index", "swing"], "has no 'swing'"),
+        (["--host", "999.1.1.1"], "cannot listen on 999.1.1.1"),
+    ],
+)
+def test_what_cannot_be_served_is_said(shop: Project, arguments: list[str], message: str) -> None:
+    pytest.importorskip("uvicorn", reason="needs the serve extra")
+    command = [sys.executable, "-m", "llm_i2i", "serve", "--project-dir", str(ROOT), "--target-path", str(shop.target_dir), "--index", INDEX, *arguments]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "fix:" in done.stderr
