@@ -1,0 +1,108 @@
+"""Recommenders as the simulation sees them: `recommend(items, k) -> items`, the most recent item first, the best answer first."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from llm_i2i.errors import LlmI2iError
+
+Recommend = Callable[[Sequence[Any], int], Sequence[Any]]
+
+
+def index_recommender(
+    triggers: Sequence[Any],
+    related: Sequence[Any],
+    scores: Sequence[float],
+    *,
+    decay: float = 0.5,
+    exclude_seen: bool = True,
+) -> Recommend:
+    """A recommender over the rows of an i2i_index: the lists of the items are summed up, each weighted decay ^ age.
+
+    Args:
+        triggers, related, scores: The columns trigger_item_id, related_item_id and score, row by row.
+        exclude_seen: Leave out the items asked with. Ties go to the smaller item id.
+    """
+    items = sorted({*triggers, *related})
+    numbers = {item: n for n, item in enumerate(items)}
+    trigger_numbers = np.array([numbers[i] for i in triggers], dtype=np.int64)
+    order = np.argsort(trigger_numbers, kind="stable")
+    related_numbers = np.array([numbers[i] for i in related], dtype=np.int64)[order]
+    ordered_scores = np.asarray(scores, dtype=np.float64)[order]
+    starts = np.searchsorted(trigger_numbers[order], np.arange(len(items) + 1))
+
+    def recommend(history: Sequence[Any], k: int) -> list[Any]:
+        found, weighted = [], []
+        for age, item in enumerate(history):
+            if item in numbers:
+                row = slice(starts[numbers[item]], starts[numbers[item] + 1])
+                found.append(related_numbers[row])
+                weighted.append(ordered_scores[row] * decay**age)
+        if not found:
+            return []
+        candidates, place = np.unique(np.concatenate(found), return_inverse=True)
+        totals = np.bincount(place, np.concatenate(weighted))
+        if exclude_seen:
+            new = ~np.isin(candidates, [numbers[i] for i in history if i in numbers])
+            candidates, totals = candidates[new], totals[new]
+        best = np.lexsort((candidates, -totals))[:k]
+        return [items[n] for n in candidates[best]]
+
+    return recommend
+
+
+def http_recommender(url: str, *, timeout: float = 10.0) -> Recommend:
+    """A recommender that asks a service: POST {"items": [...], "k": n} to `url`, over one connection that is kept open.
+
+    The answer is a JSON object whose `items` are ids, or objects with `item_id`.
+
+    Raises:
+        LlmI2iError: On a call, when the service does not answer as it should.
+    """
+    place = urlsplit(url)
+    if place.scheme not in ("http", "https") or not place.hostname:
+        raise LlmI2iError(
+            "not the address of a recommender",
+            found=url,
+            fix="write http://HOST:PORT/recommend",
+        )
+    kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
+    connection = kind(place.hostname, place.port, timeout=timeout)
+    path = (place.path or "/recommend") + (f"?{place.query}" if place.query else "")
+
+    def recommend(history: Sequence[Any], k: int) -> list[Any]:
+        body = json.dumps({"items": list(history), "k": k})
+        try:
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            text = response.read().decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise LlmI2iError(
+                "the recommender does not answer",
+                where=url,
+                found=str(error) or type(error).__name__,
+                fix="is the service up, and at this address?",
+            ) from error
+        if response.status != 200:
+            raise LlmI2iError(
+                f"the recommender answers {response.status}", where=url, found=text[:300]
+            )
+        try:
+            items = json.loads(text)["items"]
+            return [item["item_id"] if isinstance(item, dict) else item for item in items]
+        except (ValueError, KeyError, TypeError) as error:
+            raise LlmI2iError(
+                "the recommender's answer has no list of items",
+                where=url,
+                found=text[:300],
+                fix='it should be {"items": [{"item_id": ...}, ...]}',
+            ) from error
+
+    return recommend
