@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,8 +58,9 @@ def index_recommender(
     return recommend
 
 
-def http_recommender(url: str, *, timeout: float = 10.0) -> Recommend:
-    """A recommender that asks a service: POST {"items": [...], "k": n} to `url`, over one connection that is kept open.
+@contextmanager
+def http_recommender(url: str, *, timeout: float = 10.0) -> Iterator[Recommend]:
+    """A recommender that asks a service: POST {"items": [...], "k": n} to `url`, over one connection that stays open in the block.
 
     The answer is a JSON object whose `items` are ids, or objects with `item_id`.
 
@@ -105,4 +107,7 @@ def http_recommender(url: str, *, timeout: float = 10.0) -> Recommend:
                 fix='it should be {"items": [{"item_id": ...}, ...]}',
             ) from error
 
-    return recommend
+    try:
+        yield recommend
+    finally:
+        connection.close()
