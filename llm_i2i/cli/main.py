@@ -465,7 +465,7 @@ def experiment(
 @click.option(
     "-k",
     type=click.IntRange(1, 1000),
-    default=200,
+    default=500,
     show_default=True,
     help="Items asked for in a request.",
 )

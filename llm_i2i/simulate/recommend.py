@@ -47,12 +47,13 @@ def index_recommender(
                 weighted.append(ordered_scores[row] * decay**age)
         if not found:
             return []
-        candidates, place = np.unique(np.concatenate(found), return_inverse=True)
-        totals = np.bincount(place, np.concatenate(weighted))
+        every = np.concatenate(found)
+        totals = np.bincount(every, np.concatenate(weighted), len(items))
+        is_candidate = np.bincount(every, minlength=len(items)) > 0
         if exclude_seen:
-            new = ~np.isin(candidates, [numbers[i] for i in history if i in numbers])
-            candidates, totals = candidates[new], totals[new]
-        best = np.lexsort((candidates, -totals))[:k]
+            is_candidate[[numbers[i] for i in history if i in numbers]] = False
+        candidates = np.flatnonzero(is_candidate)
+        best = np.argsort(-totals[candidates], kind="stable")[:k]  # ties in the order of ids
         return [items[n] for n in candidates[best]]
 
     return recommend
@@ -62,7 +63,7 @@ def index_recommender(
 def http_recommender(url: str, *, timeout: float = 10.0) -> Iterator[Recommend]:
     """A recommender that asks a service: POST {"items": [...], "k": n} to `url`, over one connection that stays open in the block.
 
-    The answer is a JSON object whose `items` are ids, or objects with `item_id`.
+    The answer is that of `llmi2i serve`: {"items": [{"item": ...}, ...]}, best first. Plain ids in the list will do.
 
     Raises:
         LlmI2iError: On a call, when the service does not answer as it should.
@@ -98,13 +99,13 @@ def http_recommender(url: str, *, timeout: float = 10.0) -> Iterator[Recommend]:
             )
         try:
             items = json.loads(text)["items"]
-            return [item["item_id"] if isinstance(item, dict) else item for item in items]
+            return [item["item"] if isinstance(item, dict) else item for item in items]
         except (ValueError, KeyError, TypeError) as error:
             raise LlmI2iError(
                 "the recommender's answer has no list of items",
                 where=url,
                 found=text[:300],
-                fix='it should be {"items": [{"item_id": ...}, ...]}',
+                fix='it should be {"items": [{"item": ...}, ...]}',
             ) from error
 
     try:

@@ -106,7 +106,7 @@ def ask(
         k: Items asked for.
         page: Items shown, the first of the answer.
     """
-    numbers = {item: n for n, item in enumerate(shop.items)}
+    numbers = {str(item): n for n, item in enumerate(shop.items)}  # a service writes ids as text
     shown = np.full((len(requests.user), page), NO_ITEM, dtype=np.int64)
     n_retrieved = np.zeros(len(requests.user), dtype=np.int64)
     milliseconds = np.zeros(len(requests.user))
@@ -114,7 +114,7 @@ def ask(
         start = time.perf_counter()
         answer = recommend([shop.items[t] for t in triggers], k)
         milliseconds[n] = 1000 * (time.perf_counter() - start)
-        known = [numbers[item] for item in answer if item in numbers]
+        known = [numbers[i] for i in map(str, answer) if i in numbers]
         n_retrieved[n] = len(known)
         shown[n, : len(known[:page])] = known[:page]
     return Answers(n_retrieved, shown, milliseconds)

@@ -32,7 +32,7 @@ def service(recommend: Recommend) -> Iterator[str]:
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            items = [{"item_id": item} for item in recommend(asked["items"], asked["k"])]
+            items = [{"item": item} for item in recommend(asked["items"], asked["k"])]
             body = json.dumps({"items": items} if self.path == "/recommend" else {}).encode()
             self.send_response(200 if self.path != "/broken" else 500)
             self.send_header("Content-Length", str(len(body)))
