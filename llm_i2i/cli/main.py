@@ -768,6 +768,75 @@ def publish_redis(url: str, index: str, prefix: str, keep: int, **settings: Any)
     run_publish_redis(_project(**settings), url, index, prefix, keep)
 
 
+@cli.command("simulate-shop")
+@project_options
+@click.option(
+    "--out",
+    default="target/simulated_shop",
+    show_default=True,
+    help="Folder for the log, below the project's.",
+)
+@click.option(
+    "--control",
+    default="i2i_index_baseline",
+    show_default=True,
+    help="Arm: a table, ENV/TABLE, or http://.../recommend.",
+)
+@click.option(
+    "--treatment", default="i2i_index", show_default=True, help="The other arm, written alike."
+)
+@click.option(
+    "--days", type=click.IntRange(1, 366), default=7, show_default=True, help="Of the test."
+)
+@click.option(
+    "--days-before",
+    type=click.IntRange(0, 366),
+    default=0,
+    show_default=True,
+    help="Days before it, when all meet control.",
+)
+@click.option(
+    "--requests-a-day",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=0.6,
+    show_default=True,
+    help="Mean requests of a user a day.",
+)
+@click.option("--users", type=click.IntRange(min=2), help="Shoppers at most; all without.")
+@click.option(
+    "-k",
+    type=click.IntRange(1, 1000),
+    default=500,
+    show_default=True,
+    help="Items asked for in a request.",
+)
+@click.option(
+    "--page",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="Items of them that are shown.",
+)
+@click.option(
+    "--measured-latency",
+    is_flag=True,
+    help="Log how long each call really took, not a modelled time.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
+@click.option("--output", type=OUTPUTS, default="table", show_default=True)
+def simulate_shop(
+    project_dir: str, vars_text: str, target: str | None, target_path: str | None, threads: int | None, env: str, out: str,
+    output: str, **settings: Any,
+) -> None:  # fmt: skip
+    """Let made-up shoppers with known tastes meet two indices, and write the log of that A/B test with its true effects."""
+    from llm_i2i.cli.simulate import ShopSettings, simulate
+
+    project = _project(
+        project_dir, vars_text, target=target, target_path=target_path, threads=threads, env=env
+    )
+    simulate(project, ShopSettings(**settings), project.dir / out, output)
+
+
 def main() -> None:
     """Entry point: our errors become messages and exit codes, never tracebacks."""
     if len(sys.argv) > 1 and sys.argv[1] in LISTING and hasattr(signal, "SIGPIPE"):

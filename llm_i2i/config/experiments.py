@@ -72,6 +72,16 @@ class Reference(Settings):
     arm: str | None = None
 
 
+class PublishedAs(Settings):
+    """What published values of the experiment's table are listed under, where that is not what ours are called."""
+
+    title: ClassVar[str] = "published_as"
+
+    dataset: str
+    recommender: str = ""
+    augmentation: str = ""
+
+
 class Figure(Settings):
     """How results are drawn.
 
@@ -92,7 +102,10 @@ class Figure(Settings):
 
 
 class Experiment(Settings):
-    """Variants of a project, what is built of each and what is reported."""
+    """Variants of a project, what is built of each and what is reported.
+
+    A measure is a select of one number, or of a number and the two ends of its interval.
+    """
 
     title: ClassVar[str] = "an experiment"
     hints: ClassVar[dict[str, str]] = {"cutoffs": "write k", "parameters": "write grid or variants"}
@@ -115,6 +128,7 @@ class Experiment(Settings):
     reference: Reference | None = None
     figure: Figure | None = None
     paper_table: int | None = None
+    published_as: PublishedAs | None = None
 
 
 class ExperimentsFile(Settings):

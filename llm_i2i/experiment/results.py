@@ -351,15 +351,15 @@ class Results:
             row = Result(
                 experiment=self.plan.trials.name, variant=trial.variant.name, vars=canonical_json(dict(trial.variant.vars)),
                 seed=trial.seed, dataset=trial.dataset, protocol=environment.protocol, recommender=None, augmentation=None,
-                segment="all", split=self.experiment.split, metric=name, k=None, value=self._number(environment, name, sql),
-                n_users=None, environment=environment.name,
+                segment="all", split=self.experiment.split, metric=name, k=None, n_users=None, environment=environment.name,
+                **self._measure(environment, name, sql),
             )  # fmt: skip
             if (
                 reference is not None
                 and reference.variant.name != trial.variant.name
                 and reference.environment not in self._failed
             ):
-                other = self._number(self.plan.environment_of(reference), name, sql)
+                other = self._measure(self.plan.environment_of(reference), name, sql)["value"]
                 row = replace(
                     row,
                     reference=reference.variant.name,
@@ -368,14 +368,15 @@ class Results:
                 )
             yield self._with_published(row, None)
 
-    def _number(self, environment: EnvironmentPlan, name: str, sql: str) -> float | None:
+    def _measure(self, environment: EnvironmentPlan, name: str, sql: str) -> dict[str, Any]:
+        """Its value, and the ends of its interval if it has one."""
         _, rows = fetch_rows(self._query(environment, sql))
         if len(rows) != 1:
             raise LlmI2iError(
                 f"measure '{name}' gave {len(rows)} rows", where=environment.name, found=sql, fix="write a select of one number"
             )  # fmt: skip
-        value = rows[0][0]
-        return None if value is None else round(float(value), 12)
+        numbers = [None if value is None else round(float(value), 12) for value in rows[0]]
+        return dict(zip(("value", "lower", "upper"), numbers, strict=False))
 
     def _with_published(self, row: Result, case: Case | None) -> Result:
         if row.k is not None and row.protocol != PAPER_PROTOCOL:
@@ -397,8 +398,13 @@ class Results:
         self, row: Result, base: str, recommender: str | None, augmentation: str | None
     ) -> float | None:
         """The paper's value of that table, by variant where the table has variants, else by recommender and augmentation."""
+        known_as, dataset = self.experiment.published_as, row.dataset
+        if known_as is not None:
+            dataset = known_as.dataset
+            recommender = recommender or known_as.recommender
+            augmentation = augmentation or known_as.augmentation
         for fact in self._published:
-            if fact["table"] != str(self.experiment.paper_table) or fact["dataset"] != row.dataset:
+            if fact["table"] != str(self.experiment.paper_table) or fact["dataset"] != dataset:
                 continue
             if (
                 fact["metric"] != row.metric
@@ -429,8 +435,10 @@ class Results:
                 "min": min(values, default=None), "max": max(values, default=None), "reference_value": other,
             } | _change(value, other)
         )  # fmt: skip
-        if first.k is None or len(rows) == 1:
+        if len(rows) == 1:
             return summary
+        if first.k is None:  # each seed's interval is its own
+            return replace(summary, lower=None, upper=None)
         arm = Arm(str(first.recommender), str(first.augmentation))
         own = tuple(cases[row.variant, row.dataset, arm, row.seed] for row in rows)
         interval, difference = self._over_seeds(own, first.segment)[first.metric, first.k]

@@ -324,8 +324,8 @@ def _wrong_measures(
             problem = ""
             try:
                 columns = engine.columns(f"select * from ({sql})")
-                if len(columns) != 1:
-                    problem = f"{len(columns)} columns, it must be one number"
+                if len(columns) not in (1, 3):
+                    problem = f"{len(columns)} columns, it must be one number, or three: its interval's ends behind it"
             except EngineError as error:
                 problem = error.what
             if problem:

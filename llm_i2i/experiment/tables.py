@@ -87,8 +87,11 @@ def _how(plan: ExperimentPlan, summary: Sequence[Summary]) -> str:
         text += " Values are means over seeds, smallest and largest in the second table."
     if any(r.difference_lower is not None for r in summary):
         text += " Differences: 95% interval in brackets (bootstrap over users, paired), then the relative change."
+    if any(r.k is None and r.lower is not None for r in summary):
+        text += " In brackets: the interval."
     if any(r.published is not None for r in summary):
-        text += " In italics: as published."
+        known_as = plan.trials.experiment.published_as
+        text += f" In italics: as published{f', on {known_as.dataset}' if known_as else ''}."
     return text + "\n"
 
 
@@ -124,7 +127,11 @@ def reference_title(row: Summary) -> str:
 def _value_cell(row: Summary) -> str:
     if row.k is None and row.value == 0:
         return "0"
-    return number(row.value) + (f" *{number(row.published)}*" if row.published is not None else "")
+    # ranking metrics have too many columns for theirs: the results table holds it, and differences show it.
+    has_interval = row.k is None and row.lower is not None
+    interval = f" ({number(row.lower)}, {number(row.upper)})" if has_interval else ""
+    published = f" *{number(row.published)}*" if row.published is not None else ""
+    return number(row.value) + interval + published
 
 
 def _difference_cell(row: Summary) -> str:
