@@ -71,9 +71,14 @@ class Artifacts:
         """Node name of a source table -> source, its description, table."""
         return {
             f"{source.name}__{table.name}": (source.name, source.description, table)
-            for source in self.loaded.properties.sources.values()
+            for part in self.loaded.parts
+            for source in part.properties.sources.values()
             for table in source.tables
         }
+
+    def _reads(self, node: Node) -> list[str]:
+        """What dbt would say a node reads: the file of a seed is no node there."""
+        return [n for n in node.reads if n in self._tables or not self.manifest.nodes[n].is_source]
 
     def unique_id(self, name: str) -> str:
         """dbt's name of a node."""
@@ -112,7 +117,11 @@ class Artifacts:
         graph = self.manifest.nodes.values()
         nodes = {self.unique_id(n.name): self._model(n) for n in graph if not n.is_source}
         nodes |= {self.test_id(c): self._test(c) for c in self.manifest.checks}
-        sources = {self.unique_id(n.name): self._source(n) for n in graph if n.is_source}
+        sources = {
+            self.unique_id(n): self._source(self.manifest.nodes[n])
+            for n in self._tables
+            if n in self.manifest.nodes
+        }
         exposures = dict(self._exposures())
         macros = {self._macro_id(m): self._macro(m) for m in self._macros.values()}
         parents = {
@@ -171,11 +180,11 @@ class Artifacts:
             "refs": [{"name": n} for n in node.reads if not self.manifest.nodes[n].is_source],
             "sources": [
                 [self._tables[n][0], self._tables[n][2].name]
-                for n in node.reads
+                for n in self._reads(node)
                 if self.manifest.nodes[n].is_source
             ],
             "depends_on": {
-                "nodes": [self.unique_id(n) for n in node.reads],
+                "nodes": [self.unique_id(n) for n in self._reads(node)],
                 "macros": self._macro_ids(node.inputs.get("macros", [])),
             },
             "primary_key": list(node.config.get("grain") or []),

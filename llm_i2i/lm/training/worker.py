@@ -51,8 +51,6 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
     torch.manual_seed(job.random_seed)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    if not torch.cuda.is_available():  # on a GPU it may cost much, and is not promised
-        torch.use_deterministic_algorithms(True, warn_only=True)
     raw = read_examples(job.examples)
     known, tokenizer, source = _start(job)
     vocabulary, added = item_vocabulary(tokenizer, item_tokens_for(raw, job.items, known), settings)
@@ -132,6 +130,10 @@ def _emit(event: dict[str, Any]) -> None:
 def main(place: str) -> int:
     """Run a job folder; the exit code says whether the checkpoint is written."""
     _end_with_parent()
+    if (
+        not torch.cuda.is_available()
+    ):  # threads add in one order; on a GPU it may cost much, and is not promised
+        torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         run_job(load_job(Path(place)), _emit)
     except LlmI2iError as error:
