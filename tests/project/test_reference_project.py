@@ -124,9 +124,12 @@ def test_segments_add_up(shop: tuple[Path, dict[str, Any]]) -> None:
     [
         {"fusion": "append", "recommender": "swing"},
         {"protocol": "paper"},
-        {"protocol": "standard_val"},
-        {"protocol": "sampled99", "swing_preset": "pai_ext"},
-        {"protocol": "global_time", "train_before": "2024-01-04", "query_before": "2024-01-06"},
+        pytest.param({"protocol": "standard_val"}, marks=pytest.mark.slow),
+        pytest.param({"protocol": "sampled99", "swing_preset": "pai_ext"}, marks=pytest.mark.slow),
+        pytest.param(
+            {"protocol": "global_time", "train_before": "2024-01-04", "query_before": "2024-01-06"},
+            marks=pytest.mark.slow,
+        ),
         {"discriminator": "history", "min_confidence": 0.5, "negative_sampler": "mixture"},
         {"filter_real": "drop_below", "filter_folds": 2, "near_column": "item_id"},
         {"items": None},

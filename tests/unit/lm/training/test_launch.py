@@ -76,7 +76,7 @@ def start(base: Path, settings: dict[str, object]) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("victim", ["parent", "worker"])
+@pytest.mark.parametrize("victim", ["worker", pytest.param("parent", marks=pytest.mark.slow)])
 def test_killed_half_way_and_gone_on_is_the_undisturbed_training(base: Path, victim: str):
     settings = llama_settings(**LONG)
     states = base / "resume" / job_digest(next_items(), catalogue(), settings, None, 42)
