@@ -19,14 +19,10 @@ from llm_i2i.graph.compile import CompiledModel, compile_models
 from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import DataCheck, Node, UnitCheck
-from llm_i2i.plan.build import build_plan
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter, UnitOutcome
-from llm_i2i.runner.hooks import run_project_hooks
-from llm_i2i.runner.run import run_build
 from llm_i2i.runner.selection import ProjectSelection, write_state
 from llm_i2i.runner.sources import JsonCache, SourceFiles
-from llm_i2i.runner.steps import Workshop, plan_calls, run_checks
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.files import file_lock, replace_text
@@ -45,6 +41,7 @@ if TYPE_CHECKING:
     from llm_i2i.render.renderer import Renderer
     from llm_i2i.runner.diff import Difference
     from llm_i2i.runner.environments import Move
+    from llm_i2i.runner.steps import Workshop
     from llm_i2i.runner.unit_tests import UnitBench
     from llm_i2i.store.gc import Collection
 
@@ -267,6 +264,8 @@ class Project:
         published = {
             name: pointer.fingerprint for name, pointer in self.environment.pointers().items()
         }
+        from llm_i2i.plan.build import build_plan
+
         return build_plan(
             self.manifest, selected, compiled, fingerprints, refreshes, self.store.meta, published
         )
@@ -330,6 +329,9 @@ class Project:
         Raises:
             ProjectError: The project cannot be compiled; nothing was run.
         """
+        from llm_i2i.runner.hooks import run_project_hooks
+        from llm_i2i.runner.run import run_build
+
         select, exclude = self.criteria(select, exclude)
         left_out, exclude = self._excluded_tests(select, exclude)
         refreshes = self._refreshes(full_refresh, select, exclude)
@@ -443,6 +445,8 @@ class Project:
                     found="not built in its present state",
                     fix="run `llmi2i build` first",
                 )
+        from llm_i2i.runner.steps import run_checks
+
         yield from run_checks(checks, shop, force=True)
 
     def _run_units(
@@ -520,6 +524,8 @@ class Project:
 
     def recheck(self, plan: Plan, reporter: Reporter | None = None) -> list[CheckOutcome]:
         """All data tests on the results of a plan; one that passed on the same results is not run again."""
+        from llm_i2i.runner.steps import run_checks
+
         shop = self._workshop(plan, reporter or Reporter())
         try:
             outcomes = []
@@ -604,6 +610,8 @@ class Project:
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""
+        from llm_i2i.runner.steps import plan_calls
+
         return plan_calls(step, self._workshop(plan, Reporter()))
 
     def query(self, sql: str) -> duckdb.DuckDBPyRelation:
@@ -634,6 +642,8 @@ class Project:
         max_calls: int | None = None,
         store_failures: bool = False,
     ) -> Workshop:
+        from llm_i2i.runner.steps import Workshop
+
         return Workshop(
             self.dir, self.target_dir, self.manifest, plan, self.store, self.calls, self.sources, self.udfs,
             self.new_engine, reporter, max_calls, self.serving, store_failures,
