@@ -57,7 +57,7 @@ test-dbt: .venv-dbt/.installed
 $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -c .ci/constraints.txt torch
-	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,plots,serve,redis,dev]'
+	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,plots,serve,redis,browser,dev]'
 	touch $@
 
 .venv-deepspeed/.installed: pyproject.toml .ci/constraints.txt
