@@ -28,11 +28,21 @@ from llm_i2i.graph.seeds import SEED_FILES, load_seeds
 from llm_i2i.graph.unit_tests import load_unit_checks
 
 if TYPE_CHECKING:
+    from llm_i2i.render.cache import RenderCache
     from llm_i2i.render.renderer import RenderedModel, Renderer
 
 
-def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: str) -> Renderer:
-    """A renderer with the macros and prompts of the project and its packages, and the vars of one invocation."""
+def make_renderer(
+    project: LoadedProject,
+    vars: Mapping[str, Any],
+    target_name: str,
+    cache: RenderCache | None = None,
+) -> Renderer:
+    """A renderer with the macros and prompts of the project and its packages, and the vars of one invocation.
+
+    Args:
+        cache: What earlier invocations rendered and parsed.
+    """
     from llm_i2i.render.environment import MacroLibrary
     from llm_i2i.render.prompts import find_prompts
     from llm_i2i.render.renderer import Renderer
@@ -46,11 +56,12 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
             *(part.root / path / GENERIC for part in parts for path in part.config.test_paths),
         ],
         root=project.root,
+        cache=cache,
     )
     check_documented_macros(parts, macros)
     packages = {
         part.config.name: MacroLibrary.load(
-            [part.root / path for path in part.config.macro_paths], root=project.root
+            [part.root / path for path in part.config.macro_paths], root=project.root, cache=cache
         )
         for part in project.packages
     }
@@ -65,6 +76,7 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
         target={"name": target_name, **target.model_dump(mode="json", exclude_none=True)},
         root=project.root,
         packages={**packages, config.name: macros},
+        cache=cache,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import re
 import sys
@@ -18,8 +19,9 @@ from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
 from jinja2.utils import missing
 
+from llm_i2i import __version__
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
-from llm_i2i.fingerprint import canonical_json
+from llm_i2i.fingerprint import canonical_json, file_digest, fingerprint
 from llm_i2i.names import quote_literal
 from llm_i2i.render.environment import (
     MacroLibrary,
@@ -74,6 +76,15 @@ class RenderInputs:
         """Prompt files read so far."""
         return {}
 
+    @cached_property
+    def digest(self) -> str:
+        """Of everything here but the environment variables; `target` may hold some, already read."""
+        prompts = {n: (self.shown(path), file_digest(path)) for n, path in self.prompts.items()}
+        packages = {name: macros.digest for name, macros in self.packages.items()}
+        read = [self.vars, self.language_models, self.target, self.macro_values]
+        known = [__version__, self.macros.digest, prompts, packages, read]
+        return fingerprint(json.dumps(known, sort_keys=True, default=repr))
+
     def shown(self, path: Path) -> str:
         """A path as messages show it."""
         root = self.root
@@ -98,6 +109,12 @@ class Rendering:
         self.config: dict[str, Any] = {}
         self.config_line = 0
         self.location = ""  # where it is written, when that is not a template file
+        self.has_logged = False
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same inputs give the same again, with nothing said on the way."""
+        return not self.env_vars and not self.has_logged
 
     @cached_property
     def names(self) -> dict[str, Any]:
@@ -275,6 +292,7 @@ class Rendering:
 
     def log(self, message: Any, info: bool = False) -> str:
         """Send a message to the log; writes nothing into the SQL."""
+        self.has_logged = True
         _LOG.log(logging.INFO if info else logging.DEBUG, "%s: %s", self.where(), message)
         return ""
 
@@ -453,6 +471,7 @@ class _Exceptions:
         self._rendering.fail(str(message), fix="correct what this template checks for")
 
     def warn(self, message: Any) -> str:
+        self._rendering.has_logged = True
         _LOG.warning("%s: %s", self._rendering.where(), message)
         return ""
 

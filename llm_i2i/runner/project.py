@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from llm_i2i.graph.compile import Binder
     from llm_i2i.graph.lineage import ColumnGraph
     from llm_i2i.graph.select_tests import Check
+    from llm_i2i.render.cache import RenderCache
     from llm_i2i.render.renderer import Renderer
     from llm_i2i.runner.diff import Difference
     from llm_i2i.runner.environments import Move
@@ -132,10 +133,17 @@ class Project:
 
     @functools.cached_property
     def manifest(self) -> Manifest:
-        return load_manifest(self.loaded, self._renderer())
+        from llm_i2i.render.cache import RenderCache
 
-    def _renderer(self) -> Renderer:
-        return make_renderer(self.loaded, self.vars, self._target_name)
+        file = JsonCache(self.target_dir / "cache" / "rendered.json")
+        cache = RenderCache(file.values)
+        found = load_manifest(self.loaded, self._renderer(cache))
+        cache.forget_oldest()
+        file.save()
+        return found
+
+    def _renderer(self, cache: RenderCache | None = None) -> Renderer:
+        return make_renderer(self.loaded, self.vars, self._target_name, cache)
 
     @functools.cached_property
     def udfs(self) -> UdfRegistry:

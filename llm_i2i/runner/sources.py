@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -43,12 +44,13 @@ class JsonCache:
             self.values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             self.values = {}
-        self._size = len(self.values)
+        self._saved = set(self.values)
 
     def save(self) -> None:
-        if len(self.values) != self._size:
-            replace_text(self._path, json.dumps(self.values))
-            self._size = len(self.values)
+        if self.values.keys() != self._saved:
+            with contextlib.suppress(OSError):  # a store that may only be read
+                replace_text(self._path, json.dumps(self.values))
+            self._saved = set(self.values)
 
 
 class SourceFiles:
