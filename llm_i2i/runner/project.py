@@ -606,7 +606,9 @@ class Project:
             self.loaded, self.manifest, self.environment.name, compiled, plan.fingerprints
         )
         asked = {"target": self.target_name, **asked}
-        run = artifacts.run_results_json(which, result.nodes, result.checks, result.seconds, asked)
+        run = artifacts.run_results_json(
+            which, result.nodes, result.checks, result.units, result.seconds, asked
+        )
         stored = {
             name: meta
             for name, pointer in self.environment.pointers().items()
