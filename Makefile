@@ -14,7 +14,7 @@ test: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 # DeepSpeed lives in an environment of its own. No GPU is needed: ZeRO-2 runs on CPU processes over gloo.
 test-deepspeed: .venv-deepspeed/.installed
