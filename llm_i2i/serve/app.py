@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from llm_i2i.serve.index import ServingIndex
 from llm_i2i.serve.merge import Recommendation, recommend
@@ -190,21 +190,16 @@ class _Service:
 def answer(index: ServingIndex, items: list[str], found: Recommendation) -> dict[str, Any]:
     """A recommendation as the service says it."""
     ranking = found.ranking
+    triggers = [[items[place] for place in places] for places in ranking.triggers]
+    if len(set(items)) < len(items):
+        triggers = [list(dict.fromkeys(names)) for names in triggers]
+    ids, scores = index.ids.many(ranking.items), ranking.scores.tolist()
     return {
         "version": index.version,
         "fallback": found.fallback,
         "items": [
-            {
-                "item": item,
-                "score": score,
-                "triggers": list(dict.fromkeys([items[place] for place in places])),
-            }
-            for item, score, places in zip(
-                index.ids.many(ranking.items),
-                ranking.scores.tolist(),
-                ranking.triggers,
-                strict=True,
-            )
+            {"item": item, "score": score, "triggers": names}
+            for item, score, names in zip(ids, scores, triggers, strict=True)
         ],
         "unknown_items": list(dict.fromkeys(items[place] for place in found.unknown)),
     }
@@ -292,8 +287,7 @@ def _place(location: tuple[int | str, ...]) -> str:
 def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     from starlette.responses import Response
 
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Response(text.encode(), status, headers, media_type="application/json")
+    return Response(to_json(content), status, headers, media_type="application/json")
 
 
 async def _refused(request: Request, error: Any) -> Response:

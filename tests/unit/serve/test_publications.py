@@ -58,9 +58,9 @@ def test_a_damaged_version_is_refused_and_the_next_one_served(
     publications = Publications(tmp_path, "prod", log=lines.append)
     first = publications.served.version
     folder = pack(tmp_path, publish(seed=2))
-    content = bytearray((folder / "related_items.npy").read_bytes())
+    content = bytearray((folder / "related_pairs.npy").read_bytes())
     content[-1] ^= 1
-    (folder / "related_items.npy").write_bytes(content)
+    (folder / "related_pairs.npy").write_bytes(content)
     assert not publications.look()
     assert publications.served.version == first
     assert "damaged" in publications.refused
@@ -81,16 +81,15 @@ def test_a_version_that_fails_a_smoke_query_is_refused(
     publications = Publications(tmp_path, "prod")
     first = publications.served.version
     folder = pack(tmp_path, publish(seed=2))
-    name = "related_scores" if wrong == "nan" else "related_items"
-    values = np.load(folder / f"{name}.npy")
+    pairs = np.load(folder / "related_pairs.npy")
     if wrong == "nan":
-        values[:] = np.nan
+        pairs["score"] = np.nan
     elif wrong == "self":
         offsets = np.load(folder / "related_offsets.npy")
-        values = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)).astype(values.dtype)
+        pairs["item"] = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     else:
         np.save(folder / "by_hash.npy", np.load(folder / "by_hash.npy")[::-1])
-    np.save(folder / f"{name}.npy", values)
+    np.save(folder / "related_pairs.npy", pairs)
     _sign(folder)
     open_index(folder)  # its checksums are right
     assert not publications.look()
