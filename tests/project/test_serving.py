@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +18,8 @@ from llm_i2i.serve.index import ServingIndex, open_index
 from llm_i2i.serve.merge import recommend
 from llm_i2i.serve.pack import pack
 from llm_i2i.store.environment import Pointer
-from tests.project.test_reference_project import ROOT, build, write_log
+from tests.project.services import serve_command, service
+from tests.project.test_reference_project import build, write_log
 
 INDEX = "i2i_index_baseline"  # what costs no language model is enough: the merge is the same
 TABLES = "target_ranks_baseline items popular_items serving_settings evaluation_triggers interactions targets"
@@ -95,24 +93,6 @@ def test_settings_and_popular_items_are_those_of_the_build(
     assert index.ids.many(recommend(index, [], 5).ranking.items) == [item for (item,) in popular]
 
 
-@pytest.fixture
-def service(shop: Project) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`llmi2i serve` in a process of its own."""
-    pytest.importorskip("uvicorn", reason="needs the serve extra")
-    command = [sys.executable, "-m", "llm_i2i", "serve", "--project-dir", str(ROOT), "--target-path", str(shop.target_dir), "--index", INDEX, "--port", "0"]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if found := re.search(r"listening on (http://127\.0\.0\.1:\d+)", line):
-                yield found.group(1), process
-                break
-        else:
-            pytest.fail("".join(lines))
-        process.kill()
-
-
 def post(url: str, body: dict[str, Any]) -> Any:
     request = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
     with urllib.request.urlopen(request, timeout=30) as response:
@@ -120,9 +100,13 @@ def post(url: str, body: dict[str, Any]) -> Any:
 
 
 def test_the_command_serves_follows_publications_and_ends_on_sigterm(
-    shop: Project, service: tuple[str, subprocess.Popen[str]]
+    shop: Project,
 ) -> None:
-    url, process = service
+    with service(shop.target_dir, INDEX) as (url, process):
+        _follow_and_end(shop, url, process)
+
+
+def _follow_and_end(shop: Project, url: str, process: subprocess.Popen[str]) -> None:
     query = {"items": ["nothing that is known"], "k": 3}
     first = post(f"{url}/recommend", query)
     assert first["fallback"] == "unknown_items"
@@ -155,7 +139,7 @@ def test_the_command_serves_follows_publications_and_ends_on_sigterm(
 )
 def test_what_cannot_be_served_is_said(shop: Project, arguments: list[str], message: str) -> None:
     pytest.importorskip("uvicorn", reason="needs the serve extra")
-    command = [sys.executable, "-m", "llm_i2i", "serve", "--project-dir", str(ROOT), "--target-path", str(shop.target_dir), "--index", INDEX, *arguments]  # fmt: skip
+    command = serve_command(shop.target_dir, INDEX, *arguments)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
     assert done.returncode == 2
     assert message in done.stderr
