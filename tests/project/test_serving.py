@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.request
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from llm_i2i.runner.project import Project
 from llm_i2i.serve.index import ServingIndex, open_index
 from llm_i2i.serve.merge import recommend
 from llm_i2i.serve.pack import pack
+from llm_i2i.serve.schemas import MAX_K
 from llm_i2i.store.environment import Pointer
-from tests.project.services import serve_command, service
+from tests.project.services import ROOT, serve_command, service
 from tests.project.test_reference_project import build, write_log
 
 INDEX = "i2i_index_baseline"  # what costs no language model is enough: the merge is the same
@@ -83,6 +85,44 @@ def test_answers_are_the_rankings_of_the_sql_evaluation(shop: Project, index: Se
         rank = items.index(target_item) + 1 if target_item in items else None
         if target_item not in history:
             assert rank == ranks[target]
+
+
+DATA = ROOT.parent / "shared" / "data"
+SAMPLE = (
+    "select target_number from targets where split = 'test' order by hash(target_number) limit 1000"
+)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.exists(), reason=f"needs the research data in {DATA}")
+@pytest.mark.parametrize("recommender", ["cooccurrence_text", "swing"])
+def test_the_service_answers_a_thousand_users_of_toys_as_sql_does(
+    tmp_path: Path, recommender: str
+) -> None:
+    vars = {
+        "interactions": str(DATA / "ard" / "toys_and_games.interactions.parquet"),
+        "items": str(DATA / "ard" / "toys_and_games.items.parquet"),
+        "order_column": "position",
+        "recommender": recommender,
+    }
+    toys = build(tmp_path, vars, select=" ".join(f"+{table}" for table in TABLES.split()))
+    sampled = f"targets as (select * from targets where target_number in ({SAMPLE}))"
+    expected = defaultdict(list)
+    for target, item, score in toys.rows(RANKINGS.replace("with ", f"with {sampled}, ", 1))[1]:
+        expected[target].append((str(item), score))
+    histories = toys.rows(f"with {sampled} {HISTORIES}")[1]
+    assert len(histories) == 1000
+    n_ranked = 0
+    with service(toys.target_dir, INDEX) as (url, _):
+        for target, _, history in histories:
+            answer = post(f"{url}/recommend", {"items": history[:100], "k": MAX_K})
+            if answer["fallback"]:
+                assert not expected[target]
+                continue
+            assert [(i["item"], i["score"]) for i in answer["items"]] == expected[target][:MAX_K]
+            n_ranked += 1
+    assert n_ranked > 900
 
 
 def test_settings_and_popular_items_are_those_of_the_build(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -16,7 +17,7 @@ from llm_i2i.serve.index import MANIFEST, checksum, manifest_digest, open_index
 from llm_i2i.serve.pack import pack
 from llm_i2i.serve.publications import Publications, smoke
 from llm_i2i.store.environment import Pointer
-from tests.unit.serve.conftest import Publish
+from tests.unit.serve.conftest import Publish, running
 
 
 @pytest.fixture(autouse=True)
@@ -156,30 +157,32 @@ def test_ten_publications_under_load_lose_no_request_and_mix_no_versions(
     done = threading.Event()
     answers: list[tuple[int, Any]] = []
 
-    def ask() -> None:
-        with TestClient(app) as client:
-            while not done.is_set():
-                response = client.post("/recommend/batch", json=query)
-                answers.append((response.status_code, response.json()))
+    def ask(address: tuple[str, int]) -> None:
+        connection = http.client.HTTPConnection(*address, timeout=30)
+        while not done.is_set():
+            connection.request("POST", "/recommend/batch", json.dumps(query))
+            response = connection.getresponse()
+            answers.append((response.status, json.loads(response.read())))
+        connection.close()
 
-    clients = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in clients:
-        thread.start()
-    try:
-        for seed in range(1, 11):
-            publish(seed=seed)
-            wanted = seed + 1
-            until = time.monotonic() + 20
-            while publications.outcomes["served"] < wanted and time.monotonic() < until:
-                time.sleep(0.01)
-            before = len(answers)
-            while len(answers) < before + 5 and time.monotonic() < until:
-                time.sleep(0.01)
-    finally:
-        done.set()
+    with running(app) as address:
+        clients = [threading.Thread(target=ask, args=(address,)) for _ in range(3)]
         for thread in clients:
-            thread.join()
-        publications.stop()
+            thread.start()
+        try:
+            for seed in range(1, 11):
+                publish(seed=seed)
+                until = time.monotonic() + 20
+                while publications.outcomes["served"] < seed + 1 and time.monotonic() < until:
+                    time.sleep(0.01)
+                before = len(answers)
+                while len(answers) < before + 5 and time.monotonic() < until:
+                    time.sleep(0.01)
+        finally:
+            done.set()
+            for thread in clients:
+                thread.join()
+            publications.stop()
     assert environment.name == "prod"
     assert publications.outcomes == {"served": 11, "refused": 0}
     assert Counter(status for status, _ in answers) == {200: len(answers)}
