@@ -78,6 +78,26 @@ def test_an_item_is_found_and_its_lists_are_shown(chromium: Any, address: str) -
     context.close()
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "shown"),
+    [("drum", "More than 20 items; the first 20:", 20), ("number 17", "1 item", 1)],
+)
+def test_what_is_not_shown_is_said(
+    chromium: Any, address: str, words: str, status: str, shown: int
+) -> None:
+    context = chromium.new_context(viewport={"width": 400, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}/?q={words}")
+    page.get_by_text(status, exact=True).wait_for()
+    assert page.locator("#found li").count() == shown
+    page.goto(f"{address}/?item=it 17 %C3%A9")
+    page.get_by_role("heading", name="number 17").wait_for()
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wider) == 0
+    context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_follows_the_colour_scheme(chromium: Any, address: str, scheme: str) -> None:
     context = chromium.new_context(color_scheme=scheme)
