@@ -2,7 +2,7 @@
 
 uvicorn closes a connection that idles between requests (`timeout_keep_alive`); it waits for the rest of a request that has begun, and
 for the first one, as long as the client likes. The time here runs from the opening of a connection, or the first byte of a further
-request, to the last byte of the request. `app.BODY_SECONDS` is shorter: a body that is being read gets an answer that says so.
+request, to the last byte of the request. `request.BODY_SECONDS` is shorter: a body that is being read gets an answer that says so.
 """
 
 from __future__ import annotations

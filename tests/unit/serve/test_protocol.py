@@ -13,7 +13,7 @@ pytest.importorskip("uvicorn", reason="needs the serve extra")
 pytest.importorskip("prometheus_client", reason="needs the serve extra")
 
 from llm_i2i.serve import app as serving
-from llm_i2i.serve import protocol
+from llm_i2i.serve import protocol, request
 from llm_i2i.serve.publications import Publications
 from tests.unit.serve.conftest import publish_in, running
 
@@ -28,7 +28,7 @@ BODY, REQUEST = 0.4, 0.8  # seconds
 def connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
     """Opens connections to a service that waits less long than usual."""
     monkeypatch.setattr(protocol, "REQUEST_SECONDS", REQUEST)
-    monkeypatch.setattr(serving, "BODY_SECONDS", BODY)
+    monkeypatch.setattr(request, "BODY_SECONDS", BODY)
     publish_in(tmp_path)
     with running(serving.make_app(Publications(tmp_path, "prod"))) as address:
         yield lambda: socket.create_connection(address, timeout=20)
