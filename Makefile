@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-deepspeed test-vllm test-dbt bench bench-tools clean
+.PHONY: build test test-contract test-deepspeed test-vllm test-dbt bench bench-tools clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -15,6 +15,15 @@ test: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
+
+# The service against its OpenAPI document, by schemathesis.
+test-contract: .venv-contract/.installed
+	.venv-contract/bin/pytest -q -m slow tests/unit/serve/test_contract.py
+
+.venv-contract/.installed: pyproject.toml .ci/constraints.txt
+	test -x .venv-contract/bin/python || $(PYTHON) -m venv .venv-contract
+	.venv-contract/bin/pip --disable-pip-version-check -q install -c .ci/constraints.txt -e '.[serve,contract,dev]'
+	touch $@
 
 # DeepSpeed lives in an environment of its own. No GPU is needed: ZeRO-2 runs on CPU processes over gloo.
 test-deepspeed: .venv-deepspeed/.installed
