@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.names import quote_identifier, quote_literal
+from llm_i2i.runner.reading import check_reads
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.store import Store
 
 if TYPE_CHECKING:
     import duckdb
+
+
+ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyConnection:
@@ -32,10 +37,14 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
             + (f" with --env {environment.name}" if environment.name != "dev" else ""),
         )
     # a session of its own: DuckDB would share one that this process has open on the same path, an older state's too.
-    connection = duckdb.connect()
+    spill = store.root.parent / "tmp" / str(os.getpid())
+    connection = duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "temp_directory": str(spill)}
+    )
     try:
         attach(connection, environment.catalogue, environment.name)
         connection.execute(f"use {quote_identifier(environment.name)}")
+        connection.execute("detach memory")  # the one database here that could be written
     except duckdb.Error as error:
         connection.close()
         locked = "lock" in str(error).lower()
@@ -47,11 +56,7 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
             if locked
             else "run `llmi2i build`: it writes a new catalogue, results are kept",
         ) from error
-    if connection.execute("select current_setting('lock_configuration')").fetchall() == [(True,)]:
-        return connection  # the catalogue is open in this process already, so guarded already
-    connection.execute(
-        f"set allowed_directories = ['{str(store.root.resolve()).replace(chr(39), chr(39) * 2)}/']"
-    )
+    connection.execute(f"set allowed_directories = [{quote_literal(f'{store.root.resolve()}/')}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
@@ -74,17 +79,8 @@ def run_query(
     import duckdb
 
     try:
-        statements = connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type not in (
-            duckdb.StatementType.SELECT,
-            duckdb.StatementType.EXPLAIN,
-        ):
-            raise ProjectError(
-                "query takes one reading statement",
-                found=sql.strip()[:120],
-                fix="write one select, from, describe or show",
-            )
-        return connection.sql(statements[0].query)
+        check_reads(connection, sql)
+        return connection.sql(sql)
     except duckdb.Error as error:
         text = str(error).strip()
         missing = re.search(r"Table with name (\S+) does not exist", text)
@@ -113,17 +109,31 @@ def _damaged(text: str) -> ProjectError | None:
     )
 
 
+def _fetchable(column: str, sql_type: Any) -> str:
+    name = quote_identifier(column)
+    return f"cast({name} as varchar) as {name}" if str(sql_type) == ZONED else name
+
+
 def fetch_rows(
     relation: duckdb.DuckDBPyRelation, limit: int = -1
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of a relation, at most `limit` of them (-1: all)."""
+    """Column names and rows of a relation, at most `limit` of them (-1: all); a time with a zone as text."""
     import duckdb
 
     try:
         limited = relation if limit < 0 else relation.limit(limit)
-        return list(relation.columns), limited.fetchall()
+        columns = list(limited.columns)
+        if ZONED in map(str, limited.types) and len(set(columns)) == len(columns):
+            # DuckDB asks pytz for these, which nothing else here needs.
+            limited = limited.project(", ".join(map(_fetchable, columns, limited.types)))
+        return columns, limited.fetchall()
     except duckdb.Error as error:
         text = str(error).strip()
+        if "'pytz'" in text:  # inside a list or struct, or of two columns of one name
+            raise ProjectError(
+                "a time with a time zone cannot be shown here",
+                fix="cast it to text, cast(... as varchar), or: pip install pytz",
+            ) from error
         raise _damaged(text) or ProjectError(
             text.splitlines()[0], fix="correct the query"
         ) from error
