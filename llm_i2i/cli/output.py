@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from llm_i2i.errors import shown_text
+
 MAX_CELL = 60  # characters of one value in a table; --output json shows all of it
 
 
@@ -86,17 +88,8 @@ def _cell(value: Any) -> str:
         return f"{value:.4f}" if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:.4g}"
     text = str(value)
     if not text.isprintable():  # data may not steer a terminal
-        text = "".join(c if c.isprintable() else _escape(c) for c in text)
+        text = shown_text(text).replace("\n", "\\n")
     return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
-
-
-def _escape(character: str) -> str:
-    """A control character as Python writes it; a letter that merely has no glyph here stays."""
-    return (
-        ascii(character)[1:-1]
-        if ord(character) < 0xA0 or character in "\u2028\u2029"
-        else character
-    )
 
 
 def plain(value: Any) -> Any:
