@@ -253,8 +253,10 @@ class Rendering:
             near = closest(str(name), known)
             self.fail(
                 f"language model '{name}' is not defined",
-                found=f"{len(known)} language models" + (f", closest {near}" if near else ""),
-                fix="add it under language_models: in project.yml",
+                found=f"language models: {', '.join(known) or 'none'}",
+                fix=f"did you mean {near}?"
+                if near
+                else "add it under language_models: in project.yml",
             )
         self.language_models[name] = None
         settings = {**known[name], **overrides}
@@ -275,8 +277,10 @@ class Rendering:
             near = closest(str(name), known)
             self.fail(
                 f"prompt '{name}' does not exist",
-                found=f"{len(known)} prompts" + (f", closest {near}" if near else ""),
-                fix=f"write it, as {name}.jinja in the prompts folder",
+                found=f"prompts: {', '.join(known) or 'none'}",
+                fix=f"did you mean {near}?"
+                if near
+                else f"write it, as {name}.jinja in the prompts folder",
             )
         for key, value in keys.items():
             if not isinstance(value, str) or not value.strip():

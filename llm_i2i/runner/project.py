@@ -119,7 +119,9 @@ class Project:
         """
         if not name.replace("-", "_").isidentifier():
             raise ProjectError(
-                f"environment {name!r} is not a name", fix="use letters, digits, _ and -"
+                f"environment {name!r} is not a name",
+                found="it becomes a file and a catalogue of this name",
+                fix="use letters, digits, _ and -",
             )
         return Environment(self.target_dir, name)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.names import quote_identifier, quote_literal
 from llm_i2i.runner.reading import check_reads
+from llm_i2i.sql.complaints import missing_name, sql_fix, suggestion
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.store import Store
 
@@ -82,20 +84,27 @@ def run_query(
         check_reads(connection, sql)
         return connection.sql(sql)
     except duckdb.Error as error:
-        text = str(error).strip()
-        missing = re.search(r"Table with name (\S+) does not exist", text)
-        near = closest(missing.group(1), known) if missing else ""
-        if damaged := _damaged(text):
-            raise damaged from error
-        raise ProjectError(
-            text.splitlines()[0],
-            found=" ".join(line for line in text.splitlines() if line.startswith("Candidate")),
-            fix=f"did you mean {near}?"
-            if near
-            else "see `llmi2i ls` for the tables"
-            if missing
-            else "correct the query",
-        ) from error
+        raise _refused(str(error).strip(), known) from error
+
+
+def _refused(text: str, known: Sequence[str] = ()) -> ProjectError:
+    """DuckDB's complaint about a query, with the line it points at and what helps."""
+    if damaged := _damaged(text):
+        return damaged
+    what, *rest = text.splitlines() or ["the query failed"]
+    offered = " ".join(line for line in rest if line.startswith(("Candidate", "Did you mean")))
+    kind, missing = missing_name(what)
+    near = closest(missing, known) if kind == "table" else ""
+    if near:
+        fix = f"did you mean {near}?"
+    elif kind == "table":
+        fix = "see `llmi2i ls` for the tables"
+    elif "file system operations are disabled" in what or "extension" in what:
+        fix = "a query reads published tables alone: make the file a source, or open it with duckdb"
+    else:
+        fix = sql_fix(what, offered) or "correct the query"
+    line = next((line for line in rest if line.startswith("LINE ")), "")
+    return ProjectError(what, found=("" if kind else suggestion(offered)) or line, fix=fix)
 
 
 def _damaged(text: str) -> ProjectError | None:
@@ -134,6 +143,4 @@ def fetch_rows(
                 "a time with a time zone cannot be shown here",
                 fix="cast it to text, cast(... as varchar), or: pip install pytz",
             ) from error
-        raise _damaged(text) or ProjectError(
-            text.splitlines()[0], fix="correct the query"
-        ) from error
+        raise _refused(text) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from llm_i2i.errors import ProjectError
@@ -95,10 +96,9 @@ def _check_options(function: Callable[..., Any], kind: Kind, returns: Any, batch
 
 
 def _bad_option(function: Callable[..., Any], found: str, fix: str) -> ProjectError:
-    code = function.__code__
     return ProjectError(
         f"UDF {function.__name__!r} is declared wrongly",
-        where=f"{code.co_filename}:{code.co_firstlineno}",
+        where=_place(function),
         found=found,
         fix=fix,
     )
@@ -141,10 +141,16 @@ def _sql_type(hint: Any) -> str | None:
 def _bad_annotation(
     function: Callable[..., Any], parameter: inspect.Parameter, wanted: str
 ) -> ProjectError:
-    code = function.__code__
     return ProjectError(
         f"parameter {parameter.name!r} of UDF {function.__name__!r} has no usable type",
-        where=f"{code.co_filename}:{code.co_firstlineno}",
+        where=_place(function),
         found=str(parameter),
         fix=f"annotate it as {wanted}",
     )
+
+
+def _place(function: Callable[..., Any]) -> str:
+    """`file:line`, relative where it lies below the present folder: Python makes names of files absolute."""
+    file, here = Path(function.__code__.co_filename), Path.cwd()
+    shown = file.relative_to(here) if file.is_relative_to(here) else file
+    return f"{shown}:{function.__code__.co_firstlineno}"

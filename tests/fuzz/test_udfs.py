@@ -60,12 +60,13 @@ def test_files(inputs: int, tmp_path: Path) -> None:
     def load(text: str) -> None:
         path.write_bytes(text.encode())
         registry = UdfRegistry.load([tmp_path])
-        engine = DuckDBEngine(threads=1)
+        binder, engine = DuckDBEngine(threads=1), DuckDBEngine(threads=1)
         try:
             for signature in registry.of_kind("scalar").values():
-                engine.declare_macro(signature)
+                binder.declare_macro(signature)
                 engine.declare_scalar(signature, registry.function(signature.name))
         finally:
+            binder.close()
             engine.close()
 
     files = [FILES["udfs/functions.py"], *exits]
