@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from llm_i2i.secrets import hide_secrets
+
 
 def shown_text(text: str) -> str:
     """Text that a terminal or a log can take: control characters and lone surrogates as Python writes them."""
@@ -24,7 +26,7 @@ def _has_glyph(character: str) -> bool:
 
 
 class LlmI2iError(Exception):
-    """Base of all our errors. The library raises it with data; only the CLI prints it.
+    """Base of all our errors. The library raises it with data; only the CLI prints it. Secrets are hidden as it is made.
 
     Attributes:
         what: One sentence, what is wrong.
@@ -36,11 +38,11 @@ class LlmI2iError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", found: str = "", fix: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.found = found
-        self.fix = fix
+        super().__init__(hide_secrets(what))
+        self.what = hide_secrets(what)
+        self.where = hide_secrets(where)
+        self.found = hide_secrets(found)
+        self.fix = hide_secrets(fix)
 
     def render(self) -> str:
         """The message as the terminal shows it, up to four lines, no trailing newline."""
