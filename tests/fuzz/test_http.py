@@ -71,7 +71,7 @@ def is_sorted(answer: Any, k: int) -> bool:
     return scores == sorted(scores, reverse=True) and len(set(items)) == len(items) <= k
 
 
-@profiles(short=60, long=3000)
+@profiles(short=12, long=3000)
 def test_bodies(inputs: int, client: Any) -> None:
     def post(case: tuple[str, str | bytes, str]) -> None:
         path, body, kind = case
@@ -89,7 +89,7 @@ def test_bodies(inputs: int, client: Any) -> None:
     fuzz("http bodies", inputs, st.tuples(st.sampled_from(PATHS[:2]), bodies, kinds), post)
 
 
-@profiles(short=60, long=3000)
+@profiles(short=12, long=3000)
 def test_queries(inputs: int, client: Any) -> None:
     """JSON of the right keys with any values."""
     items = st.lists(
@@ -119,7 +119,7 @@ def test_queries(inputs: int, client: Any) -> None:
     fuzz("http queries", inputs, query, post)
 
 
-@profiles(short=60, long=3000)
+@profiles(short=12, long=3000)
 def test_paths(inputs: int, client: Any) -> None:
     ways = st.sampled_from(
         ["", "?q=", "?k=", "?index=", "?limit=", "?q=kite&limit=", "?k=1&k=", "/"]
@@ -137,7 +137,7 @@ def test_paths(inputs: int, client: Any) -> None:
     fuzz("http paths", inputs, cases, get)
 
 
-@profiles(short=20, long=600)
+@profiles(short=6, long=600)
 def test_headers(inputs: int, client: Any) -> None:
     names = st.sampled_from(["content-length", "content-encoding", "transfer-encoding", "accept", "host", "expect", "range", "x-forwarded-for", "cookie"])  # fmt: skip
     headers = st.dictionaries(

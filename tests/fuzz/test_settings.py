@@ -58,7 +58,7 @@ selectors:
 KEYS = "models sources seeds macros columns data_tests unit_tests config tags meta name description grain given expect rows where severity version".split()
 
 
-@profiles(short=40, long=3000)
+@profiles(short=12, long=3000)
 def test_project_file(inputs: int, tmp_path: Path) -> None:
     experiments = [(ROOT / "project/experiments.yml").read_text()[:3000]]
     whole = [PROJECT, (ROOT / "project/project.yml").read_text()]
@@ -82,7 +82,7 @@ def test_project_file(inputs: int, tmp_path: Path) -> None:
     fuzz("experiments.yml", inputs // 4, spoilt(experiments), experiment)
 
 
-@profiles(short=25, long=2000)
+@profiles(short=8, long=2000)
 def test_properties(inputs: int, tmp_path: Path) -> None:
     """Files of models, sources and tests, up to the manifest."""
     shop = ShopProject(tmp_path)
@@ -101,7 +101,7 @@ def test_properties(inputs: int, tmp_path: Path) -> None:
     fuzz("properties", inputs, spoilt([*own, *PROPERTIES], KEYS), load)
 
 
-@profiles(short=40, long=2000)
+@profiles(short=12, long=2000)
 def test_any_yaml(inputs: int, tmp_path: Path) -> None:
     path = tmp_path / "x.yml"
 
@@ -113,7 +113,7 @@ def test_any_yaml(inputs: int, tmp_path: Path) -> None:
     fuzz("yaml", inputs, st.one_of(spoilt(PROPERTIES), texts, values), read)
 
 
-@profiles(short=20, long=1000)
+@profiles(short=6, long=1000)
 def test_selectors_file(inputs: int, shop: ShopProject, tmp_path: Path) -> None:
     own = ShopProject(tmp_path)
 
@@ -126,7 +126,7 @@ def test_selectors_file(inputs: int, shop: ShopProject, tmp_path: Path) -> None:
     fuzz("selectors.yml", inputs, spoilt([SELECTORS], words), select)
 
 
-@profiles(short=60, long=3000)
+@profiles(short=12, long=3000)
 def test_selections(inputs: int, project: Project) -> None:
     words = ["kept", "+kept", "2+kept+1", "@events", "tag:log", "path:models", "config.materialized:table", "source:log", "state:new", "result:error", "test_type:unit", "*", "k?pt", "package:shop", "selector:x", "resource_type:model", "fqn:shop.kept", "file:kept.sql"]  # fmt: skip
     criteria = st.lists(spoilt(words, words), min_size=1, max_size=3).map(" ".join) | arguments
@@ -141,7 +141,7 @@ def test_selections(inputs: int, project: Project) -> None:
     fuzz("selections", inputs, st.tuples(criteria, st.just("") | criteria), select)
 
 
-@profiles(short=60, long=3000)
+@profiles(short=12, long=3000)
 def test_vars(inputs: int, project: Project) -> None:
     """What --vars holds is what a template reads, whatever it is."""
     originals = [

@@ -37,7 +37,7 @@ JINJA_WORDS = "{{ }} {% %} {%- -%} if else endif for endfor set macro endmacro c
 SQL_WORDS = "select from where group by order having qualify join left using on with recursive as values union all distinct case when then end cast null true interval date struct list [ ] { } ( ) , . :: := => -> * ; -- /* */ ' \" $$ ? : @ | || < > = user_id item_id position score prompt events scored count sum over partition row_number unnest pivot exclude replace columns lambda".split()
 
 
-@profiles(short=60, long=3000)
+@profiles(short=12, long=3000)
 def test_templates(inputs: int, project: Project) -> None:
     renderer: Renderer = project._renderer()
 
@@ -55,7 +55,7 @@ def test_templates(inputs: int, project: Project) -> None:
     fuzz("jinja in yaml", inputs // 3, spoilt(JINJA, JINJA_WORDS) | texts, expression)
 
 
-@profiles(short=15, long=600)
+@profiles(short=5, long=600)
 def test_macro_files(inputs: int, tmp_path: Path) -> None:
     shop = ShopProject(tmp_path)
     good = [
@@ -71,7 +71,7 @@ def test_macro_files(inputs: int, tmp_path: Path) -> None:
     fuzz("macros", inputs, spoilt(good, JINJA_WORDS), load)
 
 
-@profiles(short=15, long=800)
+@profiles(short=5, long=800)
 def test_prompt_files(inputs: int, tmp_path: Path) -> None:
     shop = ShopProject(tmp_path)
 
@@ -88,7 +88,7 @@ def test_prompt_files(inputs: int, tmp_path: Path) -> None:
     fuzz("prompts", inputs, spoilt(good, JINJA_WORDS), load)
 
 
-@profiles(short=25, long=1500)
+@profiles(short=8, long=1500)
 def test_models(inputs: int, project: Project) -> None:
     """The SQL of a model from its text to its columns; what compiles binds in DuckDB."""
     columns = project._columns_of(["log__events", "events", "prompts", "trained", "scored"])
@@ -119,7 +119,7 @@ def test_models(inputs: int, project: Project) -> None:
     binder.close()
 
 
-@profiles(short=25, long=1500)
+@profiles(short=8, long=1500)
 def test_udf_calls_in_sql(inputs: int) -> None:
     """Whatever hoisting makes of a query, DuckDB can bind it, or the error is ours."""
     originals = [
@@ -156,7 +156,7 @@ def test_udf_calls_in_sql(inputs: int) -> None:
     fuzz("udf calls", inputs, spoilt(originals, words), lift)
 
 
-@profiles(short=60, long=3000)
+@profiles(short=12, long=3000)
 def test_queries(inputs: int, project: Project) -> None:
     store = str(project.store.root.resolve())
     good = [

@@ -51,7 +51,7 @@ def udf_files(draw: st.DrawFn) -> str:
     return f"{HEAD}\n@{kind}({options})\ndef {name}({', '.join(parameters)}):\n    return []\n"
 
 
-@profiles(short=40, long=1500)
+@profiles(short=12, long=1500)
 def test_files(inputs: int, tmp_path: Path) -> None:
     """A file of UDFs loads and each is bound in the engine, or the error names the file."""
     path = tmp_path / "functions.py"
@@ -98,7 +98,7 @@ ANSWERS = st.one_of(
 )  # fmt: skip
 
 
-@profiles(short=30, long=1200)
+@profiles(short=10, long=1200)
 def test_answers(inputs: int, tmp_path: Path) -> None:
     """What a batch UDF returns is stored as it is, or refused with its name."""
     cases = st.tuples(ANSWERS, st.sampled_from(TYPES), st.floats() | st.just(0.5))
@@ -125,7 +125,7 @@ def test_answers(inputs: int, tmp_path: Path) -> None:
     engine.close()
 
 
-@profiles(short=25, long=800)
+@profiles(short=8, long=800)
 def test_arguments(inputs: int, tmp_path: Path) -> None:
     """Any text is a call of its own, found again in the cache; no two share a key."""
     cache = CallCache(tmp_path)
@@ -161,7 +161,7 @@ def test_arguments(inputs: int, tmp_path: Path) -> None:
     engine.close()
 
 
-@profiles(short=15, long=600)
+@profiles(short=5, long=600)
 def test_served_calls(inputs: int, project: Project) -> None:
     """UDFs inside somebody's own DuckDB connection."""
     import duckdb
