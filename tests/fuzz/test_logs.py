@@ -225,7 +225,8 @@ EDGES: dict[str, list[tuple[Any, Any, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("edge", [pytest.param(e, marks=() if e == "all_equal_times" else pytest.mark.fuzz) for e in EDGES])  # fmt: skip
+@pytest.mark.fuzz
+@pytest.mark.parametrize("edge", EDGES)
 def test_edges(edge: str, tmp_path: Path) -> None:
     rows = EDGES[edge]
     kind = pa.float64() if edge == "infinite_times" else pa.int64()
