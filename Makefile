@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-contract test-deepspeed test-vllm test-dbt bench bench-tools clean
+.PHONY: build test test-fuzz audit test-contract test-deepspeed test-vllm test-dbt bench bench-tools clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -23,6 +23,19 @@ test-contract: .venv-contract/.installed
 .venv-contract/.installed: pyproject.toml .ci/constraints.txt
 	test -x .venv-contract/bin/python || $(PYTHON) -m venv .venv-contract
 	.venv-contract/bin/pip --disable-pip-version-check -q install -c .ci/constraints.txt -e '.[serve,contract,dev]'
+	touch $@
+
+# More than 20,000 spoilt inputs; each is answered, or refused with an error of ours. LLMI2I_FUZZ_SCALE=0.1 for a tenth of them.
+test-fuzz: $(VENV)/.installed
+	$(BIN)/pytest -q -m fuzz tests/fuzz
+
+# Known vulnerabilities of the pinned packages; asks PyPI, so it needs an index that answers such questions.
+audit: .venv-audit/.installed
+	.venv-audit/bin/pip-audit --no-deps --disable-pip -r .ci/constraints.txt
+
+.venv-audit/.installed:
+	test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip --disable-pip-version-check -q install pip-audit
 	touch $@
 
 # DeepSpeed lives in an environment of its own. No GPU is needed: ZeRO-2 runs on CPU processes over gloo.

@@ -5,9 +5,28 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from llm_i2i.secrets import hide_secrets
+
+
+def shown_text(text: str) -> str:
+    """Text that a terminal or a log can take: control characters and lone surrogates as Python writes them."""
+    return "".join(
+        c if c.isprintable() or c == "\n" or _has_glyph(c) else ascii(c)[1:-1] for c in text
+    )
+
+
+# Line and paragraph ends, and what turns the direction of writing.
+_STEERING = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def _has_glyph(character: str) -> bool:
+    """Whether a letter is merely unknown to this Python, a space or a joiner: it steers nothing."""
+    is_surrogate = "\ud800" <= character <= "\udfff"
+    return ord(character) >= 0xA0 and character not in _STEERING and not is_surrogate
+
 
 class LlmI2iError(Exception):
-    """Base of all our errors. The library raises it with data; only the CLI prints it.
+    """Base of all our errors. The library raises it with data; only the CLI prints it. Secrets are hidden as it is made.
 
     Attributes:
         what: One sentence, what is wrong.
@@ -19,11 +38,11 @@ class LlmI2iError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", found: str = "", fix: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.found = found
-        self.fix = fix
+        super().__init__(hide_secrets(what))
+        self.what = hide_secrets(what)
+        self.where = hide_secrets(where)
+        self.found = hide_secrets(found)
+        self.fix = hide_secrets(fix)
 
     def render(self) -> str:
         """The message as the terminal shows it, up to four lines, no trailing newline."""
@@ -31,7 +50,7 @@ class LlmI2iError(Exception):
         for label, value in (("at", self.where), ("found", self.found), ("fix", self.fix)):
             if value:
                 lines.append(f"  {label + ':':<7}" + value.replace("\n", "\n         "))
-        return "\n".join(lines)
+        return shown_text("\n".join(lines))
 
     def __str__(self) -> str:
         return self.render()

@@ -32,6 +32,7 @@ from llm_i2i.render.environment import (
 )
 from llm_i2i.render.prompts import prompt_expression
 from llm_i2i.render.relations import Reference, SourceReference, relation_name, source_relation
+from llm_i2i.secrets import is_secret
 
 _LOG = logging.getLogger("llm_i2i.render")
 _NOT_GIVEN: Any = object()
@@ -108,6 +109,7 @@ class Rendering:
         self.language_models: dict[str, None] = {}
         self.config: dict[str, Any] = {}
         self.config_line = 0
+        self.may_read_secrets = False  # only what is run and then forgotten may
         self.location = ""  # where it is written, when that is not a template file
         self.has_logged = False
 
@@ -217,6 +219,12 @@ class Rendering:
     def env_var(self, name: str, default: str | None = None) -> str:
         """An environment variable; `default` where it is not set."""
         _refuse_undefined(name, default)
+        if is_secret(str(name)) and not self.may_read_secrets:
+            self.fail(
+                f"environment variable '{name}' is a secret, by its name",
+                found="its value would stand in compiled SQL, artifacts and the store",
+                fix="read it in on_run_start or on_run_end; if it is no secret, rename it",
+            )
         self.env_vars[name] = None
         value = self.inputs.env.get(name, default)
         if value is None:
@@ -253,8 +261,10 @@ class Rendering:
             near = closest(str(name), known)
             self.fail(
                 f"language model '{name}' is not defined",
-                found=f"{len(known)} language models" + (f", closest {near}" if near else ""),
-                fix="add it under language_models: in project.yml",
+                found=f"language models: {', '.join(known) or 'none'}",
+                fix=f"did you mean {near}?"
+                if near
+                else "add it under language_models: in project.yml",
             )
         self.language_models[name] = None
         settings = {**known[name], **overrides}
@@ -275,8 +285,10 @@ class Rendering:
             near = closest(str(name), known)
             self.fail(
                 f"prompt '{name}' does not exist",
-                found=f"{len(known)} prompts" + (f", closest {near}" if near else ""),
-                fix=f"write it, as {name}.jinja in the prompts folder",
+                found=f"prompts: {', '.join(known) or 'none'}",
+                fix=f"did you mean {near}?"
+                if near
+                else f"write it, as {name}.jinja in the prompts folder",
             )
         for key, value in keys.items():
             if not isinstance(value, str) or not value.strip():

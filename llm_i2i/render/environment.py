@@ -131,9 +131,8 @@ def compile_template(text: str, file: str, *, marked: bool = False) -> Template:
     Raises:
         ProjectError: Its Jinja is not valid.
     """
-    environment = make_environment()
     try:
-        tree = environment.parse(text, file, file)
+        tree = _parsed(text, file)
         if marked:
             mark_lines(tree)
         return _template_of(tree, file, file)
@@ -144,16 +143,25 @@ def compile_template(text: str, file: str, *, marked: bool = False) -> Template:
 @lru_cache(maxsize=2048)
 def compile_expression(text: str, location: str) -> Template:
     """A template out of text in a YAML file; errors are placed at `location`."""
-    environment = make_environment()
     try:
-        return _template_of(environment.parse(text), location, EXPRESSION)
+        return _template_of(_parsed(text), location, EXPRESSION)
     except TemplateSyntaxError as error:
         raise syntax_error(error, text, location, in_file=False) from error
 
 
+def _parsed(text: str, file: str | None = None) -> nodes.Template:
+    try:
+        return make_environment().parse(text, file, file)
+    except RecursionError as error:
+        raise TemplateSyntaxError("It is nested too deeply", 1) from error
+
+
 def _template_of(tree: nodes.Template, name: str, filename: str) -> Template:
     environment = make_environment()
-    code = environment.compile(tree, name, filename)
+    try:
+        code = environment.compile(tree, name, filename)
+    except (RecursionError, SyntaxError, MemoryError) as error:  # of Python, which Jinja becomes
+        raise TemplateSyntaxError("It is nested too deeply", 1) from error
     return Template.from_code(environment, code, environment.globals)
 
 
@@ -186,6 +194,8 @@ def _syntax_fix(message: str) -> str:
     if message.startswith("No filter named") and len(quoted) > 2:
         near = closest(quoted[1], make_environment().filters, count=1)
         return f"did you mean {near}?" if near else "use another filter"
+    if "nested too deeply" in message:
+        return "split it: {% set %} a part, or write a macro"
     if "end of template" in message or "Missing end" in message:
         return "close what is open: {% endif %}, {% endfor %}, {% endmacro %}, }} or %}"
     return "check the {{ }} and {% %} on this line"
@@ -351,7 +361,7 @@ def _about(node: nodes.Macro) -> list[Any]:
 
 @lru_cache(maxsize=512)
 def _macro_nodes(text: str, file: str) -> tuple[nodes.Macro, ...]:
-    tree = make_environment().parse(text, file, file)
+    tree = _parsed(text, file)
     return tuple(node for node in tree.body if isinstance(node, nodes.Macro))
 
 

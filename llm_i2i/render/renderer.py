@@ -114,15 +114,19 @@ class Renderer:
 
         return self._cache.rendered([self._inputs.digest, "model", file, name, text], render)
 
-    def render_expression(self, text: str, where: str, *, name: str = "") -> RenderedModel:
+    def render_expression(
+        self, text: str, where: str, *, name: str = "", secrets: bool = False
+    ) -> RenderedModel:
         """Text of a YAML file with its Jinja evaluated, in `sql`; lines of refs are 0.
 
         Args:
             where: Where the text is written, for messages.
             name: The model's name, for `this`.
+            secrets: Whether env_var() may read secret variables: what comes of it must not be kept or shown.
         """
         rendering = Rendering(self._inputs, name=name)
         rendering.location = where
+        rendering.may_read_secrets = secrets
         return _result(rendering, self._text(rendering, text), LineMap())
 
     def render_data_test(

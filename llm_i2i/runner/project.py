@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from llm_i2i.store.gc import Collection
 
 
+LONGEST_NAME = 100  # characters of an environment's name
+TAKEN_NAMES = ("memory", "system", "temp")
+
+
 class Project:
     """A project on disk, with the vars and target of one invocation.
 
@@ -117,9 +121,17 @@ class Project:
         Raises:
             ProjectError: It is not a name.
         """
-        if not name.replace("-", "_").isidentifier():
+        if not name.replace("-", "_").isidentifier() or len(name) > LONGEST_NAME:
             raise ProjectError(
-                f"environment {name!r} is not a name", fix="use letters, digits, _ and -"
+                f"environment {name[:LONGEST_NAME]!r} is not a name",
+                found="it becomes a file and a catalogue of this name",
+                fix=f"use letters, digits, _ and -, at most {LONGEST_NAME}",
+            )
+        if name.lower() in TAKEN_NAMES:
+            raise ProjectError(
+                f"environment {name!r} has the name of a catalogue that DuckDB has already",
+                found=f"taken: {', '.join(TAKEN_NAMES)}",
+                fix="give it another name",
             )
         return Environment(self.target_dir, name)
 
@@ -641,9 +653,14 @@ class Project:
 
         return fetch_rows(self.query(sql), limit)
 
-    def render(self, sql: str) -> str:
-        """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model."""
-        return self._renderer().render_expression(sql, "--inline").sql
+    def render(self, sql: str, where: str = "--inline", *, secrets: bool = False) -> str:
+        """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model.
+
+        Args:
+            where: Where it is written, for messages.
+            secrets: Whether env_var() may read secret variables.
+        """
+        return self._renderer().render_expression(sql, where, secrets=secrets).sql
 
     def _workshop(
         self,
@@ -676,8 +693,8 @@ class Project:
         """Remove scratch that killed builds left behind."""
         with file_lock(self.target_dir / "locks" / "sweep.lock"):
             self.store.sweep()
-            for folder in (self.target_dir / "tmp").glob("*"):
-                if not folder.name.isdigit() or not _is_alive(int(folder.name)):
+            for folder in (self.target_dir / "tmp").glob("[0-9]*"):
+                if folder.name.isdecimal() and not _is_alive(int(folder.name)):
                     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -41,9 +41,10 @@ class JsonCache:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self.values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self.values = {}
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            found = None
+        self.values: dict[str, Any] = found if isinstance(found, dict) else {}
         self._saved = set(self.values)
 
     def save(self) -> None:

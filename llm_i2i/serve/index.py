@@ -195,7 +195,7 @@ def open_index(folder: Path, *, verify: bool = True) -> ServingIndex:
     has = manifest["files"].keys()
 
     def array(name: str) -> NDArray[Any]:
-        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
+        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
 
     def texts(name: str) -> Texts:
         with (folder / f"{name}.txt").open("rb") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -207,6 +207,8 @@ def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list
     extra = {"context": context} if call.signature.wants_context else {}
     try:
         values = call.function(*columns, **call.constants, **extra)
+        if isinstance(values, Iterator):
+            values = list(values)  # a generator is the function's own code still
     except LlmI2iError:
         raise
     except (Exception, SystemExit) as error:
@@ -251,7 +253,7 @@ def _commit(
     _check_fields(call, [values[i] for i in good], result_type)
     try:
         results = pa.array([values[i] for i in good], type=result_type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise NodeError(
             f"UDF {call.signature.name!r} returned values that are no {call.signature.returns}",
             where=str(call.file),
