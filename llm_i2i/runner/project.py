@@ -26,6 +26,7 @@ from llm_i2i.runner.sources import JsonCache, SourceFiles
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.files import file_lock, replace_text
+from llm_i2i.store.gc import sweep_killed
 from llm_i2i.store.holds import Hold, Holds
 from llm_i2i.store.store import Store
 from llm_i2i.udf.batch import CallCounts
@@ -675,20 +676,7 @@ class Project:
     def _sweep(self) -> None:
         """Remove scratch that killed builds left behind."""
         with file_lock(self.target_dir / "locks" / "sweep.lock"):
-            self.store.sweep()
-            for folder in (self.target_dir / "tmp").glob("*"):
-                if not folder.name.isdigit() or not _is_alive(int(folder.name)):
-                    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+            sweep_killed(self.target_dir)
 
 
 def _words(criteria: str | Iterable[str]) -> Sequence[str]:

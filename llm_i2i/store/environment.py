@@ -137,6 +137,19 @@ class Environment:
             self._pointers.unlink(missing_ok=True)
             self.catalogue.unlink(missing_ok=True)
             shutil.rmtree(self._states, ignore_errors=True)
+            self._lock.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove what a killed move left; nothing that holds or once held."""
+        with file_lock(self._lock):
+            now = self.state().number
+            self._drop_states(now + 1)
+            self._prune(HISTORY)
+            if not now and not self._pointers.is_file():  # it never held anything
+                for path in (self._current, self._pointers, self.catalogue):
+                    path.unlink(missing_ok=True)
+                shutil.rmtree(self._states, ignore_errors=True)
+                self._lock.unlink(missing_ok=True)
 
     def trim(self, keep: int) -> None:
         """Keep only the newest `keep` states, at least the one that holds."""
@@ -179,12 +192,16 @@ class Environment:
         return True
 
     def _write_state(self, state: State) -> None:
-        for number in self._numbers():
-            if number >= state.number:  # left by a killed move: it never held
-                shutil.rmtree(self._states / f"{number:06d}")
+        self._drop_states(state.number)
         folder = self._states / f"{state.number:06d}"
         replace_file(folder / CATALOGUE, lambda path: self._write_catalogue(path, state.nodes))
         replace_text(folder / POINTERS, self._as_text(state))
+
+    def _drop_states(self, first: int) -> None:
+        """Remove the states that a killed move left ahead of the one that holds: they never held."""
+        for number in self._numbers():
+            if number >= first:
+                shutil.rmtree(self._states / f"{number:06d}")
 
     def _point(self, state: State) -> None:
         """The step that counts."""
