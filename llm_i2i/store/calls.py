@@ -12,12 +12,13 @@ import contextlib
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_i2i.store.files import make_folder, replace_text, sha256, sync_file
+from llm_i2i.store.files import file_lock, make_folder, replace_text, sha256, sync_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,6 +75,7 @@ class CallCache:
 
     def __init__(self, target_dir: Path) -> None:
         self.root = target_dir / "calls"
+        self._locks = target_dir / "locks" / "calls"
         self._whole: set[Path] = set()  # looked at by this process
 
     def segments(self, udf: str, group: str) -> list[Path]:
@@ -92,6 +94,15 @@ class CallCache:
     ) -> Path:
         """Write one batch durably, with what it cost (fields of `CallCost`); returns its segment."""
         return _write(self.root / udf / group, calls, cost)
+
+    def making(
+        self, udf: str, group: str, waiting: Callable[[], None] | None = None
+    ) -> AbstractContextManager[None]:
+        """Hold while making calls of a group; of several builds each then makes what the others have not made."""
+        return file_lock(self.lock_path(udf, group), waiting)
+
+    def lock_path(self, udf: str, group: str) -> Path:
+        return self._locks / f"{udf}-{group}.lock"
 
     def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None:
         """Keep how fast the last run of a call group was."""

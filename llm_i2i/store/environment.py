@@ -181,7 +181,7 @@ class Environment:
         """Write the catalogue again where it is gone, no database, or of a folder that has moved since."""
         folder = self._states / f"{state.number:06d}"
         root = json.loads((folder / POINTERS).read_text(encoding="utf-8")).get("store")
-        whole = _is_database(folder / CATALOGUE) and root == self._absolute_root()
+        whole = root == self._absolute_root() and _is_catalogue(folder / CATALOGUE, state.nodes)
         linked = self.catalogue.is_symlink() and self._pointers.is_symlink()
         if whole and linked:
             return False
@@ -238,6 +238,19 @@ class Environment:
     def _write_catalogue(self, path: Path, nodes: Mapping[str, Pointer]) -> None:
         import duckdb
 
+        try:
+            self._write_views(path, nodes)
+        except duckdb.IOException as error:
+            raise LlmI2iError(
+                f"the catalogue of environment {self.name!r} cannot be written",
+                where=str(path),
+                found=str(error).splitlines()[0],
+                fix="free disk space, then run the same command again: what is finished is kept",
+            ) from error
+
+    def _write_views(self, path: Path, nodes: Mapping[str, Pointer]) -> None:
+        import duckdb
+
         with duckdb.connect(str(path)) as connection:
             stored = [(n, p) for n, p in nodes.items() if not p.sql]
             for node, pointer in stored:
@@ -254,10 +267,15 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _is_database(path: Path) -> bool:
-    """Whether a file begins as a DuckDB database does."""
+def _is_catalogue(path: Path, nodes: Mapping[str, Pointer]) -> bool:
+    """Whether a file is a database, whole (DuckDB checks its blocks) and with a view for each node."""
+    import duckdb
+
     try:
-        with path.open("rb") as file:
-            return file.read(12)[8:] == b"DUCK"
-    except OSError:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            views = connection.execute(
+                "select view_name from duckdb_views() where not internal"
+            ).fetchall()
+    except (duckdb.Error, OSError):
         return False
+    return {name for (name,) in views} == set(nodes)

@@ -302,12 +302,18 @@ def _tidy(target_dir: Path) -> None:
         for folders in (calls.glob("*/*"), calls.glob("*"), store.root.glob("[!.]*")):
             _remove_empty(folders)
     held = {pair for h in holds for pair in h.nodes.items()}
-    for lock in (target_dir / "locks").glob("*-*.lock"):
-        pair = _pair(lock.stem)
-        if pair not in held and not store.folder(*pair).exists():
-            with lock_if_free(lock) as is_free:
-                if is_free:
-                    lock.unlink(missing_ok=True)
+    locks = target_dir / "locks"
+    idle = [lock for lock in locks.glob("*-*.lock") if _pair(lock.stem) not in held]
+    unused = [lock for lock in idle if not store.folder(*_pair(lock.stem)).exists()]
+    unused += [
+        lock
+        for lock in locks.glob("calls/*.lock")
+        if not calls.joinpath(*_pair(lock.stem)).exists()
+    ]
+    for lock in unused:
+        with lock_if_free(lock) as is_free:
+            if is_free:
+                lock.unlink(missing_ok=True)
     for record in (target_dir / "tests").glob("*.json"):
         try:
             inputs = json.loads(record.read_text(encoding="utf-8"))["inputs"]

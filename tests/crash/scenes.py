@@ -77,9 +77,7 @@ class Stage:
         shutil.rmtree(self.dir / name)
 
     def close(self) -> None:
-        assert self._victims.stdin is not None
-        self._victims.stdin.close()
-        self._victims.wait()
+        self._victims.communicate()  # its input ends, and so does it
 
     # -- looking -------------------------------------------------------------------------------------------------------
 

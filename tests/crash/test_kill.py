@@ -202,5 +202,6 @@ def test_every_kill_is_survived(stages: list[Stage], capsys: pytest.CaptureFixtu
         tried = sum(t.tried for t in found)
         lost = len({text.split("}")[0] for t in found for text in t.lost})
         print(f"tried = {tried}, survived = {tried - lost}, lost = {lost}")
+        print(*(problem for t in found for problem in t.lost), sep="\n")
     assert sum(t.random for t in found) >= RANDOM_POINTS * 0.9
     assert not [problem for t in found for problem in t.lost]
