@@ -105,7 +105,8 @@ class Stage:
         segments = sorted(map(str, (self.target / "calls").glob("*/*/[!.]*.parquet")))
         if not segments:
             return Counter()
-        rows = duckdb.sql(f"select arg_0 from read_parquet({segments})").fetchall()
+        with duckdb.connect() as connection:
+            rows = connection.sql(f"select arg_0 from read_parquet({segments})").fetchall()
         return Counter(prompt for (prompt,) in rows)
 
     def made_calls(self) -> Counter[str]:
