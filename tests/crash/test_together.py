@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import textwrap
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
