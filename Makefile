@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-contract test-deepspeed test-vllm test-dbt bench bench-tools clean
+.PHONY: build test test-crash test-contract test-deepspeed test-vllm test-dbt bench bench-tools clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -24,6 +24,10 @@ test-contract: .venv-contract/.installed
 	test -x .venv-contract/bin/python || $(PYTHON) -m venv .venv-contract
 	.venv-contract/bin/pip --disable-pip-version-check -q install -c .ci/constraints.txt -e '.[serve,contract,dev]'
 	touch $@
+
+# Commands killed at every commit point and at 200 random ones, full and read-only disks (as root), ten builds at once: project/docs/guarantees.md.
+test-crash: $(VENV)/.installed
+	$(BIN)/pytest -q -m crash tests/crash
 
 # DeepSpeed lives in an environment of its own. No GPU is needed: ZeRO-2 runs on CPU processes over gloo.
 test-deepspeed: .venv-deepspeed/.installed

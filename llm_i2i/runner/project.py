@@ -26,9 +26,9 @@ from llm_i2i.runner.sources import JsonCache, SourceFiles
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.files import file_lock, replace_text
-from llm_i2i.store.gc import sweep_killed
 from llm_i2i.store.holds import Hold, Holds
 from llm_i2i.store.store import Store
+from llm_i2i.store.sweep import sweep_killed
 from llm_i2i.udf.batch import CallCounts
 from llm_i2i.udf.registry import UdfRegistry
 

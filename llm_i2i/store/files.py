@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,33 +71,6 @@ def replace_link(path: Path, target: str) -> None:
         sync_file(path.parent)
     finally:
         beside.unlink(missing_ok=True)
-
-
-ABANDONED = 3600.0  # seconds: no writer leaves the file it is making alone for so long
-
-
-def sweep_abandoned(place: Path) -> None:
-    """Remove what killed writers left of the files and folders they were making: `.NAME.*.tmp`, here and in all folders below."""
-    for path in (place, *place.rglob(".*.tmp")):
-        is_beside = path.name.startswith(".") and path.suffix == ".tmp"
-        if is_beside and time.time() - _last_write(path) > ABANDONED:
-            remove(path)
-
-
-def _last_write(path: Path) -> float:
-    """Seconds since 1970; now if it is gone."""
-    try:
-        return max(p.lstat().st_mtime for p in (path, *path.rglob("*")))
-    except FileNotFoundError:
-        return time.time()
-
-
-def remove(path: Path) -> None:
-    """Remove a file, a link or a whole folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 @contextmanager

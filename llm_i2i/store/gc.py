@@ -21,9 +21,10 @@ from pathlib import Path
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import HISTORY, Environment, environment_names
-from llm_i2i.store.files import file_lock, lock_if_free, sweep_abandoned
+from llm_i2i.store.files import file_lock, lock_if_free
 from llm_i2i.store.holds import Held, Holds
 from llm_i2i.store.store import ResultMeta, Store
+from llm_i2i.store.sweep import sweep_killed
 
 
 @dataclass(frozen=True)
@@ -260,27 +261,6 @@ def _throw_away(target_dir: Path, garbage: Iterable[Garbage], trash: ExitStack) 
         except OSError:  # the store is on a disk of its own
             shutil.rmtree(item.path, ignore_errors=True)
             item.path.unlink(missing_ok=True)
-
-
-def sweep_killed(target_dir: Path) -> None:
-    """Remove scratch and half-written files that killed processes left, wherever they lie."""
-    Store(target_dir).sweep()
-    for folder in (target_dir / "tmp").glob("*"):  # spill of an engine, by process
-        if not folder.name.isdigit() or not _is_alive(int(folder.name)):
-            shutil.rmtree(folder, ignore_errors=True)
-    for path in target_dir.glob("*"):
-        if path.name != "store":  # which is written in its scratch alone
-            sweep_abandoned(path)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

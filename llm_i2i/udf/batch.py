@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.fingerprint import canonical_json, fingerprint
 from llm_i2i.names import argument_column, key_column, parquet_scan, result_column
+from llm_i2i.udf.answers import judge
 from llm_i2i.udf.context import RowError, UdfContext
 from llm_i2i.udf.registry import where_raised
 from llm_i2i.udf.signature import Signature
@@ -185,7 +186,7 @@ def _make_calls(
         seconds = time.monotonic() - started
         amount = Amount(len(rows), call.meter.tokens(rows) if call.meter else 0, seconds)
         stopwatch.add(amount)
-        values, results = _judged(call, values, result_type)
+        values, results = judge(call, values, result_type)
         errors += [v.message for v in values if isinstance(v, RowError)]
         _commit(call, cache, batch, rows, values, results, _cost(call, amount))
         done += len(rows)
@@ -291,80 +292,6 @@ def _commit(
             table.append_column("result", results).append_column("call_key", keys),
             cost,
         )
-
-
-def _judged(
-    call: BatchCall, values: list[Any], result_type: pa.DataType
-) -> tuple[list[Any], pa.Array]:
-    """The values, and those of the rows that did not fail in the declared type.
-
-    NaN is no answer, and DuckDB holds it greater than any number: a row with one, however deep, has failed.
-    """
-    import pyarrow as pa
-
-    results = _as_array(call, values, result_type)
-    bad = _rows_with_nan(results)
-    if not bad:
-        return values, results
-    good = [i for i, value in enumerate(values) if not isinstance(value, RowError)]
-    values = list(values)
-    for number in bad:
-        values[good[number]] = RowError("the answer is not a number (NaN)")
-    whole = [number for number in range(len(good)) if number not in bad]
-    return values, results.take(pa.array(whole, type=pa.int64()))
-
-
-def _as_array(call: BatchCall, values: list[Any], result_type: pa.DataType) -> pa.Array:
-    """The results of the rows that did not fail, in the declared type."""
-    import pyarrow as pa
-
-    good = [value for value in values if not isinstance(value, RowError)]
-    _check_fields(call, good, result_type)
-    try:
-        return pa.array(good, type=result_type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise NodeError(
-            f"UDF {call.signature.name!r} returned values that are no {call.signature.returns}",
-            where=str(call.file),
-            found=f"{error}; for example {good[0]!r}"[:300],
-            fix="return values of the declared type",
-        ) from error
-
-
-def _rows_with_nan(array: pa.Array) -> set[int]:
-    """Numbers of the rows that hold NaN, in structs and lists too."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_floating(array.type):
-        is_nan = pc.fill_null(pc.is_nan(array), False)
-        return set(pc.indices_nonzero(is_nan).to_pylist())
-    if pa.types.is_struct(array.type):
-        return {row for part in array.flatten() for row in _rows_with_nan(part)}
-    if pa.types.is_list(array.type):
-        rows = pc.list_parent_indices(array)
-        return {rows[i].as_py() for i in _rows_with_nan(array.flatten())}
-    return set()
-
-
-def _check_fields(call: BatchCall, values: list[Any], result_type: pa.DataType) -> None:
-    """Arrow drops unknown keys of a dict and leaves missing ones null; here both are mistakes."""
-    import pyarrow as pa
-
-    if pa.types.is_list(result_type):
-        values = [element for value in values if isinstance(value, list) for element in value[:1]]
-        result_type = result_type.value_type
-    if not pa.types.is_struct(result_type):
-        return
-    wanted = {result_type.field(i).name for i in range(result_type.num_fields)}
-    for value in values:
-        if isinstance(value, dict) and set(value) != wanted:
-            raise NodeError(
-                f"UDF {call.signature.name!r} returned other fields than it declares",
-                where=str(call.file),
-                found=", ".join(map(str, value)),
-                fix=f"return dicts with the keys {', '.join(sorted(wanted))}",
-            )
 
 
 def _check_errors(call: BatchCall, errors: list[str], total: int) -> None:

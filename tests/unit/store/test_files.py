@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 from llm_i2i.store.files import (
-    ABANDONED,
     file_lock,
     lock_if_free,
     make_folder,
     replace_text,
-    sweep_abandoned,
 )
 from llm_i2i.store.gc import Scope, collect
 from llm_i2i.store.store import ResultMeta, Store
+from llm_i2i.store.sweep import ABANDONED, sweep_abandoned
 
 HOLD = """
 import sys
