@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.names import parquet_scan, quote_identifier
-from llm_i2i.store.files import file_lock, replace_file, replace_link, replace_text
+from llm_i2i.store.files import file_lock, replace_file, replace_link, replace_text, sha256
 
 HISTORY = 20  # states kept of each environment, the one that holds among them
 CATALOGUES = 2  # of these with a catalogue: a client may be opening the one before while an environment moves
@@ -178,10 +177,11 @@ class Environment:
         return first
 
     def _mend(self, state: State) -> bool:
-        """Write the catalogue again where it is gone, no database, or of a folder that has moved since."""
+        """Write the catalogue again where it is gone, not as it was written, or of a folder that has moved since."""
         folder = self._states / f"{state.number:06d}"
-        root = json.loads((folder / POINTERS).read_text(encoding="utf-8")).get("store")
-        whole = root == self._absolute_root() and _is_catalogue(folder / CATALOGUE, state.nodes)
+        raw = json.loads((folder / POINTERS).read_text(encoding="utf-8"))
+        is_here = raw.get("store") == self._absolute_root()
+        whole = is_here and raw.get("catalogue") == sha256(folder / CATALOGUE)
         linked = self.catalogue.is_symlink() and self._pointers.is_symlink()
         if whole and linked:
             return False
@@ -228,7 +228,8 @@ class Environment:
                 beside.unlink(missing_ok=True)
 
     def _as_text(self, state: State) -> str:
-        raw: dict[str, Any] = {"environment": self.name, "store": self._absolute_root()}
+        catalogue = sha256(self._states / f"{state.number:06d}" / CATALOGUE)
+        raw = {"environment": self.name, "store": self._absolute_root(), "catalogue": catalogue}
         return json.dumps(raw | asdict(state), indent=1)
 
     def _absolute_root(self) -> str:
@@ -265,17 +266,3 @@ class Environment:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _is_catalogue(path: Path, nodes: Mapping[str, Pointer]) -> bool:
-    """Whether a file is a database, whole (DuckDB checks its blocks) and with a view for each node."""
-    import duckdb
-
-    try:
-        with duckdb.connect(str(path), read_only=True) as connection:
-            views = connection.execute(
-                "select view_name from duckdb_views() where not internal"
-            ).fetchall()
-    except (duckdb.Error, OSError):
-        return False
-    return {name for (name,) in views} == set(nodes)
