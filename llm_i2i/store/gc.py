@@ -152,7 +152,9 @@ def _dropped(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     dropped: list[str] = []
     for pattern in patterns:
         matching = fnmatch.filter(names, pattern)
-        if not matching:
+        if not matching and not set(pattern) & set(
+            "*?["
+        ):  # a pattern may have done its work before
             near = closest(pattern, names)
             raise ProjectError(
                 f"there is no environment {pattern!r} to drop",
@@ -276,9 +278,7 @@ def _tidy(target_dir: Path) -> None:
         if folder.is_dir() and not folder.is_symlink():
             Environment(target_dir, folder.name).tidy()
     holds, calls = Holds(target_dir).all(), target_dir / "calls"
-    if not any(
-        held.is_running for held in holds
-    ):  # a build may be about to write into an empty folder
+    if not any(held.is_running for held in holds):  # it may be about to write into an empty one
         for folders in (calls.glob("*/*"), calls.glob("*"), store.root.glob("[!.]*")):
             _remove_empty(folders)
     held = {pair for h in holds for pair in h.nodes.items()}
@@ -302,5 +302,3 @@ def _tidy(target_dir: Path) -> None:
         known = [pair for pair in inputs.items() if (store.root / pair[0]).exists()]
         if any(not store.folder(*pair).exists() for pair in known):
             record.unlink(missing_ok=True)
-    for claim in (target_dir / "builds").glob("*.tmp"):  # of a build killed while it began
-        claim.unlink(missing_ok=True)

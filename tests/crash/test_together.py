@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 from tests.project.test_crash import slow_down, start, tables, wait_for
 
@@ -98,15 +99,13 @@ def test_a_function_that_hangs_is_ended_by_a_signal(shop: ShopProject) -> None:
 
 
 CLOCK = """
-    import datetime, sys, time
+    import sys, time
+    from datetime import UTC, datetime
 
-    start, real = time.time(), time.time
-    class Backwards(datetime.datetime):
-        @classmethod
-        def now(cls, zone=None):
-            return datetime.datetime.fromtimestamp(time.time(), zone)
-    time.time = lambda: start - float(sys.argv[1]) - 100 * (real() - start)
-    datetime.datetime = Backwards
+    back, start, real = float(sys.argv[1]), time.time(), time.time
+    time.time = lambda: start - back - 100 * (real() - start)
+    import llm_i2i.store.environment as environment
+    environment._now = lambda: datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
     sys.argv = ["llmi2i", *sys.argv[2:]]
     from llm_i2i.cli.main import main
     main()
@@ -132,8 +131,8 @@ def test_a_clock_that_goes_backwards(shop: ShopProject) -> None:
     assert tables(shop) == after
     run(5, "promote", "dev", "prod", "--force")
     assert len(shop.calls()) == 20
-    listed = run(6, "rollback", "dev", "--list").stdout
-    numbers = [line.split()[0] for line in listed.splitlines() if line[:1].isdigit()]
-    assert numbers == ["4", "3", "2", "1"]
-    run(7, "gc", "--yes", "--keep-states", "1")
+    states = Project.load(shop.dir).environment.history()
+    assert [state.number for state in states] == [4, 3, 2, 1]
+    assert [state.at for state in states] == sorted(state.at for state in states)
+    run(6, "gc", "--yes", "--keep-states", "1")
     assert tables(shop) == after
