@@ -85,7 +85,7 @@ def file_lock(
         shared: With others that share it, against one that holds it alone.
     """
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     while True:
         with path.open("a") as handle:
             try:

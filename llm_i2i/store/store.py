@@ -114,7 +114,7 @@ class Store:
 
         A folder left by a killed process is swept by the next one: each holds a lock while alive.
         """
-        self._scratch.mkdir(parents=True, exist_ok=True)
+        make_folder(self._scratch)
         name = uuid.uuid4().hex
         folder = self._scratch / name
         with file_lock(self._scratch / f"{name}.lock"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def result(shop: ShopProject, node: str, name: str = "data.parquet") -> Path:
     return path
 
 
-@pytest.mark.parametrize("where", [0.1, 0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("where", [0.2, 0.8])
 def test_a_flipped_bit_of_a_result_that_is_read(
     shop: ShopProject, build: Build, where: float
 ) -> None:
@@ -71,7 +72,7 @@ def test_rollback_to_a_damaged_result_is_refused(shop: ShopProject, build: Build
         Project.load(shop.dir).rollback("dev")
 
 
-@pytest.mark.parametrize("where", [0.1, 0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("where", [0.2, 0.8])
 def test_a_flipped_bit_of_calls_costs_one_batch(
     shop: ShopProject, build: Build, where: float
 ) -> None:
@@ -85,7 +86,7 @@ def test_a_flipped_bit_of_calls_costs_one_batch(
     assert len(list((shop.dir / "target/calls").rglob("*.damaged"))) == 1
 
 
-@pytest.mark.parametrize("where", [0.001, 0.02, 0.4])
+@pytest.mark.parametrize("where", [0.001, 0.4])
 def test_a_flipped_bit_of_the_catalogue(shop: ShopProject, build: Build, where: float) -> None:
     build()
     catalogue = (shop.dir / "target/dev.duckdb").resolve()
@@ -99,7 +100,9 @@ def test_a_flipped_bit_of_the_catalogue(shop: ShopProject, build: Build, where: 
 
 def test_debug_verify_reads_everything(shop: ShopProject, build: Build) -> None:
     build()
-    assert "5 \n" in (whole := shop.run("debug", "--verify").stdout).replace("5\n", "5 \n"), whole
+    whole = shop.run("debug", "--verify").stdout
+    assert re.search(r"whole results +5$", whole, re.MULTILINE)
+    assert re.search(r"whole segments +3 of cached", whole)
     flip(result(shop, "events"))
     flip(next((shop.dir / "target/calls/score").rglob("*.parquet")))
     found = shop.run("debug", "--verify")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from llm_i2i.store.calls import CallCache
 from llm_i2i.store.files import (
     file_lock,
     lock_if_free,
-    make_folder,
     replace_text,
 )
 from llm_i2i.store.gc import Scope, collect
@@ -77,32 +79,45 @@ def test_only_what_is_abandoned_is_swept(tmp_path: Path) -> None:
     assert left == [".folder.3d.tmp/data", ".hidden", ".new.json.4c.tmp", "c.json", "deep/kept.tmp"]
 
 
-def test_everything_is_on_disk_before_it_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is synced, and what is named (`-> name`), in order; a random part of a name is *."""
+    done: list[str] = []
+
+    def shown(path: Path) -> str:
+        return re.sub(r"[0-9a-f]{8,}", "*", str(path.relative_to(tmp_path)))
+
+    def named(path: Path, target: Path) -> Path:
+        done.append(f"-> {shown(Path(target))}")
+        os.rename(path, target)
+        return Path(target)
+
+    for module in ("files", "store", "calls"):
+        monkeypatch.setattr(
+            f"llm_i2i.store.{module}.sync_file", lambda path: done.append(shown(path))
+        )
+    monkeypatch.setattr(Path, "rename", named)
+    monkeypatch.setattr(Path, "replace", named)
+    return done
+
+
+def test_everything_is_on_disk_before_it_is_named(tmp_path: Path, order: list[str]) -> None:
     """After a power cut a name must not lead to bytes that were never written: contents first, then the folder that names them."""
-    order: list[str] = []
-
-    def synced(path: Path) -> None:
-        order.append(str(path.relative_to(tmp_path)))
-
-    monkeypatch.setattr("llm_i2i.store.files.sync_file", synced)
-    monkeypatch.setattr("llm_i2i.store.store.sync_file", synced)
     replace_text(tmp_path / "deep/a.json", "{}")
-    assert order[0] == "."
-    assert order[1].startswith("deep/.a.json.")
-    assert order[2] == "deep"
+    assert order == [".", "deep/.a.json.*.tmp", "-> deep/a.json", "deep"]
+    order.clear()
+    CallCache(tmp_path).commit("u", "g", pa.table({"arg_0": [1]}))
+    assert order == [".", "calls", "calls/u", "calls/u/g/.*.tmp", "-> calls/u/g/*.parquet", "calls/u/g"]  # fmt: skip
     order.clear()
     store = Store(tmp_path)
     with store.new_folder() as folder:
-        make_folder(folder / "artifact/inner")
-        order.clear()
+        (folder / "artifact/inner").mkdir(parents=True)
         (folder / "artifact/inner/weights").write_text("w")
         (folder / "data.parquet").write_text("d")
         store.publish(folder, ResultMeta("n", "f", 1, 0.0, []))
-    scratch = [name.split("/", 3)[3] for name in order if name.startswith("store/.tmp/") and name.count("/") > 2]  # fmt: skip
-    assert set(scratch) == {"artifact", "artifact/inner", "artifact/inner/weights", "data.parquet", "meta.json"}  # fmt: skip
-    assert order[-1] == "store/n"
+    files = ["artifact", "artifact/inner", "artifact/inner/weights", "data.parquet", "meta.json"]
+    contents = [*(f"store/.tmp/*/{name}" for name in files), "store/.tmp/*"]
+    assert order == [".", "store", *contents, "store", "-> store/n/f", "store/n"]
 
 
 def test_gc_finds_the_state_of_a_training_whose_result_is_there(tmp_path: Path) -> None:
