@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-fuzz audit test-contract test-deepspeed test-vllm test-dbt bench bench-tools clean
+.PHONY: build test test-fuzz test-crash audit test-contract test-deepspeed test-vllm test-dbt bench bench-tools clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -37,6 +37,10 @@ audit: .venv-audit/.installed
 	test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/pip --disable-pip-version-check -q install pip-audit
 	touch $@
+
+# Commands killed at every commit point and at 200 random ones, full and read-only disks (as root), ten builds at once: project/docs/guarantees.md.
+test-crash: $(VENV)/.installed
+	$(BIN)/pytest -q -m crash tests/crash
 
 # DeepSpeed lives in an environment of its own. No GPU is needed: ZeRO-2 runs on CPU processes over gloo.
 test-deepspeed: .venv-deepspeed/.installed

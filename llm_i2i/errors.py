@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
 
 from llm_i2i.secrets import hide_secrets
@@ -90,6 +91,26 @@ class EngineError(LlmI2iError):
     def __init__(self, what: str, *, line: int = 0, **details: str) -> None:
         super().__init__(what, **details)
         self.line = line
+
+
+_DISK = {
+    errno.ENOSPC: ("the disk is full", "free space, then run the same command again: what is finished is kept"),
+    errno.EDQUOT: ("the disk quota is used up", "free space, then run the same command again: what is finished is kept"),
+    errno.EFBIG: ("a file became larger than is allowed", "raise the limit (ulimit -f), then run the same command again"),
+    errno.EROFS: ("the disk is read-only", "pass --target-path with a folder you may write to"),
+    errno.EACCES: ("a file may not be read or written", "mend its permissions, or pass --target-path with a folder you may write to"),
+    errno.EPERM: ("a file may not be changed", "mend its permissions, or pass --target-path with a folder you may write to"),
+    errno.EIO: ("the disk fails", "run `llmi2i debug --verify` on a disk that works"),
+    errno.EMFILE: ("too many files are open", "raise the limit (ulimit -n)"),
+}  # fmt: skip
+
+
+def disk_error(error: OSError) -> LlmI2iError | None:
+    """What the system says of files, as ours; None where it says nothing a user could mend."""
+    if error.errno not in _DISK:
+        return None
+    what, fix = _DISK[error.errno]
+    return LlmI2iError(what, where=str(error.filename or ""), found=str(error), fix=fix)
 
 
 def raise_all(errors: Sequence[LlmI2iError]) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 import click
 
 from llm_i2i import __version__
 from llm_i2i.cli.group import Commands
 from llm_i2i.cli.options import LOG_FORMAT
-from llm_i2i.errors import LlmI2iError
+from llm_i2i.errors import LlmI2iError, disk_error
 
 LISTING = ("ls", "query", "show", "plan", "compile", "lineage", "diff")
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -32,6 +34,13 @@ def main() -> None:
     """Entry point: our errors become messages and exit codes, never tracebacks."""
     if len(sys.argv) > 1 and sys.argv[1] in LISTING and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `llmi2i ls | head` ends as any listing does
+    ended: list[int] = []  # signals that told us to end
+
+    def end(number: int, _: FrameType | None) -> None:
+        ended.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
     try:
         cli.main(prog_name="llmi2i", standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -40,23 +49,19 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except LlmI2iError as error:
-        if os.environ.get(LOG_FORMAT) == "json":
-            from llm_i2i.cli.json_log import print_error
-
-            print_error(error)
-        else:
-            print(error.render(), file=sys.stderr)
-        sys.exit(error.exit_code)
+        _tell(error)
     except (KeyboardInterrupt, click.Abort):
-        print(
-            "\ninterrupted: finished nodes and batches are kept, run the same command again to go on",
-            file=sys.stderr,
-        )
-        sys.exit(INTERRUPTED)
+        again = "run the same command again to go on"
+        if {"-f", "--full-refresh"} & set(sys.argv):
+            again = "build without --full-refresh to go on: with it everything begins anew"
+        print(f"\ninterrupted: finished nodes and batches are kept, {again}", file=sys.stderr)
+        sys.exit(128 + ended[0] if ended else INTERRUPTED)
     except BrokenPipeError:  # the reader of a pipe has left: nobody to tell
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:
+        if isinstance(error, OSError) and (problem := disk_error(error)):
+            _tell(problem)
         if os.environ.get("LLMI2I_TRACEBACK"):
             raise
         problem = LlmI2iError(
@@ -65,3 +70,14 @@ def main() -> None:
         )
         print(problem.render(), file=sys.stderr)
         sys.exit(1)
+
+
+def _tell(error: LlmI2iError) -> NoReturn:
+    """Print an error in the form that was asked for, and end with its code."""
+    if os.environ.get(LOG_FORMAT) == "json":
+        from llm_i2i.cli.json_log import print_error
+
+        print_error(error)
+    else:
+        print(error.render(), file=sys.stderr)
+    sys.exit(error.exit_code)

@@ -28,6 +28,7 @@ from llm_i2i.store.environment import Environment
 from llm_i2i.store.files import file_lock, replace_text
 from llm_i2i.store.holds import Hold, Holds
 from llm_i2i.store.store import Store
+from llm_i2i.store.sweep import sweep_killed
 from llm_i2i.udf.batch import CallCounts
 from llm_i2i.udf.registry import UdfRegistry
 
@@ -371,8 +372,9 @@ class Project:
         hold = self._hold(plan)
         success = False
         try:
+            self._disown_damaged(plan, shop)
             if any(s.action == "reuse" and not shop.has_result(s.node.name) for s in plan.steps):
-                return self.build(  # `gc` removed what the plan reuses just before it was held
+                return self.build(  # damaged, or removed by `gc` just before it was held
                     select, exclude, full_refresh=full_refresh, fail_fast=fail_fast,
                     max_calls=max_calls, store_failures=store_failures, reporter=reporter,
                 )  # fmt: skip
@@ -398,6 +400,21 @@ class Project:
             self._compiled.save()
             hold.release(published=success)
             shutil.rmtree(self._scratch(), ignore_errors=True)
+
+    def _disown_damaged(self, plan: Plan, shop: Workshop) -> None:
+        """Read whole what a build is going to read or to publish anew; what is damaged then counts as not built.
+
+        A build that has nothing to do reads nothing.
+        """
+        published = {n: pointer.fingerprint for n, pointer in self.environment.pointers().items()}
+        reused = [step for step in plan.steps if step.action == "reuse"]
+        moves = any(published.get(step.node.name) != step.fingerprint for step in reused)
+        if not (moves or plan.to_build):
+            return
+        for name, digest in plan.fingerprints.items():
+            if damaged := self.store.damaged_files(name, digest):
+                shop.reporter.note(f"{name}: {damaged[0]} is damaged, the result is made again")
+                self.store.disown(name, digest)
 
     def _hold(self, plan: Plan) -> Hold:
         """Keep `gc` from what a build uses until an environment points to it."""
@@ -692,20 +709,7 @@ class Project:
     def _sweep(self) -> None:
         """Remove scratch that killed builds left behind."""
         with file_lock(self.target_dir / "locks" / "sweep.lock"):
-            self.store.sweep()
-            for folder in (self.target_dir / "tmp").glob("[0-9]*"):
-                if folder.name.isdecimal() and not _is_alive(int(folder.name)):
-                    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+            sweep_killed(self.target_dir)
 
 
 def _words(criteria: str | Iterable[str]) -> Sequence[str]:

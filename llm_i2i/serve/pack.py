@@ -105,7 +105,7 @@ def _write_folder(
     store: Store,
 ) -> None:
     """Write beside, then rename: a folder that exists is whole."""
-    beside = folder.with_name(f".{name}.{uuid.uuid4().hex[:8]}")
+    beside = folder.with_name(f".{name}.{uuid.uuid4().hex[:8]}.tmp")
     beside.mkdir(parents=True)
     try:
         connection = _connect(_needed(pointers, tables), store, beside / "spill")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.fingerprint import canonical_json, fingerprint
 from llm_i2i.names import argument_column, key_column, parquet_scan, result_column
+from llm_i2i.udf.answers import judge
 from llm_i2i.udf.context import RowError, UdfContext
 from llm_i2i.udf.registry import where_raised
 from llm_i2i.udf.signature import Signature
@@ -33,6 +35,10 @@ class Cache(Protocol):
     def commit(
         self, udf: str, group: str, calls: pa.Table, cost: Mapping[str, Any] | None = None
     ) -> Path: ...
+
+    def making(
+        self, udf: str, group: str, waiting: Callable[[], None]
+    ) -> AbstractContextManager[None]: ...
 
     def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None: ...
 
@@ -126,42 +132,70 @@ def run_batch_call(
             committed before stay.
     """
     todo, cached = _prepare(call, engine, cache)
-    missing = f"{call.relation}_missing"
-    engine.run(f"create or replace table {missing} as {_missing(call, todo, cached)} order by all")
     distinct = engine.rows(f"select count(*) from {todo}")[0][0]
-    total = engine.rows(f"select count(*) from {missing}")[0][0]
+    total = _write_missing(call, engine, todo, cached)
+    errors, tokens = list[str](), 0
+    if total:
+        # Alone in the group: another build may be making the same calls for another node.
+        with cache.making(call.signature.name, call.group, lambda: _say_waiting(context)):
+            cached = cache.segments(call.signature.name, call.group)
+            total = _write_missing(call, engine, todo, cached)
+            _check_max_calls(call, total, max_calls)
+            errors, tokens = _make_calls(call, engine, cache, context, total)
+    _check_errors(call, errors, total)
+    _declare_result(call, engine, cache, todo)
+    return CallCounts(distinct, distinct - total, len(errors), tokens)
+
+
+def _write_missing(call: BatchCall, engine: Engine, todo: str, cached: list[Path]) -> int:
+    """Make the table of the calls to make; their number."""
+    table, sql = f"{call.relation}_missing", _missing(call, todo, cached)
+    engine.run(f"create or replace table {table} as {sql} order by all")
+    return int(engine.rows(f"select count(*) from {table}")[0][0])
+
+
+def _say_waiting(context: UdfContext) -> None:
+    context.progress(0, 0, "another build makes calls of this function and model, waiting for it")
+
+
+def _check_max_calls(call: BatchCall, total: int, max_calls: int | None) -> None:
     if max_calls is not None and total > max_calls:
         raise NodeError(
             f"{call.signature.name} needs {total:,} new calls, more than --max-calls",
             found=f"--max-calls {max_calls:,}",
             fix="raise --max-calls, or select fewer rows",
         )
+
+
+def _make_calls(
+    call: BatchCall, engine: Engine, cache: Cache, context: UdfContext, total: int
+) -> tuple[list[str], int]:
+    """Batch after batch, each on disk before the next: the messages of the rows that failed, and the tokens."""
     result_type = (
         engine.table(f"select cast(null as {call.signature.returns}) as r where false")
         .schema.field(0)
         .type
     )
-    done, errors = 0, []
+    done, errors = 0, list[str]()
     stopwatch = Stopwatch()
-    for batch in engine.batches(f"select * from {missing}", call.signature.batch_size):
+    missing = f"select * from {call.relation}_missing"
+    for batch in engine.batches(missing, call.signature.batch_size):
         rows = _rows(batch)
         started = time.monotonic()
         values = _invoke(call, rows, context)
         seconds = time.monotonic() - started
         amount = Amount(len(rows), call.meter.tokens(rows) if call.meter else 0, seconds)
         stopwatch.add(amount)
+        values, results = judge(call, values, result_type)
         errors += [v.message for v in values if isinstance(v, RowError)]
-        _commit(call, cache, batch, rows, values, result_type, _cost(call, amount))
+        _commit(call, cache, batch, rows, values, results, _cost(call, amount))
         done += len(rows)
         context.progress(done, total, f"{len(errors):,} failed" if errors else "")
-    if (
-        call.meter is not None and total and not errors
-    ):  # failures come sooner, or later, than answers
+    if call.meter is not None and total and not errors:
+        # not with failures: they come sooner, or later, than answers
         measured = stopwatch.measurement(call.meter.subject)
         cache.record_speed(call.signature.name, call.group, measured)
-    _check_errors(call, errors, total)
-    _declare_result(call, engine, cache, todo)
-    return CallCounts(distinct, distinct - total, len(errors), stopwatch.total.tokens)
+    return errors, stopwatch.total.tokens
 
 
 def _cost(call: BatchCall, amount: Amount) -> dict[str, Any]:
@@ -243,23 +277,13 @@ def _commit(
     batch: pa.RecordBatch,
     rows: list[list[Any]],
     values: list[Any],
-    result_type: pa.DataType,
+    results: pa.Array,
     cost: Mapping[str, Any],
 ) -> None:
     """Write the batch's good rows as one segment; failed rows are not cached, so the next build tries them again."""
     import pyarrow as pa
 
     good = [i for i, value in enumerate(values) if not isinstance(value, RowError)]
-    _check_fields(call, [values[i] for i in good], result_type)
-    try:
-        results = pa.array([values[i] for i in good], type=result_type)
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        raise NodeError(
-            f"UDF {call.signature.name!r} returned values that are no {call.signature.returns}",
-            where=str(call.file),
-            found=f"{error}; for example {values[good[0]]!r}"[:300],
-            fix="return values of the declared type",
-        ) from error
     kept = pa.Table.from_batches([batch]).take(pa.array(good, type=pa.int64()))
     table = kept.rename_columns([f"arg_{i}" for i in range(kept.num_columns)])
     keys = pa.array([call_key(call.group, rows[i]) for i in good], type=pa.string())
@@ -270,26 +294,6 @@ def _commit(
             table.append_column("result", results).append_column("call_key", keys),
             cost,
         )
-
-
-def _check_fields(call: BatchCall, values: list[Any], result_type: pa.DataType) -> None:
-    """Arrow drops unknown keys of a dict and leaves missing ones null; here both are mistakes."""
-    import pyarrow as pa
-
-    if pa.types.is_list(result_type):
-        values = [element for value in values if isinstance(value, list) for element in value[:1]]
-        result_type = result_type.value_type
-    if not pa.types.is_struct(result_type):
-        return
-    wanted = {result_type.field(i).name for i in range(result_type.num_fields)}
-    for value in values:
-        if isinstance(value, dict) and set(value) != wanted:
-            raise NodeError(
-                f"UDF {call.signature.name!r} returned other fields than it declares",
-                where=str(call.file),
-                found=", ".join(map(str, value)),
-                fix=f"return dicts with the keys {', '.join(sorted(wanted))}",
-            )
 
 
 def _check_errors(call: BatchCall, errors: list[str], total: int) -> None:

@@ -26,14 +26,15 @@ def init(folder: Path) -> None:
 @click.command()
 @project_options
 @text_or_json
-def debug(output: str, **settings: Any) -> None:
+@click.option("--verify", is_flag=True, help="Read every stored byte; set aside what is damaged.")
+def debug(output: str, verify: bool, **settings: Any) -> None:
     """Show what is here and what is missing.
 
     Versions, project, target, store, extras, devices and sources, and how to get what is missing.
     """
     from llm_i2i.cli.debug import debug
 
-    sys.exit(debug(lambda: open_project(**settings), output))
+    sys.exit(debug(lambda: open_project(**settings), output, verify=verify))
 
 
 @click.command()
