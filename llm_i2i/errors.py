@@ -26,6 +26,17 @@ def _has_glyph(character: str) -> bool:
     return ord(character) >= 0xA0 and character not in _STEERING and not is_surrogate
 
 
+LINE, TABLE = (
+    1_000,
+    20_000,
+)  # characters at most: of a sentence or a place, and of a list or a table
+
+
+def _bounded(text: str, most: int) -> str:
+    """Text that quotes something huge, cut: who gave it knows the rest."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
+
 class LlmI2iError(Exception):
     """Base of all our errors. The library raises it with data; only the CLI prints it. Secrets are hidden as it is made.
 
@@ -39,11 +50,11 @@ class LlmI2iError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", found: str = "", fix: str = "") -> None:
-        super().__init__(hide_secrets(what))
-        self.what = hide_secrets(what)
-        self.where = hide_secrets(where)
-        self.found = hide_secrets(found)
-        self.fix = hide_secrets(fix)
+        self.what = _bounded(hide_secrets(what), LINE)
+        self.where = _bounded(hide_secrets(where), LINE)
+        self.found = _bounded(hide_secrets(found), TABLE)
+        self.fix = _bounded(hide_secrets(fix), TABLE)
+        super().__init__(self.what)
 
     def render(self) -> str:
         """The message as the terminal shows it, up to four lines, no trailing newline."""
