@@ -246,8 +246,8 @@ counted_sums as (
     group by {{ within }}_number
 ),
 
-{{ of }}_pairs as (
-    {%- for slice in range(partitions) %}
+{%- for slice in range(partitions) %}
+{{ of }}_pairs{{ '_' ~ slice if partitions > 1 }} as {{ 'materialized ' if partitions > 1 }}(
     select
         {{ of }}_pair,
         count(*) as n_met,
@@ -277,6 +277,10 @@ counted_sums as (
             inner join {{ within }}_lists on {{ within }}_lists.{{ within }}_number = {{ within }}_events.{{ within }}_number
             {%- if partitions > 1 %}
             where {{ within }}_events.{{ of }}_number % {{ partitions }} = {{ slice }}
+                {%- if slice %}
+                -- always true; it makes the slices wait for each other, so that one at a time is in memory.
+                and coalesce((select max(n_met) from {{ of }}_pairs_{{ slice - 1 }}), 1) >= 1
+                {%- endif %}
             {%- endif %}
         ) as listed
         where {{ of }}_number < member{{ '.number' if weight }}
@@ -285,9 +289,16 @@ counted_sums as (
     {%- if at_least > 1 %}
     having count(*) >= {{ at_least }}
     {%- endif %}
-    {{- '
-    union all' if not loop.last }}
+){{ ',
+' if not loop.last }}
+{%- endfor %}
+{%- if partitions > 1 %},
+
+{{ of }}_pairs as (
+    {%- for slice in range(partitions) %}
+    select * from {{ of }}_pairs_{{ slice }}{{ ' union all' if not loop.last }}
     {%- endfor %}
 )
+{%- endif %}
 {%- endmacro %}
 

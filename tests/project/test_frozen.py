@@ -57,6 +57,19 @@ def test_a_full_refresh_trains_again_and_stays(shop: ShopProject, build) -> None
     assert shop.calls() == ["Hello u21 of Earth"]
 
 
+def test_a_frozen_result_keeps_the_verdict_of_its_day(shop: ShopProject, build) -> None:  # type: ignore[no-untyped-def]
+    """Its data tests compare it with what it was made from, not with what has come since."""
+    freeze(shop)
+    shop.write(
+        "project/tests/all_rows.sql",
+        "select 1 as failed from {{ ref('trained') }} where (select count(*) from {{ ref('events') }}) > 60",
+    )
+    assert Project.load(shop.dir).build().success
+    shop.write_log(21)
+    assert Project.load(shop.dir).build().success
+    assert not Project.load(shop.dir).build(select="trained", full_refresh=True).success
+
+
 def test_another_recipe_thaws(shop: ShopProject, build) -> None:  # type: ignore[no-untyped-def]
     freeze(shop)
     build()
