@@ -13,8 +13,8 @@
      self_terms = sum over u     of  w_u w_u / (swing_alpha + |I_u|)                           the u = v term of the literal sum
    `relation` has user_number and item_number; repeated rows count once. `weight` names a column of weights g: a user then adds w_u g_ui g_uj in place of
    w_u to a pair of items. The caps are those of capped_events. Defaults: the vars, or what swing_preset says (swing_setting).
-   `costs`: a relation of swing_costs that chooses the form (form: auto); without, it is computed here. `partitions`: pairs are counted in so many slices
-   of the smaller item (user), for less memory. #}
+   `costs`: a relation of swing_costs that chooses the form (form: auto); without, it is computed here.
+   Everything that grows with the number of pairs is a hash join or a sum by key, which spill to disk; lists, which do not, are of events alone. #}
 {% macro swing_pairs(
     relation,
     user_alpha=swing_setting('user_alpha'),
@@ -29,8 +29,7 @@
     weight=none,
     random_seed=var('random_seed'),
     form=var('swing_form'),
-    costs=none,
-    partitions=var('swing_partitions')
+    costs=none
 ) -%}
 {%- set knows_by_item = min_common_users | int >= 2 and not weight -%}
 {%- if form == 'by_item' and not knows_by_item -%}
@@ -69,11 +68,11 @@ costs as (
 
 {% endif -%}
 {% if form != 'by_item' -%}
-{{ swing_by_user('costs' if form == 'auto' else none, swing_alpha, min_common_users, weight, partitions | int) }},
+{{ swing_by_user('costs' if form == 'auto' else none, swing_alpha, min_common_users, weight) }},
 
 {% endif -%}
 {% if form != 'by_user' -%}
-{{ swing_by_item('costs' if form == 'auto' else none, swing_alpha, partitions | int) }},
+{{ swing_by_item('costs' if form == 'auto' else none, swing_alpha) }},
 
 {% endif -%}
 pair_sums as (
@@ -114,7 +113,7 @@ inner join degrees as related_degrees on related_degrees.item_number = pair_sums
 {%- endmacro %}
 
 {# The CTEs of the form by_user: item_pairs and user_pair_sums. `costs`: the relation that says whether the form is wanted; else its input is empty. #}
-{% macro swing_by_user(costs, swing_alpha, min_common_users, weight, partitions) -%}
+{% macro swing_by_user(costs, swing_alpha, min_common_users, weight) -%}
 user_events as (
     select
         events.user_number,
@@ -131,27 +130,40 @@ user_events as (
     {%- endif %}
 ),
 
--- pairs met twice are counted even where more users in common are asked for: they say how much two users share.
-{{ pairs_met('item', 'user', [min_common_users | int, 2] | min, partitions, weight) }},
+{{ pairs_met('item', 'user', weight) }},
+
+item_pairs as (
+    select
+        item_pair,
+        count(*) as n_met,
+        sum(self_term) as self_terms
+    from incidences
+    group by item_pair
+    {%- if min_common_users | int > 1 %}
+    -- no more than 2, even where more users in common are asked for: pairs met twice say how much two users share.
+    having count(*) >= 2
+    {%- endif %}
+),
+
+shared_incidences as (
+    select
+        incidences.user_number,
+        incidences.item_pair{% if weight %},
+        incidences.weight{% endif %}
+    from incidences
+    inner join item_pairs on item_pairs.item_pair = incidences.item_pair
+    where item_pairs.n_met >= 2
+),
 
 -- not materialized: in a dense log the crossings outgrow memory; reading them twice costs a sparse log a quarter more CPU.
 crossings as not materialized (
     select
-        item_pair,
-        {%- if weight %}
-        (cast(first_user.number as bigint) << 32) | second_user.number as user_pair,
-        first_user.weight * second_user.weight as weight
-        {%- else %}
-        (cast(first_user as bigint) << 32) | second_user as user_pair
-        {%- endif %}
-    from (
-        select
-            item_pair,
-            first_user,
-            unnest(users) as second_user
-        from (select item_pair, users, unnest(users) as first_user from item_pairs where n_met >= 2) as listed
-    ) as crossed
-    where first_user{{ '.number' if weight }} < second_user{{ '.number' if weight }}
+        first_user.item_pair,
+        (cast(first_user.user_number as bigint) << 32) | second_user.user_number as user_pair{% if weight %},
+        first_user.weight * second_user.weight as weight{% endif %}
+    from shared_incidences as first_user
+    inner join shared_incidences as second_user
+        on second_user.item_pair = first_user.item_pair and first_user.user_number < second_user.user_number
 ),
 
 overlap_counts as (
@@ -182,7 +194,7 @@ user_pair_sums as (
 {%- endmacro %}
 
 {# The CTEs of the form by_item: counted_sums, per pair of items with at least two users in common; its self_terms are n_common_users - 1 times too large. #}
-{% macro swing_by_item(costs, swing_alpha, partitions) -%}
+{% macro swing_by_item(costs, swing_alpha) -%}
 item_events as (
     select
         events.item_number,
@@ -194,16 +206,35 @@ item_events as (
     {%- endif %}
 ),
 
-{{ pairs_met('user', 'item', 2, partitions) }},
+{{ pairs_met('user', 'item') }},
+
+met_pairs as (
+    select
+        user_pair,
+        count(*) as n_met
+    from meetings
+    group by user_pair
+    having count(*) >= 2
+),
 
 met_terms as (
     select
-        user_pairs.items,
-        first_user.user_weight * second_user.user_weight / ({{ double(swing_alpha) }} + user_pairs.n_met) as term,
+        met_pairs.user_pair,
+        first_user.user_weight * second_user.user_weight / ({{ double(swing_alpha) }} + met_pairs.n_met) as term,
         first_user.self_term + second_user.self_term as self_terms
-    from user_pairs
-    inner join user_weights as first_user on first_user.user_number = user_pairs.user_pair >> 32
-    inner join user_weights as second_user on second_user.user_number = user_pairs.user_pair & 4294967295
+    from met_pairs
+    inner join user_weights as first_user on first_user.user_number = met_pairs.user_pair >> 32
+    inner join user_weights as second_user on second_user.user_number = met_pairs.user_pair & 4294967295
+),
+
+shared_meetings as (
+    select
+        meetings.item_number,
+        meetings.user_pair,
+        met_terms.term,
+        met_terms.self_terms
+    from meetings
+    inner join met_terms on met_terms.user_pair = meetings.user_pair
 ),
 
 counted_sums as (
@@ -214,26 +245,20 @@ counted_sums as (
         (1 + sqrt(cast(1 + 8 * count(*) as double))) / 2 as n_common_users
     from (
         select
-            (cast(first_item as bigint) << 32) | second_item as item_pair,
-            term,
-            self_terms
-        from (
-            select
-                first_item,
-                unnest(items) as second_item,
-                term,
-                self_terms
-            from (select items, unnest(items) as first_item, term, self_terms from met_terms) as listed
-        ) as crossed
-        where first_item < second_item
+            (cast(first_item.item_number as bigint) << 32) | second_item.item_number as item_pair,
+            first_item.term,
+            first_item.self_terms
+        from shared_meetings as first_item
+        inner join shared_meetings as second_item
+            on second_item.user_pair = first_item.user_pair and first_item.item_number < second_item.item_number
     ) as crossings
     group by item_pair
 )
 {%- endmacro %}
 
-{# The pairs of `of` (item or user) that meet `within` (the other) at least `at_least` times: the CTE item_pairs (user_pairs) with the pair, n_met, the list of
-   where they met (null under two) and, of items, self_terms. Reads user_events (item_events). `weight`: those lists hold number and weight. #}
-{% macro pairs_met(of, within, at_least, partitions, weight=none) -%}
+{# Each pair of `of` (item or user) that meets `within` (the other), once a meeting: the CTE incidences with user_number, item_pair and self_term (meetings with
+   item_number and user_pair). Reads user_events (item_events). Computed at each use: it is cheaper to make again than to store. #}
+{% macro pairs_met(of, within, weight=none) -%}
 {{ within }}_lists as (
     select
         {{ within }}_number,
@@ -246,59 +271,23 @@ counted_sums as (
     group by {{ within }}_number
 ),
 
-{%- for slice in range(partitions) %}
-{{ of }}_pairs{{ '_' ~ slice if partitions > 1 }} as {{ 'materialized ' if partitions > 1 }}(
+{{ 'incidences' if of == 'item' else 'meetings' }} as not materialized (
     select
-        {{ of }}_pair,
-        count(*) as n_met,
-        {%- if of == 'item' %}
-        sum(self_term) as self_terms,
-        {%- endif %}
+        {{ within }}_number,
         {%- if weight %}
-        list(struct_pack(number := {{ within }}_number, weight := weight)) as {{ within }}s
-        {%- else %}
-        list({{ within }}_number) as {{ within }}s
+        weight * member.weight as weight,
+        self_term * weight * weight * member.weight * member.weight as self_term,
+        {%- elif of == 'item' %}
+        self_term,
         {%- endif %}
+        (cast({{ of }}_number as bigint) << 32) | member{{ '.number' if weight }} as {{ of }}_pair
     from (
         select
-            {{ within }}_number,
-            {%- if weight %}
-            weight * member.weight as weight,
-            self_term * weight * weight * member.weight * member.weight as self_term,
-            {%- elif of == 'item' %}
-            self_term,
-            {%- endif %}
-            (cast({{ of }}_number as bigint) << 32) | member{{ '.number' if weight }} as {{ of }}_pair
-        from (
-            select
-                {{ within }}_events.*,
-                unnest({{ within }}_lists.members) as member
-            from {{ within }}_events
-            inner join {{ within }}_lists on {{ within }}_lists.{{ within }}_number = {{ within }}_events.{{ within }}_number
-            {%- if partitions > 1 %}
-            where {{ within }}_events.{{ of }}_number % {{ partitions }} = {{ slice }}
-                {%- if slice %}
-                -- always true; it makes the slices wait for each other, so that one at a time is in memory.
-                and coalesce((select max(n_met) from {{ of }}_pairs_{{ slice - 1 }}), 1) >= 1
-                {%- endif %}
-            {%- endif %}
-        ) as listed
-        where {{ of }}_number < member{{ '.number' if weight }}
-    ) as incidences
-    group by {{ of }}_pair
-    {%- if at_least > 1 %}
-    having count(*) >= {{ at_least }}
-    {%- endif %}
-){{ ',
-' if not loop.last }}
-{%- endfor %}
-{%- if partitions > 1 %},
-
-{{ of }}_pairs as (
-    {%- for slice in range(partitions) %}
-    select * from {{ of }}_pairs_{{ slice }}{{ ' union all' if not loop.last }}
-    {%- endfor %}
+            {{ within }}_events.*,
+            unnest({{ within }}_lists.members) as member
+        from {{ within }}_events
+        inner join {{ within }}_lists on {{ within }}_lists.{{ within }}_number = {{ within }}_events.{{ within }}_number
+    ) as listed
+    where {{ of }}_number < member{{ '.number' if weight }}
 )
-{%- endif %}
 {%- endmacro %}
-
