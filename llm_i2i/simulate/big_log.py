@@ -73,11 +73,13 @@ def write_big_log(log: BigLog, out: Path) -> int:
     schema = pa.schema([("user_id", pa.int64()), ("item_id", pa.int64()), ("timestamp", pa.timestamp("s"))])  # fmt: skip
     start = int(log.first_day.timestamp())
     rows = 0
-    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+    unfinished = out.with_name(out.name + ".part")
+    with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
         for users, items, seconds in blocks(log):
             times = pa.array(start + seconds, pa.timestamp("s"))
             writer.write_table(pa.table([users, items, times], schema=schema))
             rows += len(users)
+    unfinished.replace(out)
     return rows
 
 
