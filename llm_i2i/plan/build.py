@@ -128,7 +128,7 @@ def _may_freeze(node: Node, name: str, published: Mapping[str, str]) -> bool:
 
 def _same_but_data(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether a published result differs from the one to build in the sources' data alone; a full refresh is another difference."""
-    return before.get("recipe") == after["recipe"] and before.get("refresh") == after["refresh"]
+    return all(before.get(part) == after[part] for part in ("recipe", "refresh"))
 
 
 def _readers(name: str, manifest: Manifest) -> set[str]:

@@ -7,6 +7,7 @@ several), some events repeat. No behaviour beyond that: a recommender learns gro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,11 +104,10 @@ def write_daily_log(log: BigLog, folder: Path) -> dict[str, int]:
     return rows
 
 
-def blocks(log: BigLog):  # type: ignore[no-untyped-def]
+def blocks(log: BigLog) -> Iterator[tuple[Ints, Ints, Ints]]:
     """Users, items and seconds since the first day, a block of users at a time; all int64, shape (events of the block,)."""
     mean = log.events / log.n_users
     users_a_block = max(1, int(BLOCK_EVENTS / mean))
-    # which item a rank of a group is: group g holds the items g, g + groups, g + 2 groups ...
     for number, first in enumerate(range(0, log.n_users, users_a_block)):
         draw = np.random.default_rng([log.seed, 6, number])
         n_users = min(users_a_block, log.n_users - first)
@@ -119,7 +119,8 @@ def blocks(log: BigLog):  # type: ignore[no-untyped-def]
 def _lengths(draw: np.random.Generator, n_users: int, mean: float, sigma: float) -> Ints:
     """Lognormal, of this mean, at least 1."""
     raw = draw.lognormal(np.log(mean) - sigma**2 / 2, sigma, n_users)
-    return np.maximum(1, np.rint(raw)).astype(np.int64)
+    lengths: Ints = np.maximum(1, np.rint(raw)).astype(np.int64)
+    return lengths
 
 
 def _items(draw: np.random.Generator, log: BigLog, user: Ints, n_users: int) -> Ints:
@@ -130,11 +131,13 @@ def _items(draw: np.random.Generator, log: BigLog, user: Ints, n_users: int) -> 
     group = favourites[user, draw.integers(log.groups_per_user, size=n)]
     strays = draw.random(n) < log.stray
     group[strays] = (log.n_groups * draw.random(strays.sum()) ** 2).astype(np.int64)
+    # group g holds the items g, g + groups, g + 2 groups ..., by falling popularity.
     sizes = (log.n_items - 1 - group) // log.n_groups + 1
     items = group + _rank(draw.random(n), sizes, log.popularity) * log.n_groups
     repeats = np.flatnonzero((draw.random(n) < log.repeat)[1:] & (user[1:] == user[:-1])) + 1
     items[repeats] = items[repeats - 1]
-    return items
+    result: Ints = items
+    return result
 
 
 def _rank(uniform: Floats, sizes: Ints, exponent: float) -> Ints:
@@ -144,7 +147,8 @@ def _rank(uniform: Floats, sizes: Ints, exponent: float) -> Ints:
     else:
         power = 1 - exponent
         drawn = (((sizes + 1.0) ** power - 1) * uniform + 1) ** (1 / power)
-    return np.minimum(drawn.astype(np.int64) - 1, sizes - 1)
+    result: Ints = np.minimum(drawn.astype(np.int64) - 1, sizes - 1)
+    return result
 
 
 def _seconds(draw: np.random.Generator, log: BigLog, lengths: Ints) -> Ints:
