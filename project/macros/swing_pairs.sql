@@ -58,10 +58,10 @@ user_weights as (
 {% if form == 'auto' -%}
 costs as (
     {%- if costs %}
-    select item_pairs <= user_pairs as by_user from {{ costs }}
+    select by_user from {{ costs }}
     {%- else %}
     select
-        coalesce((select sum(n * (n - 1)) from (select count(*) as n from events group by user_number) as users), 0)
+        2 * coalesce((select sum(n * (n - 1)) from (select count(*) as n from events group by user_number) as users), 0)
         <= coalesce((select sum(n * (n - 1)) from (select count(*) as n from events group by item_number) as items), 0) as by_user
     {%- endif %}
 ),
