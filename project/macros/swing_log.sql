@@ -109,8 +109,8 @@ select
     user_totals.n_events,
     user_totals.item_pairs,
     item_totals.*,
-    -- by_user goes through its pairs of pairs twice: at 5M events by_item took 25 CPU s for 66M pairs of users, by_user 32 for 44M pairs of items.
-    2 * user_totals.item_pairs <= item_totals.user_pairs as by_user
+    -- a pair of items costs by_user half as much again as a pair of users costs by_item, for by_user goes through its pairs of pairs twice (docs/scale.md).
+    {{ double(1.5) }} * user_totals.item_pairs <= item_totals.user_pairs as by_user
 from user_totals
 cross join item_totals
 {%- endmacro %}
