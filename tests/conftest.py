@@ -10,17 +10,27 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def sail() -> Iterator[Any]:
-    """A Spark session on Sail, which speaks Spark SQL without a JVM, in this process."""
-    server_module = pytest.importorskip("pysail.spark", reason="needs pysail: pip install pysail")
+def sail_url() -> Iterator[str]:
+    """A server of Sail in this process: Spark Connect and Spark SQL without a JVM."""
+    server_module = pytest.importorskip("pysail.spark", reason="needs pysail")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pyspark on pandas 3
-        session_module = pytest.importorskip("pyspark.sql", reason="needs the spark extra")
-        server = server_module.SparkConnectServer(ip="127.0.0.1", port=0)
-        server.start(background=True)
-        host, port = server.listening_address
-        session = session_module.SparkSession.builder.remote(f"sc://{host}:{port}").create()
+        warnings.simplefilter("ignore")  # of pyspark on pandas 3
+        pytest.importorskip("pyspark.sql", reason="needs the spark extra")
+    server = server_module.SparkConnectServer(ip="127.0.0.1", port=0)
+    server.start(background=True)
+    host, port = server.listening_address
+    yield f"sc://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sail(sail_url: str) -> Iterator[Any]:
+    """A session on Sail."""
+    from pyspark.sql import SparkSession
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        session = SparkSession.builder.remote(sail_url).create()
         session.range(1).collect()
     yield session
     session.stop()
-    server.stop()

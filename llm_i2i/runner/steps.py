@@ -17,7 +17,6 @@ from llm_i2i.errors import EngineError, LlmI2iError, NodeError
 from llm_i2i.fingerprint import fingerprint
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import DataCheck, Node
-from llm_i2i.names import parquet_scan, quote_identifier
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import CheckOutcome, Reporter, Verdict
 from llm_i2i.runner.hooks import check_hook, run_hooks
@@ -73,7 +72,7 @@ class Workshop:
         for name in names:
             node = self.manifest.nodes[name]
             if node.is_source:
-                engine.declare_query(name, self.sources.scan(node))
+                self._declare_source(engine, node)
             elif name in self.plan.ephemeral:
                 view = self.plan.ephemeral[name]
                 self.declare(engine, node.reads)
@@ -83,6 +82,14 @@ class Workshop:
                 engine.declare_parquet(
                     name, [self.store.data_path(name, self.plan.fingerprints[name])]
                 )
+
+    def _declare_source(self, engine: Engine, node: Node) -> None:
+        if files := self.sources.parquet_files(node):
+            engine.declare_parquet(node.name, files)
+            return
+        copy = f"{node.name}-{self.sources.fingerprint(node)}.parquet"
+        folder = self.target_dir / "cache" / "sources"
+        engine.declare_files(node.name, self.sources.scan(node), folder / copy)
 
     def _declare_scalars(self, engine: Engine, step: PlanStep) -> None:
         for name in step.compiled.udfs:
@@ -188,8 +195,8 @@ def _context(step: PlanStep, shop: Workshop, folder: Path, activity: str) -> Udf
         shop.reporter.progress(step, activity, done, total, message)
 
     return UdfContext(
-        project_dir=shop.project_dir,
-        store_dir=shop.store.root,
+        project_dir=shop.project_dir.resolve(),  # workers of a cluster start in other folders
+        store_dir=shop.store.root.resolve(),
         artifact_dir=folder / "artifact",
         artifact_name=shop.store.artifact_name(step.node.name, step.fingerprint),
         resume_dir=shop.store.resume_path(step.node.name, step.fingerprint),
@@ -219,7 +226,8 @@ def _run_batch(
     call: BatchCall, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
 ) -> CallCounts:
     context = _context(step, shop, folder, call.signature.name)
-    return run_batch_call(call, engine, shop.calls, context, shop.max_calls)
+    calls = CallCache(shop.target_dir.resolve())
+    return run_batch_call(call, engine, calls, context, shop.max_calls)
 
 
 def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
@@ -247,8 +255,6 @@ def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
 def _run_table(
     call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
 ) -> None:
-    import pyarrow.parquet as pq
-
     signature = shop.udfs.signatures[call.udf.lower()]
     context = _context(step, shop, folder, call.udf)
     context.artifact_dir.mkdir(exist_ok=True)
@@ -268,11 +274,7 @@ def _run_table(
             found=f"called by model {step.node.name!r}",
             fix="mend the function and build again",
         ) from error
-    table = _as_declared(result, call, file, engine)
-    path = folder / f"{call.relation}.parquet"
-    pq.write_table(table, path)
-    engine.run(f"create or replace table {call.relation} as select * from {parquet_scan([path])}")
-    path.unlink()
+    engine.load(call.relation, _as_declared(result, call, file, engine))
     if not any(context.artifact_dir.iterdir()):
         context.artifact_dir.rmdir()
 
@@ -290,10 +292,8 @@ def _as_declared(result: Any, call: CallStep, file: Path, engine: Engine) -> pa.
             found=f"columns {found}",
             fix=f"return a pyarrow.Table with columns {wanted}",
         )
-    body = ", ".join(f"cast(null as {t}) as {quote_identifier(n)}" for n, t in call.columns)
-    schema = engine.table(f"select {body} where false").schema
     try:
-        return result.select(wanted).cast(schema)
+        return result.select(wanted).cast(engine.arrow_schema(call.columns))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise NodeError(
             f"UDF {call.udf!r} returned other types than it declares",

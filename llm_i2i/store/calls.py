@@ -80,12 +80,33 @@ class CallCache:
         return whole
 
     def commit(
-        self, udf: str, group: str, calls: pa.Table, cost: Mapping[str, Any] | None = None
+        self,
+        udf: str,
+        group: str,
+        calls: pa.Table,
+        cost: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> Path:
-        """Write one batch durably, with what it cost (fields of `CallCost`); returns its segment."""
-        path = self.root / udf / group / f"{uuid.uuid4().hex}.parquet"
+        """Write one batch durably, with what it cost (fields of `CallCost`); returns its segment.
+
+        Args:
+            name: Of the batch: one that is committed twice under a name is there once.
+        """
+        path = self._segment(udf, group, name or uuid.uuid4().hex)
         _write(path, calls, cost)
         return path
+
+    def committed(self, udf: str, group: str, name: str) -> int | None:
+        """Rows of a batch that is committed under this name; None if there is none."""
+        import pyarrow.parquet as pq
+
+        path = self._segment(udf, group, name)
+        if not path.exists() or not _is_whole(path):
+            return None
+        return int(pq.read_metadata(path).num_rows)
+
+    def _segment(self, udf: str, group: str, name: str) -> Path:
+        return self.root / udf / group / f"{name}.parquet"
 
     def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None:
         """Keep how fast the last run of a call group was."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.fingerprint import canonical_json, fingerprint
-from llm_i2i.names import argument_column, key_column, parquet_scan, result_column
+from llm_i2i.names import argument_column, key_column, result_column
 from llm_i2i.udf.context import RowError, UdfContext
 from llm_i2i.udf.registry import where_raised
 from llm_i2i.udf.signature import Signature
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from llm_i2i.engine.base import Engine
 
+CACHED = "__cached_calls"
 COUNTED_AT_ONCE = 65_536  # rows of prompts in memory while a plan counts tokens
 
 
@@ -31,8 +32,15 @@ class Cache(Protocol):
     def segments(self, udf: str, group: str) -> list[Path]: ...
 
     def commit(
-        self, udf: str, group: str, calls: pa.Table, cost: Mapping[str, Any] | None = None
+        self,
+        udf: str,
+        group: str,
+        calls: pa.Table,
+        cost: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> Path: ...
+
+    def committed(self, udf: str, group: str, name: str) -> int | None: ...
 
     def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None: ...
 
@@ -127,7 +135,7 @@ def run_batch_call(
     """
     todo, cached = _prepare(call, engine, cache)
     missing = f"{call.relation}_missing"
-    engine.run(f"create or replace table {missing} as {_missing(call, todo, cached)} order by all")
+    engine.create_table(missing, f"{_missing(call, todo, cached)} order by {_order(call)}")
     distinct = engine.rows(f"select count(*) from {todo}")[0][0]
     total = engine.rows(f"select count(*) from {missing}")[0][0]
     if max_calls is not None and total > max_calls:
@@ -136,23 +144,17 @@ def run_batch_call(
             found=f"--max-calls {max_calls:,}",
             fix="raise --max-calls, or select fewer rows",
         )
-    result_type = (
-        engine.table(f"select cast(null as {call.signature.returns}) as r where false")
-        .schema.field(0)
-        .type
-    )
-    done, errors = 0, []
+    result_type = engine.arrow_schema((("result", str(call.signature.returns)),)).field(0).type
+    work = BatchWork(call, cache, context, result_type)
+    done = 0
+    errors: list[str] = []
     stopwatch = Stopwatch()
-    for batch in engine.batches(f"select * from {missing}", call.signature.batch_size):
-        rows = _rows(batch)
-        started = time.monotonic()
-        values = _invoke(call, rows, context)
-        seconds = time.monotonic() - started
-        amount = Amount(len(rows), call.meter.tokens(rows) if call.meter else 0, seconds)
-        stopwatch.add(amount)
-        errors += [v.message for v in values if isinstance(v, RowError)]
-        _commit(call, cache, batch, rows, values, result_type, _cost(call, amount))
-        done += len(rows)
+    for outcome in engine.map_batches(missing, call.signature.batch_size, work, [call.function]):
+        if outcome.failure is not None:
+            raise outcome.failure
+        stopwatch.add(outcome.amount)
+        errors += outcome.errors
+        done += outcome.amount.calls
         context.progress(done, total, f"{len(errors):,} failed" if errors else "")
     if (
         call.meter is not None and total and not errors
@@ -162,6 +164,48 @@ def run_batch_call(
     _check_errors(call, errors, total)
     _declare_result(call, engine, cache, todo)
     return CallCounts(distinct, distinct - total, len(errors), stopwatch.total.tokens)
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What became of one batch: its size and time, the messages of failed rows, the error that ends the whole call."""
+
+    amount: Amount
+    errors: list[str] = field(default_factory=list)
+    failure: LlmI2iError | None = None
+
+
+@dataclass(frozen=True)
+class BatchWork:
+    """Make the calls of one batch and commit them; may run in a worker of a cluster, and again if that one was lost.
+
+    A batch has a name made of its calls. One that is committed under it is not called again.
+    """
+
+    call: BatchCall
+    cache: Cache
+    context: UdfContext
+    result_type: pa.DataType
+
+    def __call__(self, batch: pa.RecordBatch) -> BatchOutcome:
+        call, rows = self.call, _rows(batch)
+        keys = [call_key(call.group, row) for row in rows]
+        name = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
+        finished = self.cache.committed(call.signature.name, call.group, name)
+        if finished is not None:
+            lost = ["failed in a worker that was lost"] * (len(rows) - finished)
+            return BatchOutcome(Amount(len(rows), 0, 0.0), lost)
+        started = time.monotonic()
+        try:
+            values = _invoke(call, rows, self.context)
+            seconds = time.monotonic() - started
+            amount = Amount(len(rows), call.meter.tokens(rows) if call.meter else 0, seconds)
+            _commit(self, batch, keys, values, name, _cost(call, amount))
+        except (
+            LlmI2iError
+        ) as error:  # returned, not raised: a cluster would try a broken function again and again
+            return BatchOutcome(Amount(), failure=error)
+        return BatchOutcome(amount, [v.message for v in values if isinstance(v, RowError)])
 
 
 def _cost(call: BatchCall, amount: Amount) -> dict[str, Any]:
@@ -185,21 +229,26 @@ def _names(call: BatchCall) -> list[str]:
     return [argument_column(call.relation, i) for i in range(len(call.signature.columns))]
 
 
-def _prepare(call: BatchCall, engine: Engine, cache: Cache) -> tuple[str, list[Path]]:
-    """A table of the distinct arguments without NULLs, and the segments that may hold their results."""
+def _prepare(call: BatchCall, engine: Engine, cache: Cache) -> tuple[str, bool]:
+    """A table of the distinct arguments without NULLs, and whether relation `CACHED` holds calls of the group."""
     todo = f"{call.relation}_todo"
     not_null = " and ".join(f"{name} is not null" for name in _names(call))
-    engine.run(
-        f"create or replace table {todo} as select * from ({call.arguments}) where {not_null}"
-    )
-    return todo, cache.segments(call.signature.name, call.group)
+    engine.create_table(todo, f"select * from ({call.arguments}) where {not_null}")
+    segments = cache.segments(call.signature.name, call.group)
+    if segments:
+        engine.declare_parquet(CACHED, segments)
+    return todo, bool(segments)
 
 
-def _missing(call: BatchCall, todo: str, segments: list[Path]) -> str:
-    if not segments:
+def _missing(call: BatchCall, todo: str, has_cache: bool) -> str:
+    if not has_cache:
         return f"select * from {todo}"
     match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
-    return f"select t.* from {todo} as t anti join {parquet_scan(segments)} as c on {match}"
+    return f"select t.* from {todo} as t anti join {CACHED} as c on {match}"
+
+
+def _order(call: BatchCall) -> str:
+    return ", ".join(_names(call))
 
 
 def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list[Any]:
@@ -236,17 +285,17 @@ def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list
 
 
 def _commit(
-    call: BatchCall,
-    cache: Cache,
+    work: BatchWork,
     batch: pa.RecordBatch,
-    rows: list[list[Any]],
+    call_keys: list[str],
     values: list[Any],
-    result_type: pa.DataType,
+    name: str,
     cost: Mapping[str, Any],
 ) -> None:
     """Write the batch's good rows as one segment; failed rows are not cached, so the next build tries them again."""
     import pyarrow as pa
 
+    call, result_type = work.call, work.result_type
     good = [i for i, value in enumerate(values) if not isinstance(value, RowError)]
     _check_fields(call, [values[i] for i in good], result_type)
     try:
@@ -260,13 +309,14 @@ def _commit(
         ) from error
     kept = pa.Table.from_batches([batch]).take(pa.array(good, type=pa.int64()))
     table = kept.rename_columns([f"arg_{i}" for i in range(kept.num_columns)])
-    keys = pa.array([call_key(call.group, rows[i]) for i in good], type=pa.string())
+    keys = pa.array([call_keys[i] for i in good], type=pa.string())
     if good:
-        cache.commit(
+        work.cache.commit(
             call.signature.name,
             call.group,
             table.append_column("result", results).append_column("call_key", keys),
             cost,
+            name,
         )
 
 
@@ -310,9 +360,12 @@ def _declare_result(call: BatchCall, engine: Engine, cache: Cache, todo: str) ->
     if segments:
         # Two builds at once may have made the same call: any of its results will do, but only one.
         match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
-        scan = f"select distinct on (call_key) * from {parquet_scan(segments)} as c semi join {todo} as t on {match}"
-        engine.run(
-            f"create or replace table {call.relation} as select {', '.join([*arguments, *outputs])} from ({scan})"
+        scan = f"select c.* from {CACHED} as c semi join {todo} as t on {match}"
+        first = "qualify row_number() over (partition by call_key order by call_key) = 1"
+        engine.declare_parquet(CACHED, segments)
+        engine.create_table(
+            call.relation,
+            f"select {', '.join([*arguments, *outputs])} from ({scan}) as calls {first}",
         )
         return
     types = [
@@ -323,6 +376,4 @@ def _declare_result(call: BatchCall, engine: Engine, cache: Cache, todo: str) ->
         f"cast(null as {call.signature.returns}) as {result_column(call.relation)}",
         f"'' as {key_column(call.relation)}",
     ]
-    engine.run(
-        f"create or replace table {call.relation} as select {', '.join([*types, *empty])} where false"
-    )
+    engine.create_table(call.relation, f"select {', '.join([*types, *empty])} where false")

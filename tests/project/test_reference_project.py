@@ -57,11 +57,8 @@ def build(folder: Path, vars: dict[str, Any], select: str = "") -> Project:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("reference")
-    vars = write_log(folder)
-    build(folder, vars)
-    return folder, vars
+def shop(reference_shop: tuple[Path, dict[str, Any]]) -> tuple[Path, dict[str, Any]]:
+    return reference_shop
 
 
 def test_public_tables_have_their_columns(shop: tuple[Path, dict[str, Any]]) -> None:

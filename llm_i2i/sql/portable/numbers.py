@@ -110,27 +110,74 @@ def counted_booleans(node: exp.Expression) -> exp.Expression:
     return new
 
 
-def quantiles(node: exp.Expression) -> exp.Expression:
-    """quantile_cont and quantile_disc by the names of the standard, with the FILTER outside.
+def continuous_quantile(node: exp.Expression) -> exp.Expression:
+    """quantile_cont and median by Spark's name.
 
     Before:
-        select quantile_cont(x, 0.5), quantile_disc(x, [0.1, 0.9]) filter (where is_hit)
+        select quantile_cont(x, 0.5)
     After:
-        select percentile(x, 0.5), percentile_disc(array(0.1, 0.9)) within group (order by x) filter (where is_hit)
+        select percentile(x, 0.5)
     """
-    if isinstance(node, exp.PercentileCont) and node.expression:
-        return exp.Anonymous(
-            this="PERCENTILE", expressions=[node.this.copy(), node.expression.copy()]
-        )
     if isinstance(node, exp.Median):
-        return exp.Anonymous(
-            this="PERCENTILE", expressions=[node.this.copy(), exp.Literal.number("0.5")]
-        )
-    if isinstance(node, exp.PercentileDisc) and node.expression:
-        share = exp.Anonymous(this="PERCENTILE_DISC", expressions=[node.expression.copy()])
-        by = exp.Order(expressions=[exp.Ordered(this=node.this.copy(), nulls_first=True)])
-        return exp.WithinGroup(this=share, expression=by)
+        return _percentile(node, exp.Literal.number("0.5"))
+    if isinstance(node, exp.PercentileCont) and node.expression:
+        return _percentile(node, node.expression)
     return node
+
+
+def _percentile(node: exp.Expression, share: exp.Expression) -> exp.Expression:
+    return exp.Anonymous(this="PERCENTILE", expressions=[node.this.copy(), share.copy()])
+
+
+def discrete_quantile(node: exp.Expression) -> exp.Expression:
+    """quantile_disc is the value at place ceil(share * count), in decimal arithmetic; Spark's own multiplies as DOUBLE and may be one off.
+
+    Before:
+        select quantile_disc(x, 0.3) filter (where is_hit)
+    After:
+        select try_element_at(array_sort(collect_list(x) filter (where is_hit)),
+            cast(greatest(ceil(0.3 * count(x) filter (where is_hit)), 1) as int))
+    """
+    aggregate = node.this if isinstance(node, exp.Filter) else node
+    is_quantile = isinstance(aggregate, exp.PercentileDisc) and aggregate.expression
+    if not is_quantile or isinstance(node.parent, exp.Filter):
+        return node
+
+    def filtered(function: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Filter):
+            return function
+        return exp.Filter(this=function, expression=node.expression.copy())
+
+    values = exp.Anonymous(this="COLLECT_LIST", expressions=[aggregate.this.copy()])
+    arranged = exp.Anonymous(this="ARRAY_SORT", expressions=[filtered(values)])
+    count = filtered(exp.Count(this=aggregate.this.copy()))
+
+    def value_at(share: exp.Expression) -> exp.Expression:
+        exact = exp.cast(_number(share), "DECIMAL(17, 16)")
+        place = exp.Anonymous(
+            this="CEIL", expressions=[exp.Mul(this=exact, expression=count.copy())]
+        )
+        first = exp.Greatest(this=place, expressions=[exp.Literal.number(1)])
+        return exp.Anonymous(
+            this="TRY_ELEMENT_AT", expressions=[arranged.copy(), exp.cast(first, "INT")]
+        )
+
+    if not isinstance(aggregate.expression, exp.Array):
+        return value_at(aggregate.expression)
+    several = exp.Array(expressions=[value_at(e) for e in aggregate.expression.expressions])
+    some = exp.GT(this=count.copy(), expression=exp.Literal.number(0))
+    return exp.Case(ifs=[exp.If(this=some, true=several)])
+
+
+def _number(share: exp.Expression) -> exp.Literal:
+    literal = _constant(share)
+    if literal is None or len(literal.this.partition(".")[2]) > 16 or "e" in literal.this.lower():
+        raise ProjectError(
+            "quantile_disc cannot be carried to Spark with this share",
+            found=_text(share),
+            fix="write the share as a number of at most 16 decimals",
+        )
+    return literal.copy()
 
 
 def _typed(node: exp.Expression, kind: exp.DataType.Type) -> exp.Expression:
