@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from llm_i2i.engine.spark import SparkEngine
 from llm_i2i.plan.step import PlanStep
 from llm_i2i.runner.events import Reporter
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import Workshop, _run_batch, call_constants, batch_call
+from llm_i2i.runner.steps import Workshop, _run_batch, batch_call, call_constants
 from llm_i2i.sql.portable.translate import translate
 
 TOLERANCE = 1e-9  # of floats, absolute and relative
@@ -37,49 +38,71 @@ def difference(expected: pa.Table, found: pa.Table) -> str:
     """What differs, in words; empty if nothing does. The order of rows does not count."""
     if expected.schema.names != found.schema.names:
         return f"columns {expected.schema.names} and {found.schema.names}"
-    kinds = [
-        (f.name, str(f.type), str(g.type))
-        for f, g in zip(expected.schema, found.schema)
-        if not _same(f.type, g.type)
-    ]
-    if kinds:
-        return f"types {kinds}"
+    for one, other in zip(expected.schema, found.schema, strict=True):
+        if _kind(one.type) != _kind(other.type):
+            return f"types of {one.name}: {one.type} and {other.type}"
     if expected.num_rows != found.num_rows:
         return f"{expected.num_rows} and {found.num_rows} rows"
-    here, there = (_sorted(table) for table in (expected, found))
+    here, there = _sorted(expected), _sorted(found)
     for name in expected.schema.names:
-        apart = [(a, b) for a, b in zip(here[name], there[name], strict=True) if not _equal(a, b)]
-        if apart:
-            return f"{name}: {len(apart)} rows, first {apart[0]!r}"
+        a, b = here[name].combine_chunks(), there[name].combine_chunks()
+        if pa.types.is_floating(a.type):
+            one, other = (column.to_numpy(zero_copy_only=False) for column in (a, b))
+            equal = np.isclose(one, other, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+        elif pa.types.is_nested(a.type):
+            pairs = zip(a.to_pylist(), b.to_pylist(), strict=True)
+            equal = np.array([_equal(one, other) for one, other in pairs], dtype=bool)
+        else:
+            pairs = zip(a.to_pylist(), b.to_pylist(), strict=True)
+            equal = np.array([one == other for one, other in pairs], dtype=bool)
+        if not equal.all():
+            first = int(np.argmin(equal))
+            return f"{name}: {(~equal).sum()} rows, first {a[first].as_py()!r} and {b[first].as_py()!r}"
     return ""
 
 
-def _same(one: pa.DataType, other: pa.DataType) -> bool:
-    return str(one).replace("large_", "").replace("element", "item").replace(
-        "child", "item"
-    ) == str(other).replace("large_", "").replace("element", "item").replace("child", "item")
+def _kind(kind: pa.DataType) -> str:
+    return str(kind).replace("large_", "").replace("element: ", "item: ").replace(" not null", "")
 
 
-def _sorted(table: pa.Table) -> dict[str, list[Any]]:
-    """Columns in an order that the last digits of floats do not change."""
-    columns = {name: table[name].to_pylist() for name in table.schema.names}
-    exact = sorted(columns, key=lambda name: any(isinstance(v, float) for v in columns[name]))
-    keys = [repr(tuple(_coarse(columns[name][i]) for name in exact)) for i in range(table.num_rows)]
-    order = sorted(range(table.num_rows), key=keys.__getitem__)
-    return {name: [values[i] for i in order] for name, values in columns.items()}
+def _sorted(table: pa.Table) -> pa.Table:
+    """Rows in an order that the last digits of floats do not change."""
+    keys: dict[str, Any] = {}
+    for late, name in sorted(
+        (pa.types.is_floating(field.type), field.name) for field in table.schema
+    ):
+        column = table[name].combine_chunks()
+        if late:
+            values = column.to_numpy(zero_copy_only=False)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                scale = 10.0 ** (4 - np.floor(np.log10(np.abs(values))))
+                column = pa.array(
+                    np.where(np.isfinite(scale), np.round(values * scale) / scale, values)
+                )
+        elif pa.types.is_nested(column.type):
+            column = pa.array([repr(_coarse(value)) for value in column.to_pylist()])
+        keys[f"k{len(keys)}"] = column
+    if not table.num_rows:
+        return table
+    order = pa.table(keys)
+    return table.take(pc.sort_indices(order, sort_keys=[(name, "ascending") for name in keys]))
 
 
 def _coarse(value: Any) -> Any:
-    return float(f"{value:.5g}") if isinstance(value, (float, Decimal)) else value
+    if isinstance(value, list):
+        return [_coarse(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _coarse(part) for key, part in value.items()}
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_equal, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_equal(one[k], other[k]) for k in one)
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
     if isinstance(one, float) and isinstance(other, float):
-        return bool(np.isclose(one, other, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True))
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return bool(one == other)
 
 

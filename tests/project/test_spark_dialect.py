@@ -16,7 +16,9 @@ from tests.project.spark_equality import difference, spark_engine, spark_rows, w
 from tests.project.test_reference_project import ROOT
 
 MODELS = sorted(path.stem for path in (ROOT / "models").rglob("*.sql"))
-GAPS: dict[str, str] = {}  # model -> why Sail cannot run it; real Spark does, in tests/spark
+# Model -> what Sail gets wrong. On Spark itself they are equal too: tests/spark.
+DROPPED = "Sail 0.7.2 drops the condition of a join that follows a CROSS JOIN with an unnested list"
+GAPS = {"pair_signals": DROPPED, "crossfit_pair_signals": DROPPED}
 
 
 @pytest.fixture(scope="module")
