@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from llm_i2i.errors import ProjectError
 from llm_i2i.sql.portable.types import FLOATS
 from llm_i2i.sql.portable.walk import has_type, unknown
 
+_FIELD = re.compile(r"\{(?::(\+?\.\d+f))?\}")
 _T = exp.DataType.Type
 
 
@@ -70,6 +73,34 @@ def printed_float(node: exp.Expression) -> exp.Expression:
             fix="fix the digits: cast(cast(x as DECIMAL(18, 6)) as VARCHAR)",
         )
     return node
+
+
+def formatted_text(node: exp.Expression) -> exp.Expression:
+    """format() with {}, {:.2f} and {:+.2f} in printf's notation; a NULL makes all of it NULL.
+
+    Before:
+        select format('{:.2f} of {}', x, n)
+    After:
+        select case when not x is null and not n is null then format_string('%.2f of %s', x, cast(n as string)) end
+    """
+    if not isinstance(node, exp.Format):
+        return node
+    template, values = node.this, [value.copy() for value in node.expressions]
+    fields = _FIELD.findall(template.name)
+    plain = _FIELD.sub("", template.name)
+    if not template.is_string or len(fields) != len(values) or "{" in plain or "}" in plain:
+        raise ProjectError(
+            f"{node.sql('duckdb')[:120]} cannot be carried to Spark",
+            found="a placeholder other than {}, {:.2f} or {:+.2f}",
+            fix="write the text with || and round(...)",
+        )
+    written = _FIELD.sub(lambda field: f"%{field[1] or 's'}", template.name.replace("%", "%%"))
+    for place, field in enumerate(fields):
+        kind = "DOUBLE" if field else "TEXT"
+        values[place] = exp.cast(values[place], kind)
+    text = exp.Anonymous(this="FORMAT_STRING", expressions=[exp.Literal.string(written), *values])
+    known = [exp.Not(this=exp.Is(this=v.copy(), expression=exp.Null())) for v in values]
+    return exp.Case(ifs=[exp.If(this=exp.and_(*known, copy=False), true=text)]) if known else text
 
 
 def distinct_tuples(node: exp.Expression) -> exp.Expression:

@@ -30,6 +30,7 @@ VERSION = 1  # raise it when the translation of a query changes
 RULES: tuple[Rule, ...] = (
     # before anything is rewritten: what they say depends on types that rewriting would hide
     text.named_type,
+    text.formatted_text,
     text.printed_float,
     numbers.single_precision,
     numbers.rounding_cast,
