@@ -53,6 +53,8 @@ class SparkTarget(_LocalTarget):
         url: Address of the Connect server, sc://host:port.
         conf: Spark SQL settings of the session, such as {spark.sql.shuffle.partitions: "64"}.
         driver_rows: Most rows of an input of a table UDF, which runs in this process.
+        local_bytes: A data test whose tables take less on disk is run by DuckDB in this process: a job on the cluster takes
+            longer to start than to run. 0: never.
         threads: Of this process, for what is not run on the cluster; `memory_limit` and `temp_directory` likewise.
     """
 
@@ -66,6 +68,7 @@ class SparkTarget(_LocalTarget):
     url: Annotated[str, AfterValidator(_check_url)]
     conf: dict[str, str] = Field(default_factory=dict)
     driver_rows: Annotated[int, Field(ge=1)] = 50_000_000
+    local_bytes: Annotated[int, Field(ge=0)] = 256_000_000
 
 
 Target = Annotated[DuckDBTarget | SparkTarget, Field(discriminator="type")]

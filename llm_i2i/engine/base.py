@@ -47,14 +47,17 @@ class Engine(Protocol):
     def run(self, sql: str) -> None:
         """A statement without a result."""
 
-    def create_table(self, name: str, sql: str) -> None:
-        """A query's result, evaluated now, as a relation of this session; replaces one of the same name."""
+    def create_table(self, name: str, sql: str) -> int:
+        """A query's result, evaluated now, as a relation of this session; replaces one of the same name. Returns its rows."""
 
     def load(self, name: str, table: pa.Table) -> None:
         """Rows from memory as a relation of this session; replaces one of the same name."""
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a small result, as Python values."""
+
+    def local_rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """As `rows`, computed in this process whatever the engine: for a value or two, such as a checkpoint's name."""
 
     def table(self, sql: str) -> pa.Table:
         """A whole result in memory."""

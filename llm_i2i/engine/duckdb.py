@@ -91,8 +91,9 @@ class DuckDBEngine:
     def run(self, sql: str) -> None:
         self._execute(sql)
 
-    def create_table(self, name: str, sql: str) -> None:
-        self._execute(f"create or replace table {quote_identifier(name)} as {sql}")
+    def create_table(self, name: str, sql: str) -> int:
+        made = self._execute(f"create or replace table {quote_identifier(name)} as {sql}")
+        return int(made.fetchall()[0][0])
 
     def load(self, name: str, table: pa.Table) -> None:
         self._connection.register("__loaded", table)
@@ -108,6 +109,9 @@ class DuckDBEngine:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         fetched: list[tuple[Any, ...]] = self._execute(sql).fetchall()
         return fetched
+
+    def local_rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.rows(sql)
 
     def table(self, sql: str) -> pa.Table:
         try:

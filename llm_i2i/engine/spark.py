@@ -1,7 +1,7 @@
 """Apache Spark through Spark Connect: queries run on the cluster, results are Parquet folders of the same store.
 
-DuckDB in this process stays beside it: it binds queries and names types, so that both engines agree on every column. Paths are read
-and written by driver and executors alike, so the project and its target folder lie on a filesystem that they share.
+DuckDB in this process stays beside it, with the same relations: it binds queries and names types, so that both engines agree on every
+column. Paths are read and written by driver and executors alike, so the project and its target folder lie on a filesystem that they share.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_i2i.engine.base import Columns, Engine, Outcome
 from llm_i2i.errors import EngineError, LlmI2iError, ProjectError
-from llm_i2i.names import parquet_scan
+from llm_i2i.names import quote_identifier
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,9 +90,14 @@ class SparkEngine:
     # -- relations -----------------------------------------------------------------------------------------------------
 
     def declare_parquet(self, name: str, paths: Sequence[Path]) -> None:
-        self.declare(name, self._local.columns(f"select * from {parquet_scan(paths)}"))
+        self._local.declare_parquet(name, paths)
+        columns = self._relations[name] = self._local.columns(f"from {quote_identifier(name)}")
         with _named_errors():
-            frame = self._session.read.parquet(*(path.resolve().as_uri() for path in paths))
+            reader = self._session.read
+            schema = _spark_schema(self.arrow_schema(columns))
+            if schema is not None:  # saves the job that would look for it in the files
+                reader = reader.schema(schema)
+            frame = reader.parquet(*(path.resolve().as_uri() for path in paths))
             frame.createOrReplaceTempView(name)
 
     def declare_files(self, name: str, scan: str, copy: Path) -> None:
@@ -106,13 +111,14 @@ class SparkEngine:
         self.declare_parquet(name, [copy])
 
     def declare_query(self, name: str, sql: str) -> None:
-        columns = self.columns(sql)
         with _named_errors():
             self._session.sql(self._carried(sql)).createOrReplaceTempView(name)
-        self.declare(name, columns)
+        self._local.declare_query(name, sql)
+        self._relations[name] = self._local.columns(f"from {quote_identifier(name)}")
 
     def declare_scalar(self, signature: Signature, function: Callable[..., Any]) -> None:
-        self.declare_macro(signature)
+        self._local.declare_scalar(signature, function)
+        self._udfs.append(signature.name.lower())
         with _named_errors():
             ship(function)
             from pyspark.sql.pandas.types import from_arrow_type
@@ -120,10 +126,11 @@ class SparkEngine:
             result = self.arrow_schema((("result", str(signature.returns)),)).field(0).type
             self._session.udf.register(signature.name, function, from_arrow_type(result))
 
-    def create_table(self, name: str, sql: str) -> None:
+    def create_table(self, name: str, sql: str) -> int:
         path = self._table_path(name)
-        self.write_parquet(sql, path)
+        n_rows = self.write_parquet(sql, path)
         self.declare_parquet(name, [path])
+        return n_rows
 
     def load(self, name: str, table: pa.Table) -> None:
         import pyarrow.parquet as pq
@@ -150,6 +157,9 @@ class SparkEngine:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         columns = [column.to_pylist() for column in self._collected(sql).columns]
         return list(zip(*columns, strict=True))
+
+    def local_rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self._local.rows(sql)
 
     def table(self, sql: str) -> pa.Table:
         """Goes through a Parquet folder: nothing as large as a table of training rows is sent over the connection.
@@ -235,7 +245,7 @@ def _connect(url: str, conf: Mapping[str, str]) -> Any:
             for key, value in conf.items():
                 builder = builder.config(key, value)
             session = builder.create()
-            session.range(0).collect()
+            session.version  # noqa: B018 - asks the server
     except ImportError as error:
         raise ProjectError(
             "a spark target needs the spark extra",
@@ -279,3 +289,23 @@ def ship(function: Callable[..., Any]) -> None:
     module = sys.modules.get(function.__module__)
     if module is not None and not function.__module__.startswith("llm_i2i."):
         cloudpickle.register_pickle_by_value(module)
+
+
+def _spark_schema(schema: pa.Schema) -> Any:
+    """The same columns for Spark; None where a type is not Spark's own, such as an unsigned integer."""
+    import pyarrow as pa
+    from pyspark.errors import PySparkException
+    from pyspark.sql.pandas.types import from_arrow_type
+    from pyspark.sql.types import StructField, StructType
+
+    if any(pa.types.is_unsigned_integer(field.type) for field in schema):
+        return None
+    try:
+        return StructType(
+            [
+                StructField(f.name, from_arrow_type(f.type, prefer_timestamp_ntz=True))
+                for f in schema
+            ]
+        )
+    except PySparkException:
+        return None

@@ -674,8 +674,15 @@ class Project:
     ) -> Workshop:
         return Workshop(
             self.dir, self.target_dir, self.manifest, plan, self.store, self.calls, self.sources, self.udfs,
-            self.new_engine, reporter, max_calls, self.serving, store_failures,
+            self.new_engine, reporter, max_calls, self.serving, store_failures, *self._local_bench(),
         )  # fmt: skip
+
+    def _local_bench(self) -> tuple[Callable[[], Engine] | None, int]:
+        return (
+            (self.local_engine, self.target.local_bytes)
+            if self.target.type == "spark"
+            else (None, 0)
+        )
 
     @property
     def _refresh_file(self) -> Path:

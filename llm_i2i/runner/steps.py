@@ -56,6 +56,8 @@ class Workshop:
     max_calls: int | None = None
     serving: Mapping[str, Any] = field(default_factory=dict)
     store_failures: bool = False  # for data tests that do not say
+    local_engine: Callable[[], Engine] | None = None  # where small data tests are quicker
+    local_bytes: int = 0  # what counts as small: bytes on disk of all tables a test reads
 
     def has_result(self, name: str) -> bool:
         """Whether a node can be read now."""
@@ -82,6 +84,20 @@ class Workshop:
                 engine.declare_parquet(
                     name, [self.store.data_path(name, self.plan.fingerprints[name])]
                 )
+
+    def bytes_of(self, names: Sequence[str]) -> int:
+        """Size on disk of the tables behind nodes, those behind views included."""
+        total = 0
+        for name in names:
+            node = self.manifest.nodes[name]
+            if node.is_source:
+                total += sum(path.stat().st_size for path in self.sources.files(node))
+            elif name in self.plan.ephemeral:
+                total += self.bytes_of(node.reads)
+            else:
+                meta = self.store.meta(name, self.plan.fingerprints[name])
+                total += sum(meta.files.values()) if meta else 0
+        return total
 
     def _declare_source(self, engine: Engine, node: Node) -> None:
         if files := self.sources.parquet_files(node):
@@ -306,7 +322,7 @@ def call_constants(call: CallStep, node: Node, engine: Engine) -> dict[str, Any]
     """Values of the named arguments of a call."""
     values: dict[str, Any] = {}
     for name, sql in call.constants.items():
-        rows = engine.rows(sql)
+        rows = engine.local_rows(sql)
         if len(rows) != 1:
             raise NodeError(
                 f"argument {name!r} of {call.udf}(...) has {len(rows)} values",
@@ -327,8 +343,9 @@ def run_checks(
     checks: Sequence[DataCheck], shop: Workshop, *, force: bool = False
 ) -> Iterator[CheckOutcome]:
     """Count the rows that break each data test; one that passed on the same results is not run again."""
-    engine: Engine | None = None
-    declared: set[str] = set()
+    benches: dict[
+        bool, tuple[Engine, set[str]]
+    ] = {}  # is local -> session, and what is declared in it
     try:
         for check in checks:
             inputs = {name: shop.plan.fingerprints[name] for name in check.depends_on}
@@ -336,15 +353,21 @@ def run_checks(
             if not force and record.exists():
                 yield CheckOutcome(check, 0, reused=True)
                 continue
-            engine = engine or shop.new_engine()
+            is_local = (
+                bool(shop.local_engine) and shop.bytes_of(check.depends_on) < shop.local_bytes
+            )
+            if is_local not in benches:
+                new_engine = shop.local_engine if is_local else shop.new_engine
+                assert new_engine is not None
+                benches[is_local] = (new_engine(), set())
             started = time.monotonic()
-            outcome = _run_check(check, engine, declared, shop)
+            outcome = _run_check(check, *benches[is_local], shop)
             outcome = replace(outcome, seconds=time.monotonic() - started)
             if outcome.status == "PASS":
                 replace_text(record, json.dumps({"test": check.name, "inputs": inputs}))
             yield outcome
     finally:
-        if engine is not None:
+        for engine, _ in benches.values():
             engine.close()
 
 

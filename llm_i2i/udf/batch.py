@@ -106,8 +106,7 @@ def call_key(group: str, arguments: Sequence[Any]) -> str:
 
 def count_calls(call: BatchCall, engine: Engine, cache: Cache) -> CallCounts:
     """What `run_batch_call` would have to do, without doing it."""
-    todo, cached = _prepare(call, engine, cache)
-    distinct = engine.rows(f"select count(*) from {todo}")[0][0]
+    todo, distinct, cached = _prepare(call, engine, cache)
     missing = _missing(call, todo, cached)
     if call.meter is None:
         made = engine.rows(f"select count(*) from ({missing})")[0][0]
@@ -133,11 +132,9 @@ def run_batch_call(
         NodeError: The function raised, returned something else than one value a row, or too many rows failed. Batches
             committed before stay.
     """
-    todo, cached = _prepare(call, engine, cache)
+    todo, distinct, cached = _prepare(call, engine, cache)
     missing = f"{call.relation}_missing"
-    engine.create_table(missing, f"{_missing(call, todo, cached)} order by {_order(call)}")
-    distinct = engine.rows(f"select count(*) from {todo}")[0][0]
-    total = engine.rows(f"select count(*) from {missing}")[0][0]
+    total = engine.create_table(missing, f"{_missing(call, todo, cached)} order by {_order(call)}")
     if max_calls is not None and total > max_calls:
         raise NodeError(
             f"{call.signature.name} needs {total:,} new calls, more than --max-calls",
@@ -229,15 +226,15 @@ def _names(call: BatchCall) -> list[str]:
     return [argument_column(call.relation, i) for i in range(len(call.signature.columns))]
 
 
-def _prepare(call: BatchCall, engine: Engine, cache: Cache) -> tuple[str, bool]:
-    """A table of the distinct arguments without NULLs, and whether relation `CACHED` holds calls of the group."""
+def _prepare(call: BatchCall, engine: Engine, cache: Cache) -> tuple[str, int, bool]:
+    """A table of the distinct arguments without NULLs, its rows, and whether relation `CACHED` holds calls of the group."""
     todo = f"{call.relation}_todo"
     not_null = " and ".join(f"{name} is not null" for name in _names(call))
-    engine.create_table(todo, f"select * from ({call.arguments}) where {not_null}")
+    distinct = engine.create_table(todo, f"select * from ({call.arguments}) where {not_null}")
     segments = cache.segments(call.signature.name, call.group)
     if segments:
         engine.declare_parquet(CACHED, segments)
-    return todo, bool(segments)
+    return todo, distinct, bool(segments)
 
 
 def _missing(call: BatchCall, todo: str, has_cache: bool) -> str:

@@ -50,7 +50,12 @@ class Cluster:
             "spark.executor.cores": "1",
             "spark.executor.memory": self.executor_memory,
             "spark.driver.memory": "1g",
-            "spark.sql.shuffle.partitions": "4",
+            # small data: compiling a query's code costs more than running it
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+            "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
             "spark.ui.enabled": "false",
             # a lost worker is noticed in seconds, not minutes
             "spark.worker.timeout": "15",
