@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_i2i.engine.base import Columns, Engine, Outcome
-from llm_i2i.errors import EngineError, LlmI2iError, ProjectError
+from llm_i2i.errors import EngineError, LlmI2iError, ProjectError, ProjectErrors
 from llm_i2i.names import quote_identifier
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from llm_i2i.udf.signature import Signature
 
+PORT = 15002  # Spark Connect's own
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",  # an overflow stops the query, as in DuckDB, and does not wrap around
@@ -162,25 +163,22 @@ class SparkEngine:
         return self._local.rows(sql)
 
     def table(self, sql: str) -> pa.Table:
-        """Goes through a Parquet folder: nothing as large as a table of training rows is sent over the connection.
+        """In the query's order.
 
         Raises:
-            EngineError: More than `driver_rows` rows.
+            EngineError: More than `driver_rows` rows; they are counted before any is fetched.
         """
-        import pyarrow.parquet as pq
-
-        path = self._scratch / uuid.uuid4().hex
-        try:
-            n_rows = self.write_parquet(sql, path)
-            if n_rows > self._driver_rows:
-                raise EngineError(
-                    f"{n_rows:,} rows are too many for one machine: a table UDF runs in this process",
-                    found=f"driver_rows: {self._driver_rows:,}",
-                    fix="sample or aggregate its input in a model; or raise driver_rows of the target where memory allows",
-                )
-            return pq.read_table(path, schema=self.arrow_schema(self.columns(sql)))
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+        with _named_errors():
+            frame = self._session.sql(self._carried(sql))
+            n_rows = frame.count()
+        if n_rows > self._driver_rows:
+            raise EngineError(
+                f"{n_rows:,} rows are too many for one machine: a table UDF runs in this process",
+                found=f"driver_rows: {self._driver_rows:,}",
+                fix="sample or aggregate its input in a model; or raise driver_rows of the target where memory allows",
+            )
+        with _named_errors():
+            return frame.toArrow().cast(self.arrow_schema(self.columns(sql)))
 
     def batches(self, sql: str, size: int) -> Iterator[pa.RecordBatch]:
         yield from self._collected(sql).combine_chunks().to_batches(max_chunksize=size)
@@ -224,7 +222,8 @@ class SparkEngine:
         try:
             return self._translate(sql, self._relations, self.columns(sql), self._local, self._udfs)
         except ProjectError as error:
-            raise EngineError(error.what, found=error.found, fix=error.fix) from error
+            first = error.errors[0] if isinstance(error, ProjectErrors) else error
+            raise EngineError(first.what, found=first.found, fix=first.fix) from error
 
     def _collected(self, sql: str) -> pa.Table:
         with _named_errors():
@@ -236,6 +235,7 @@ def _connect(url: str, conf: Mapping[str, str]) -> Any:
     """A Connect session of its own: what is declared in it nobody else sees."""
     import warnings
 
+    _knock(url)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pyspark on a newer pandas, which is not used here
@@ -253,13 +253,33 @@ def _connect(url: str, conf: Mapping[str, str]) -> Any:
             fix="pip install 'llm_i2i[spark]'",
         ) from error
     except Exception as error:
-        raise ProjectError(
-            "Spark Connect does not answer",
-            where=url,
-            found=f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}",
-            fix="is the server running, and does the url of the target name it? `--target dev` runs here",
-        ) from error
+        raise _no_answer(url, error) from error
     return session
+
+
+def _knock(url: str) -> None:
+    """See whether anybody listens: the client itself would try for ten minutes.
+
+    Raises:
+        ProjectError: Nobody does.
+    """
+    import socket
+
+    host, _, port = url.removeprefix("sc://").partition("/")[0].partition(";")[0].partition(":")
+    try:
+        socket.create_connection((host, int(port or PORT)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise _no_answer(url, error) from error
+
+
+def _no_answer(url: str, error: Exception) -> ProjectError:
+    said = str(error).splitlines()[0][:200] if str(error) else ""
+    return ProjectError(
+        "Spark Connect does not answer",
+        where=url.partition("/;")[0],  # what follows may be a token
+        found=f"{type(error).__name__}: {said}",
+        fix="is the server running, and does the url of the target name it? `--target dev` runs here",
+    )
 
 
 class _named_errors:

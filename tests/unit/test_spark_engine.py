@@ -62,6 +62,15 @@ def test_an_empty_result_still_has_its_columns(engine: SparkEngine, tmp_path: Pa
     assert engine.rows("select id from words where id > 9") == []
 
 
+def test_order_by_holds_through_a_parquet_folder(engine: SparkEngine) -> None:
+    engine.load("words", words(500))
+    sql = "select id, word from words order by word desc, id"
+    local = DuckDBEngine(threads=1)
+    local.load("words", words(500))
+    assert engine.rows(sql) == local.rows(sql)
+    assert engine.table(sql).to_pylist() == local.table(sql).to_pylist()
+
+
 def test_tables_views_and_files_can_be_read(engine: SparkEngine, tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("user,n\na,1\nb,2\n")
     scan = f"select * from read_csv(['{tmp_path / 'log.csv'}'])"
@@ -87,12 +96,13 @@ def test_messages_are_ours(engine: SparkEngine) -> None:
 def test_an_absent_server_is_named(tmp_path: Path) -> None:
     with pytest.raises(LlmI2iError) as caught:
         SparkEngine(
-            "sc://127.0.0.1:9;x=1",
+            "sc://127.0.0.1:9/;token=secret",
             translate=translate,
             local=DuckDBEngine(threads=1),
             scratch=tmp_path,
         )
     assert caught.value.what == "Spark Connect does not answer"
+    assert "secret" not in str(caught.value)
 
 
 def test_batches_cover_each_row_once(tmp_path: Path) -> None:

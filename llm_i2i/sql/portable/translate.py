@@ -120,23 +120,37 @@ def _qualified(tree: exp.Expression, relations: Mapping[str, Columns]) -> exp.Ex
 
 
 def _typed_output(tree: exp.Expression, columns: Columns) -> exp.Expression:
-    """Cast each output column to its declared type, by place: on Spark an expression may be wider or narrower."""
-    names = [f"c{i}" for i in range(len(columns))]
-    inner = exp.Subquery(
-        this=tree,
-        alias=exp.TableAlias(
-            this=exp.to_identifier("outputs"), columns=[exp.to_identifier(n) for n in names]
-        ),
+    """Cast each output column to its declared type: on Spark an expression may be wider or narrower.
+
+    A query with ORDER BY is cast in place, since the order of a subquery is nobody's; any other becomes a subquery.
+    """
+    types = [exp.DataType.build(spark_type(kind), dialect="spark") for _, kind in columns]
+    names = [name for name, _ in columns]
+    if _is_ordered(tree):
+        values = [projection.unalias() for projection in tree.selects]
+        tree.set("expressions", _cast(values, names, types))
+        return tree
+    inner_names = [exp.to_identifier(f"c{i}") for i in range(len(columns))]
+    alias = exp.TableAlias(this=exp.to_identifier("outputs"), columns=inner_names)
+    values = [exp.column(name.name) for name in inner_names]
+    source = exp.From(this=exp.Subquery(this=tree, alias=alias))
+    return exp.Select(expressions=_cast(values, names, types), from_=source)
+
+
+def _is_ordered(tree: exp.Expression) -> bool:
+    """Whether it is a plain select with ORDER BY; sqlglot moves one with QUALIFY into a subquery itself."""
+    return (
+        isinstance(tree, exp.Select)
+        and tree.args.get("order") is not None
+        and tree.args.get("qualify") is None
+        and not any(isinstance(e.unalias(), exp.Explode) for e in tree.expressions)
     )
-    outputs = [
-        exp.alias_(
-            exp.Cast(
-                this=exp.column(own),
-                to=exp.DataType.build(spark_type(sql_type), dialect="spark"),
-            ),
-            name,
-            quoted=True,
-        )
-        for own, (name, sql_type) in zip(names, columns, strict=True)
+
+
+def _cast(
+    values: list[exp.Expression], names: list[str], types: list[exp.DataType]
+) -> list[exp.Expression]:
+    return [
+        exp.alias_(exp.Cast(this=value, to=kind), name, quoted=True)
+        for value, name, kind in zip(values, names, types, strict=True)
     ]
-    return exp.Select(expressions=outputs, from_=exp.From(this=inner))
