@@ -22,15 +22,11 @@ def ordered_list(node: exp.Expression) -> exp.Expression:
             (a, b) -> case when a.k0 > b.k0 then -1 when a.k0 < b.k0 then 1 ... else 0 end), s -> s.x) from t group by g
     """
     aggregate = node.this if isinstance(node, exp.Filter) else node
-    if not isinstance(aggregate, exp.ArrayAgg) or isinstance(node.parent, exp.Filter):
+    if not isinstance(aggregate, exp.ArrayAgg) or isinstance(node.parent, (exp.Filter, exp.Window)):
         return node
     ordered = aggregate.this
     if not isinstance(ordered, exp.Order) or isinstance(ordered.this, exp.Distinct):
-        raise ProjectError(
-            f"{aggregate.sql('duckdb')[:120]} cannot be carried to Spark: its order is left to chance there",
-            found="list() without ORDER BY, or over DISTINCT",
-            fix="write list(x order by k) with a unique k; for distinct values list_sort(list_distinct(list(x order by k)))",
-        )
+        raise _unordered(aggregate)
     keys = ordered.expressions
     name = ordered.this.name if isinstance(ordered.this, exp.Column) else "v"
     fields = [_field(key.this, f"k{i}") for i, key in enumerate(keys)]
@@ -40,14 +36,48 @@ def ordered_list(node: exp.Expression) -> exp.Expression:
         collected = exp.Filter(this=collected, expression=node.expression.copy())
     compare = exp.Lambda(this=_comparison(keys), expressions=[_name("a"), _name("b")])
     arranged = exp.Anonymous(this="ARRAY_SORT", expressions=[collected, compare])
-    value = exp.Lambda(
-        this=exp.column(exp.to_identifier(name, quoted=True), table="s"), expressions=[_name("s")]
-    )
-    values = exp.Anonymous(this="TRANSFORM", expressions=[arranged, value])
+    values = _values(arranged, name)
     grouped = node.find_ancestor(exp.Select)
     if isinstance(node, exp.Filter) or grouped is None or not grouped.args.get("group"):
         return exp.Case(ifs=[exp.If(this=_counted(node), true=values)])
     return values
+
+
+def window_list(node: exp.Expression) -> exp.Expression:
+    """list(x) over (order by k) collects in the window's order, NULLs too; no rows in the frame give NULL.
+
+    Before:
+        select list(x) over (partition by g order by k)
+    After:
+        select case when count(*) over (...) > 0 then transform(collect_list(struct(x as x)) over (...), s -> s.x) end
+    """
+    if not isinstance(node, exp.Window) or not isinstance(node.this, exp.ArrayAgg):
+        return node
+    value = node.this.this
+    if not node.args.get("order") or isinstance(value, (exp.Order, exp.Distinct)):
+        raise _unordered(node)
+    name = value.name if isinstance(value, exp.Column) else "v"
+    pairs = exp.Struct(expressions=[_field(value, name)])
+    collected, count = node.copy(), node.copy()
+    collected.set("this", exp.Anonymous(this="COLLECT_LIST", expressions=[pairs]))
+    count.set("this", exp.Count(this=exp.Star()))
+    some = exp.GT(this=count, expression=exp.Literal.number(0))
+    return exp.Case(ifs=[exp.If(this=some, true=_values(collected, name))])
+
+
+def _values(pairs: exp.Expression, name: str) -> exp.Expression:
+    """Of a list of structs the list of one field."""
+    field = exp.column(exp.to_identifier(name, quoted=True), table="s")
+    taken = exp.Lambda(this=field, expressions=[_name("s")])
+    return exp.Anonymous(this="TRANSFORM", expressions=[pairs, taken])
+
+
+def _unordered(node: exp.Expression) -> ProjectError:
+    return ProjectError(
+        f"{node.sql('duckdb')[:120]} cannot be carried to Spark: its order is left to chance there",
+        found="list() without ORDER BY, or over DISTINCT",
+        fix="write list(x order by k) with a unique k; for distinct values list_sort(list_distinct(list(x order by k)))",
+    )
 
 
 def _field(value: exp.Expression, name: str) -> exp.Expression:

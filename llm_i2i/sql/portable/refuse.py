@@ -23,7 +23,7 @@ PORTABLE = (
     # conditions and types
     exp.Case, exp.Cast, exp.TryCast, exp.Coalesce, exp.If, exp.Nullif, exp.Typeof, exp.And, exp.Or, exp.Xor, exp.Exists,
     # text and times
-    exp.Concat, exp.ConcatWs, exp.Format, exp.Length, exp.Lower, exp.RegexpExtractAll, exp.RegexpReplace, exp.RegexpSplit, exp.Replace,
+    exp.Chr, exp.Concat, exp.ConcatWs, exp.Format, exp.Left, exp.Length, exp.Lower, exp.RegexpExtractAll, exp.RegexpReplace, exp.RegexpSplit, exp.Replace,
     exp.Substring, exp.Trim, exp.Upper, exp.StartsWith, exp.TimestampTrunc, exp.DateTrunc,
     # lists and structs
     exp.Array, exp.ArrayConcat, exp.ArrayContains, exp.ArrayDistinct, exp.ArrayFilter, exp.ArraySort, exp.ArrayToString,
@@ -70,6 +70,9 @@ def _errors(node: exp.Expression, udfs: Collection[str]) -> Iterator[LlmI2iError
         yield _clause(node, "COLUMNS() inside an expression", "name the columns")
     elif isinstance(node, exp.Func) and not isinstance(node, PORTABLE):
         yield _function(node, _written_name(node))
+    elif isinstance(node, exp.RegexpReplace) and _flags(node) != "g":
+        fix = "write the option 'g'; to replace the first match alone anchor the pattern with ^"
+        yield _clause(node, "regexp_replace of the first match", fix)
     elif isinstance(node, exp.TableSample):
         yield _clause(node, "a sample", "draw rows by the macro random_number(seed) in WHERE")
     elif isinstance(node, exp.Join) and (node.method or "").upper() in ("ASOF", "POSITIONAL"):
@@ -103,6 +106,11 @@ def _unnest(node: exp.Expression) -> Iterator[LlmI2iError]:
                 "two unnests in one SELECT",
                 "unnest(range(1, len(l) + 1)) as place, and l[place], m[place] in the next CTE",
             )
+
+
+def _flags(node: exp.RegexpReplace) -> str:
+    modifiers = node.args.get("modifiers")
+    return modifiers.name if modifiers is not None else ""
 
 
 def _item(node: exp.Expression) -> exp.Expression:

@@ -45,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     lists.concatenation,
     lists.distinct_values,
     lists.dot_product,
+    lists.window_list,
     lists.ordered_list,
     text.whole_match,
     text.distinct_tuples,
