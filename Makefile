@@ -55,7 +55,7 @@ test-dbt: .venv-dbt/.installed
 
 # A real Spark cluster on this machine (needs Java 17), and all models on a Spark dialect. Spark itself (500 MB) in place of its client.
 test-spark: .venv-spark/.installed
-	.venv-spark/bin/python -m pytest -q -m 'spark or not spark' tests/spark tests/project/test_spark_dialect.py tests/unit/test_spark_engine.py tests/unit/sql/test_portable.py
+	.venv-spark/bin/python -m pytest -q -m 'spark or not spark' tests/spark tests/project/test_reference_project.py tests/project/test_spark_target.py tests/unit/test_spark_engine.py tests/unit/sql/test_portable.py -k 'spark or portable'
 
 .venv-spark/.installed: pyproject.toml .ci/constraints.txt
 	test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark

@@ -115,3 +115,13 @@ def spark_engine(project: Project, url: str, folder: Path) -> SparkEngine:
     return SparkEngine(
         url, translate=translate, local=project.local_engine(), scratch=folder / "scratch"
     )
+
+
+def difference_on(url: str, project: Project, shop: Workshop, step: PlanStep, folder: Path) -> str:
+    """What differs between a model's stored rows and those of the Spark at `url`; empty if nothing does."""
+    stored = pq.read_table(project.store.data_path(step.node.name, step.fingerprint))
+    engine = spark_engine(project, url, folder)
+    try:
+        return difference(stored, spark_rows(step, shop, engine, folder))
+    finally:
+        engine.close()
