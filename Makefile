@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-deepspeed test-vllm test-dbt test-spark bench bench-tools clean
+.PHONY: build test test-fuzz test-crash audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -14,7 +14,33 @@ test: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
+
+# The service against its OpenAPI document, by schemathesis.
+test-contract: .venv-contract/.installed
+	.venv-contract/bin/pytest -q -m slow tests/unit/serve/test_contract.py
+
+.venv-contract/.installed: pyproject.toml .ci/constraints.txt
+	test -x .venv-contract/bin/python || $(PYTHON) -m venv .venv-contract
+	.venv-contract/bin/pip --disable-pip-version-check -q install -c .ci/constraints.txt -e '.[serve,contract,dev]'
+	touch $@
+
+# More than 20,000 spoilt inputs; each is answered, or refused with an error of ours. LLMI2I_FUZZ_SCALE=0.1 for a tenth of them.
+test-fuzz: $(VENV)/.installed
+	$(BIN)/pytest -q -m fuzz tests/fuzz
+
+# Known vulnerabilities of the pinned packages; asks PyPI, so it needs an index that answers such questions.
+audit: .venv-audit/.installed
+	.venv-audit/bin/pip-audit --no-deps --disable-pip -r .ci/constraints.txt
+
+.venv-audit/.installed:
+	test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip --disable-pip-version-check -q install pip-audit
+	touch $@
+
+# Commands killed at every commit point and at 200 random ones, full and read-only disks (as root), ten builds at once: project/docs/guarantees.md.
+test-crash: $(VENV)/.installed
+	$(BIN)/pytest -q -m crash tests/crash
 
 # DeepSpeed lives in an environment of its own. No GPU is needed: ZeRO-2 runs on CPU processes over gloo.
 test-deepspeed: .venv-deepspeed/.installed
@@ -67,7 +93,7 @@ test-spark: .venv-spark/.installed
 $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -c .ci/constraints.txt torch
-	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,plots,serve,redis,spark,dev]'
+	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,plots,serve,redis,browser,spark,dev]'
 	touch $@
 
 .venv-deepspeed/.installed: pyproject.toml .ci/constraints.txt

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
+
+from llm_i2i.secrets import hide_secrets
+
+
+def shown_text(text: str) -> str:
+    """Text that a terminal or a log can take: control characters and lone surrogates as Python writes them."""
+    return "".join(
+        c if c.isprintable() or c == "\n" or _has_glyph(c) else ascii(c)[1:-1] for c in text
+    )
+
+
+# Line and paragraph ends, and what turns the direction of writing.
+_STEERING = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def _has_glyph(character: str) -> bool:
+    """Whether a letter is merely unknown to this Python, a space or a joiner: it steers nothing."""
+    is_surrogate = "\ud800" <= character <= "\udfff"
+    return ord(character) >= 0xA0 and character not in _STEERING and not is_surrogate
 
 
 class LlmI2iError(Exception):
-    """Base of all our errors. The library raises it with data; only the CLI prints it.
+    """Base of all our errors. The library raises it with data; only the CLI prints it. Secrets are hidden as it is made.
 
     Attributes:
         what: One sentence, what is wrong.
@@ -19,11 +39,11 @@ class LlmI2iError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", found: str = "", fix: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.found = found
-        self.fix = fix
+        super().__init__(hide_secrets(what))
+        self.what = hide_secrets(what)
+        self.where = hide_secrets(where)
+        self.found = hide_secrets(found)
+        self.fix = hide_secrets(fix)
 
     def render(self) -> str:
         """The message as the terminal shows it, up to four lines, no trailing newline."""
@@ -31,7 +51,7 @@ class LlmI2iError(Exception):
         for label, value in (("at", self.where), ("found", self.found), ("fix", self.fix)):
             if value:
                 lines.append(f"  {label + ':':<7}" + value.replace("\n", "\n         "))
-        return "\n".join(lines)
+        return shown_text("\n".join(lines))
 
     def __str__(self) -> str:
         return self.render()
@@ -71,6 +91,26 @@ class EngineError(LlmI2iError):
     def __init__(self, what: str, *, line: int = 0, **details: str) -> None:
         super().__init__(what, **details)
         self.line = line
+
+
+_DISK = {
+    errno.ENOSPC: ("the disk is full", "free space, then run the same command again: what is finished is kept"),
+    errno.EDQUOT: ("the disk quota is used up", "free space, then run the same command again: what is finished is kept"),
+    errno.EFBIG: ("a file became larger than is allowed", "raise the limit (ulimit -f), then run the same command again"),
+    errno.EROFS: ("the disk is read-only", "pass --target-path with a folder you may write to"),
+    errno.EACCES: ("a file may not be read or written", "mend its permissions, or pass --target-path with a folder you may write to"),
+    errno.EPERM: ("a file may not be changed", "mend its permissions, or pass --target-path with a folder you may write to"),
+    errno.EIO: ("the disk fails", "run `llmi2i debug --verify` on a disk that works"),
+    errno.EMFILE: ("too many files are open", "raise the limit (ulimit -n)"),
+}  # fmt: skip
+
+
+def disk_error(error: OSError) -> LlmI2iError | None:
+    """What the system says of files, as ours; None where it says nothing a user could mend."""
+    if error.errno not in _DISK:
+        return None
+    what, fix = _DISK[error.errno]
+    return LlmI2iError(what, where=str(error.filename or ""), found=str(error), fix=fix)
 
 
 def raise_all(errors: Sequence[LlmI2iError]) -> None:

@@ -14,9 +14,9 @@ from llm_i2i.runner.project import Project
 MARKS = {"ok": "ok", "absent": "-", "missing": "MISSING"}
 
 
-def debug(open_project: Callable[[], Project], output: str) -> int:
+def debug(open_project: Callable[[], Project], output: str, *, verify: bool = False) -> int:
     """Print the findings; the exit code, 1 if something needed is missing."""
-    findings = diagnose(open_project)
+    findings = diagnose(open_project, verify=verify)
     lacking = missing(findings)
     if output == "json":
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=1))

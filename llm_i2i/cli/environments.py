@@ -112,7 +112,8 @@ def _print_move(move: Move, output: str) -> None:
 def gc(project: Project, *, yes: bool, dry_run: bool, output: str, **scope: Any) -> None:
     """Say what is garbage, ask, remove it."""
     found = project.gc(dry_run=True, **scope)
-    if not found.is_empty and not dry_run and (yes or _confirmed("Remove all this?", output)):
+    # nothing to ask about: what killed processes left is removed all the same
+    if not dry_run and (found.is_empty or yes or _confirmed("Remove all this?", output)):
         found = project.gc(dry_run=False, **scope)
     if output == "json":
         raw = {

@@ -1,49 +1,79 @@
-"""How the command line reads selections: several words after one -s, and --selector beside --select."""
+"""Options that commands share, and what they open: a project, a reporter."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-SELECTIONS = ("select", "exclude", "output_keys")  # options that take all words up to the next one
+from llm_i2i.errors import ProjectError
+
+if TYPE_CHECKING:
+    from llm_i2i.cli.console import Console
+    from llm_i2i.cli.json_log import JsonLog
+    from llm_i2i.runner.project import Project
+
+LOG_FORMAT = "LLMI2I_LOG_FORMAT"
 _SELECTOR = "llm_i2i.selector"
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+OUTPUTS = click.Choice(["table", "json", "csv"])
+table_or_json = click.option(
+    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+text_or_json = click.option(
+    "--output", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+store_failures_option = click.option(
+    "--store-failures",
+    is_flag=True,
+    help="Keep all rows that break a data test, as Parquet in target/failures.",
+)
 
-class Commands(click.Group):
-    """A group whose commands take `-s one two three`, as dbt's do."""
 
-    group_class = type
+def together(*options: Decorator) -> Decorator:
+    """One decorator of several options; the help shows them in this order."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
-        return name, command, repeat_options(command, rest) if command else rest
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def repeat_options(command: click.Command, args: Sequence[str]) -> list[str]:
-    """The arguments with the option before each further word: `-s a b` as `-s a -s b`.
+def model_names(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """What a shell offers where a model is named."""
+    from llm_i2i.cli.completion import model_names
 
-    A command that takes words of its own keeps them: there `-s a b` stays as it is.
-    """
-    if any(isinstance(param, click.Argument) for param in command.params):
-        return list(args)
-    flags = {flag for p in command.params if p.name in SELECTIONS for flag in p.opts}
-    found: list[str] = []
-    open_flag = ""  # the selection whose words are being read
-    for word in args:
-        if word.startswith("-"):
-            head, joined, _ = word.partition("=")
-            open_flag = head if head in flags else ""
-            if open_flag and not joined:
-                found.append(word)
-                continue
-        elif open_flag and found[-1] != open_flag:
-            found.append(open_flag)
-        found.append(word)
-    return found
+    return model_names(context.params.get("project_dir") or ".", typed)
+
+
+# Options of every command that reads a project.
+place_options = together(
+    click.option("--project-dir", default=".", show_default=True, help="Folder of the project."),
+    click.option(
+        "--vars",
+        "vars_text",
+        default="{}",
+        help="YAML mapping that overrides vars: '{alpha: 2}'.",
+    ),
+    click.option("-t", "--target", help="Target of project.yml to run on."),
+    click.option("--target-path", help="Folder for results, instead of project.yml's."),
+    click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine."),
+)
+
+
+# Options of a command that reads or publishes one environment; dbt's names where dbt has them.
+project_options = together(
+    click.option(
+        "--env", default="dev", show_default=True, help="Environment to read and publish."
+    ),
+    place_options,
+)
 
 
 def add_selector(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -61,3 +91,75 @@ def add_selector(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     if value:
         raise click.UsageError("--selector and --select exclude each other: give one of them.")
     return (f"selector:{name}",)
+
+
+# --select and --exclude, repeatable, each holding one or more criteria; --selector and --state.
+selection_options = together(
+    click.option(
+        "-s",
+        "--select",
+        "-m",
+        "--models",
+        "select",
+        multiple=True,
+        shell_complete=model_names,
+        callback=add_selector,
+        help="name, +name, name+, tag:x, path:models/x, ... Several are a union, a,b an intersection.",
+    ),
+    click.option(
+        "--exclude",
+        multiple=True,
+        shell_complete=model_names,
+        help="What to leave out, same syntax.",
+    ),
+    click.option(
+        "--selector",
+        expose_value=False,
+        is_eager=True,
+        callback=add_selector,
+        help="A selection of selectors.yml, by name.",
+    ),
+    click.option(
+        "--state",
+        help="Folder with the state of another build, for state: and result:, such as its target.",
+    ),
+)
+
+
+# How a command that runs nodes says how it goes, on stderr.
+log_options = together(
+    click.option("-q", "--quiet", is_flag=True, help="Only errors."),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        envvar=LOG_FORMAT,
+        help="Lines to read, or one JSON object a line.",
+    ),
+)
+
+
+def open_reporter(log_format: str, *, quiet: bool) -> Console | JsonLog:
+    """Who says how a build goes, in lines to read or in JSON."""
+    if log_format == "json":
+        os.environ[LOG_FORMAT] = "json"  # so that an error that ends the command is one, too
+        from llm_i2i.cli.json_log import JsonLog
+
+        return JsonLog(quiet=quiet)
+    from llm_i2i.cli.console import Console
+
+    return Console(quiet=quiet)
+
+
+def open_project(project_dir: str, vars_text: str, **settings: Any) -> Project:
+    """The project of the common options; a folder that is not there is an error of ours."""
+    from llm_i2i.config.project import parse_vars_argument
+    from llm_i2i.runner.project import Project
+
+    folder = Path(project_dir)
+    if not folder.is_dir():
+        raise ProjectError(
+            "no such project folder", where=project_dir, fix="pass --project-dir DIR"
+        )
+    return Project.load(folder, vars=parse_vars_argument(vars_text), **settings)

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from llm_i2i.errors import shown_text
+
 MAX_CELL = 60  # characters of one value in a table; --output json shows all of it
 
 
@@ -84,7 +86,9 @@ def _cell(value: Any) -> str:
         return "NULL"
     if isinstance(value, float):
         return f"{value:.4f}" if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:.4g}"
-    text = str(value).replace("\n", "\\n")
+    text = str(value)
+    if not text.isprintable():  # data may not steer a terminal
+        text = shown_text(text).replace("\n", "\\n")
     return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib.util import find_spec
+from typing import NoReturn
 
 import click
 
@@ -10,19 +13,12 @@ from llm_i2i.errors import ProjectError
 from llm_i2i.runner.project import Project
 
 
-def run_serve(project: Project, index: str, host: str, port: int) -> None:
-    """Serve the project's environment until told to end."""
-    _need("serve", "starlette", "uvicorn", "prometheus_client")
-    from llm_i2i.serve.service import serve
-
-    serve(
-        project.target_dir,
-        project.environment.name,
-        index,
-        host,
-        port,
-        lambda line: click.echo(line, err=True),
-    )
+def run_serve(project: Project, index: str, host: str, port: int) -> NoReturn:
+    """Become the service of the project's environment; what was loaded to read the project goes with this program."""
+    _need("serve", "starlette", "uvicorn", "httptools", "prometheus_client")
+    place = [project.target_dir, project.environment.name, index, host, port]
+    command = [sys.executable, "-m", "llm_i2i.serve.service", *map(str, place)]
+    os.execv(command[0], command)
 
 
 def run_publish_redis(project: Project, url: str, index: str, prefix: str, keep: int) -> None:

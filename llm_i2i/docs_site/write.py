@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,9 @@ from llm_i2i.runner.project import Project
 def generate(project: Project) -> Path:
     """Write the documentation of a project to `target/docs`, in one step; returns its index.html."""
     folder = project.target_dir / "docs"
-    beside = project.target_dir / "docs.new"
+    beside = project.target_dir / f".docs.{uuid.uuid4().hex[:8]}.tmp"
     catalog = read_catalog(project)
     try:
-        shutil.rmtree(beside, ignore_errors=True)
         write_site(catalog, beside)
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
@@ -33,6 +33,8 @@ def generate(project: Project) -> Path:
             found=str(error),
             fix="close what has the folder open, or pass another --target-path",
         ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
     return folder / "index.html"
 
 

@@ -79,14 +79,20 @@ class DuckDBEngine:
 
     def declare_scalar(self, signature: Signature, function: Callable[..., Any]) -> None:
         arity = len(signature.parameters)
-        types = [duckdb.sqltype(p.sql_type) for p in signature.parameters]
         if arity != len(inspect.signature(function).parameters):
             raise EngineError(f"scalar UDF {signature.name!r} may not take a context")
         with contextlib.suppress(duckdb.Error, ValueError):  # not registered yet in this session
             self._connection.remove_function(signature.name)
         guarded = _named_failure(signature.name, function)
-        returns = duckdb.sqltype(str(signature.returns))
-        self._connection.create_function(signature.name, guarded, types, returns)
+        try:
+            types = [duckdb.sqltype(p.sql_type) for p in signature.parameters]
+            returns = duckdb.sqltype(str(signature.returns))
+            self._connection.create_function(signature.name, guarded, types, returns)
+        except (duckdb.Error, RuntimeError) as error:
+            raise EngineError(
+                f"scalar UDF {signature.name!r} cannot be registered: {str(error).splitlines()[0]}",
+                fix="give it another name if DuckDB has a function of this one; check what it returns",
+            ) from error
 
     def run(self, sql: str) -> None:
         self._execute(sql)

@@ -46,14 +46,14 @@ def carry_models(
             carried[name] = restored(cache[key])
         except LlmI2iError as error:
             several = error.errors if isinstance(error, ProjectErrors) else [error]
-            errors += [_of_model(one, node) for one in several]
+            errors += [_of_model(one, node, model) for one in several]
     raise_all(errors)
     return carried
 
 
-def _of_model(error: LlmI2iError, node: Node) -> LlmI2iError:
+def _of_model(error: LlmI2iError, node: Node, model: CompiledModel) -> LlmI2iError:
     error.what = f"{node.name}: {error.what}"
-    return placed(error, node)
+    return placed(error, node, model.udfs)
 
 
 def _carry(

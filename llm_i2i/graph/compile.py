@@ -7,7 +7,7 @@ clash is found before anything runs, in milliseconds, and the compiler never gue
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from llm_i2i.fingerprint import fingerprint
 from llm_i2i.graph.contract import check_contract
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import Node
+from llm_i2i.sql.complaints import missing_name, sql_fix, suggestion
 from llm_i2i.sql.steps import CallStep, Columns
 from llm_i2i.sql.tokens import called_functions, canonical_digest, check_one_query
 from llm_i2i.udf.signature import Signature
@@ -112,7 +113,7 @@ def compile_models(
             columns[name] = compiled[name].columns
             check_contract(node, columns[name], lambda: opened().binder.columns, cache)
         except LlmI2iError as error:
-            errors.append(placed(error, node))
+            errors.append(placed(error, node, signatures.keys()))
     raise_all(errors)
     return compiled
 
@@ -172,13 +173,15 @@ def _refuse_calls_in_views(node: Node, called: Mapping[str, Signature]) -> None:
 
 
 def _refuse_duplicate_columns(columns: Columns) -> None:
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for name, _ in columns:
-        if name.lower() in seen:
+        first = seen.setdefault(name.lower(), name)
+        if first is not name:
             raise ProjectError(
-                f"two columns are called {name!r}", fix="give one of them another name with `as`"
+                f"two columns are called {name!r}",
+                found=f"{first} and {name}: letter case does not count",
+                fix="give one of them another name with `as`",
             )
-        seen.add(name.lower())
 
 
 def restored(raw: Mapping[str, Any]) -> CompiledModel:
@@ -188,26 +191,24 @@ def restored(raw: Mapping[str, Any]) -> CompiledModel:
     return CompiledModel(**{**raw, "steps": steps, "columns": columns})
 
 
-def placed(error: LlmI2iError, node: Node) -> LlmI2iError:
+def placed(error: LlmI2iError, node: Node, udfs: Collection[str]) -> LlmI2iError:
     """Say in which file and line of the project an engine's or the hoister's complaint belongs."""
     if isinstance(error, EngineError):
         line = error.line or _line_of_name(error.what, node.sql)
-        found = error.found
-        fix = (
-            ""
-            if "Candidate" not in found
-            else "use one of the candidates, or add the column upstream"
-        )
-        if missing := re.search(r"Table with name (\S+) does not exist", error.what):
-            near = closest(missing.group(1), node.reads)
-            fix = f"read other models through ref('{missing.group(1)}')" + (
+        lines = node.sql.splitlines()
+        kind, missing = missing_name(error.what)
+        if kind == "table":
+            near = closest(missing, node.reads)
+            fix = f"read other models through ref('{missing}')" + (
                 f"; did you mean {near}?" if near else ""
             )
-        lines = node.sql.splitlines()
+        else:
+            fix = sql_fix(error.what, error.found, functions=udfs)
+        offered = "" if kind else suggestion(error.found)
         return ProjectError(
             f"{node.name}: {error.what}",
             where=node.place(line),
-            found=found or (lines[line - 1].strip()[:120] if 0 < line <= len(lines) else ""),
+            found=offered or (lines[line - 1].strip()[:120] if 0 < line <= len(lines) else ""),
             fix=fix or "correct the SQL of the model",
         )
     if not error.where:

@@ -28,11 +28,21 @@ from llm_i2i.graph.seeds import SEED_FILES, load_seeds
 from llm_i2i.graph.unit_tests import load_unit_checks
 
 if TYPE_CHECKING:
+    from llm_i2i.render.cache import RenderCache
     from llm_i2i.render.renderer import RenderedModel, Renderer
 
 
-def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: str) -> Renderer:
-    """A renderer with the macros and prompts of the project and its packages, and the vars of one invocation."""
+def make_renderer(
+    project: LoadedProject,
+    vars: Mapping[str, Any],
+    target_name: str,
+    cache: RenderCache | None = None,
+) -> Renderer:
+    """A renderer with the macros and prompts of the project and its packages, and the vars of one invocation.
+
+    Args:
+        cache: What earlier invocations rendered and parsed.
+    """
     from llm_i2i.render.environment import MacroLibrary
     from llm_i2i.render.prompts import find_prompts
     from llm_i2i.render.renderer import Renderer
@@ -46,11 +56,12 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
             *(part.root / path / GENERIC for part in parts for path in part.config.test_paths),
         ],
         root=project.root,
+        cache=cache,
     )
     check_documented_macros(parts, macros)
     packages = {
         part.config.name: MacroLibrary.load(
-            [part.root / path for path in part.config.macro_paths], root=project.root
+            [part.root / path for path in part.config.macro_paths], root=project.root, cache=cache
         )
         for part in project.packages
     }
@@ -65,6 +76,7 @@ def make_renderer(project: LoadedProject, vars: Mapping[str, Any], target_name: 
         target={"name": target_name, **target.model_dump(mode="json", exclude_none=True)},
         root=project.root,
         packages={**packages, config.name: macros},
+        cache=cache,
     )
 
 
@@ -119,20 +131,28 @@ def _reads_disabled(node: Node, read: str) -> ProjectError:
 
 
 def _add_nodes(found: Iterable[Node], into: dict[str, Node], errors: list[LlmI2iError]) -> None:
+    # In SQL letter case does not count: one name, one table.
+    known = {name.lower(): node for name, node in into.items()}
     for node in found:
-        first = into.setdefault(node.name, node)
-        if first is not node:
-            kinds = node.resource_type, first.resource_type
+        first = known.setdefault(node.name.lower(), node)
+        if first is node:
+            into[node.name] = node
+        elif first.resource_type == node.resource_type:
+            errors.append(_twice(node.resource_type, node.name, node.path, first.path))
+        else:
             errors.append(
                 ProjectError(
-                    f"{kinds[0]} {node.name!r} exists twice"
-                    if kinds[0] == kinds[1]
-                    else f"{kinds[0]} {node.name!r} has the name of a {kinds[1]}",
+                    f"{node.resource_type} {node.name!r} has the name of a {first.resource_type}",
                     where=node.path,
                     found=f"also {first.path}",
                     fix="rename one",
                 )
             )
+
+
+def _twice(kind: str, name: str, path: str, first: str) -> ProjectError:
+    fix = "rename one: letter case does not count"
+    return ProjectError(f"{kind} {name!r} exists twice", where=path, found=f"also {first}", fix=fix)
 
 
 def _render_models(
@@ -146,14 +166,7 @@ def _render_models(
     for file in files_of(part, "model_paths", ".sql"):
         path, name = shown_path(file, project.root), file.stem
         if first := rendered.get(name) or before.get(name):
-            errors.append(
-                ProjectError(
-                    f"model {name!r} exists twice",
-                    where=path,
-                    found=f"also {first[0]}",
-                    fix="rename one",
-                )
-            )
+            errors.append(_twice("model", name, path, first[0]))
             continue
         try:
             rendered[name] = (

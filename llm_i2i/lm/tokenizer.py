@@ -217,7 +217,9 @@ def load_tokenizer_vocabulary(folder: Path) -> TokenizerVocabulary:
     if not path.exists():
         raise LlmI2iError(f"the checkpoint has no {ITEMS}", where=str(folder))
     values = json.loads(path.read_text(encoding="utf-8"))
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
     return TokenizerVocabulary(tokenizer, values["items"], values["item_ids"])
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import missing_extra, wait_without_spinning
 from llm_i2i.lm.settings import LanguageModelSettings
 
@@ -30,6 +32,22 @@ class LogRow:
     learning_rate: float
     seconds: float
     validation_loss: float | None = None
+
+
+def check_finite(loss: float, step: int, learning_rate: float) -> float:
+    """The loss as it is.
+
+    Raises:
+        LlmI2iError: It is NaN or infinite: so are the weights, and a checkpoint of them would answer nothing.
+    """
+    if math.isfinite(loss):
+        return loss
+    raise LlmI2iError(
+        "the training diverged: its loss is not a number",
+        where="language_models: learning_rate",
+        found=f"loss {loss} at step {step:,}, learning rate {learning_rate:g}",
+        fix="lower learning_rate, or raise warmup",
+    )
 
 
 def train_checkpoint(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import re
 import sys
@@ -18,8 +19,9 @@ from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
 from jinja2.utils import missing
 
+from llm_i2i import __version__
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
-from llm_i2i.fingerprint import canonical_json
+from llm_i2i.fingerprint import canonical_json, file_digest, fingerprint
 from llm_i2i.names import quote_literal
 from llm_i2i.render.environment import (
     MacroLibrary,
@@ -30,6 +32,7 @@ from llm_i2i.render.environment import (
 )
 from llm_i2i.render.prompts import prompt_expression
 from llm_i2i.render.relations import Reference, SourceReference, relation_name, source_relation
+from llm_i2i.secrets import is_secret
 
 _LOG = logging.getLogger("llm_i2i.render")
 _NOT_GIVEN: Any = object()
@@ -74,6 +77,15 @@ class RenderInputs:
         """Prompt files read so far."""
         return {}
 
+    @cached_property
+    def digest(self) -> str:
+        """Of everything here but the environment variables; `target` may hold some, already read."""
+        prompts = {n: (self.shown(path), file_digest(path)) for n, path in self.prompts.items()}
+        packages = {name: macros.digest for name, macros in self.packages.items()}
+        read = [self.vars, self.language_models, self.target, self.macro_values]
+        known = [__version__, self.macros.digest, prompts, packages, read]
+        return fingerprint(json.dumps(known, sort_keys=True, default=repr))
+
     def shown(self, path: Path) -> str:
         """A path as messages show it."""
         root = self.root
@@ -97,7 +109,14 @@ class Rendering:
         self.language_models: dict[str, None] = {}
         self.config: dict[str, Any] = {}
         self.config_line = 0
+        self.may_read_secrets = False  # only what is run and then forgotten may
         self.location = ""  # where it is written, when that is not a template file
+        self.has_logged = False
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same inputs give the same again, with nothing said on the way."""
+        return not self.env_vars and not self.has_logged
 
     @cached_property
     def names(self) -> dict[str, Any]:
@@ -200,6 +219,12 @@ class Rendering:
     def env_var(self, name: str, default: str | None = None) -> str:
         """An environment variable; `default` where it is not set."""
         _refuse_undefined(name, default)
+        if is_secret(str(name)) and not self.may_read_secrets:
+            self.fail(
+                f"environment variable '{name}' is a secret, by its name",
+                found="its value would stand in compiled SQL, artifacts and the store",
+                fix="read it in on_run_start or on_run_end; if it is no secret, rename it",
+            )
         self.env_vars[name] = None
         value = self.inputs.env.get(name, default)
         if value is None:
@@ -236,8 +261,10 @@ class Rendering:
             near = closest(str(name), known)
             self.fail(
                 f"language model '{name}' is not defined",
-                found=f"{len(known)} language models" + (f", closest {near}" if near else ""),
-                fix="add it under language_models: in project.yml",
+                found=f"language models: {', '.join(known) or 'none'}",
+                fix=f"did you mean {near}?"
+                if near
+                else "add it under language_models: in project.yml",
             )
         self.language_models[name] = None
         settings = {**known[name], **overrides}
@@ -258,8 +285,10 @@ class Rendering:
             near = closest(str(name), known)
             self.fail(
                 f"prompt '{name}' does not exist",
-                found=f"{len(known)} prompts" + (f", closest {near}" if near else ""),
-                fix=f"write it, as {name}.jinja in the prompts folder",
+                found=f"prompts: {', '.join(known) or 'none'}",
+                fix=f"did you mean {near}?"
+                if near
+                else f"write it, as {name}.jinja in the prompts folder",
             )
         for key, value in keys.items():
             if not isinstance(value, str) or not value.strip():
@@ -275,6 +304,7 @@ class Rendering:
 
     def log(self, message: Any, info: bool = False) -> str:
         """Send a message to the log; writes nothing into the SQL."""
+        self.has_logged = True
         _LOG.log(logging.INFO if info else logging.DEBUG, "%s: %s", self.where(), message)
         return ""
 
@@ -453,6 +483,7 @@ class _Exceptions:
         self._rendering.fail(str(message), fix="correct what this template checks for")
 
     def warn(self, message: Any) -> str:
+        self._rendering.has_logged = True
         _LOG.warning("%s: %s", self._rendering.where(), message)
         return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
+from llm_i2i.fingerprint import fingerprint
 from llm_i2i.names import quote_literal
+from llm_i2i.render.cache import RenderCache
 from llm_i2i.render.lines import mark_lines
 
 BUILT_IN_MACROS = Path(__file__).parent / "macros"
@@ -128,9 +131,8 @@ def compile_template(text: str, file: str, *, marked: bool = False) -> Template:
     Raises:
         ProjectError: Its Jinja is not valid.
     """
-    environment = make_environment()
     try:
-        tree = environment.parse(text, file, file)
+        tree = _parsed(text, file)
         if marked:
             mark_lines(tree)
         return _template_of(tree, file, file)
@@ -141,16 +143,25 @@ def compile_template(text: str, file: str, *, marked: bool = False) -> Template:
 @lru_cache(maxsize=2048)
 def compile_expression(text: str, location: str) -> Template:
     """A template out of text in a YAML file; errors are placed at `location`."""
-    environment = make_environment()
     try:
-        return _template_of(environment.parse(text), location, EXPRESSION)
+        return _template_of(_parsed(text), location, EXPRESSION)
     except TemplateSyntaxError as error:
         raise syntax_error(error, text, location, in_file=False) from error
 
 
+def _parsed(text: str, file: str | None = None) -> nodes.Template:
+    try:
+        return make_environment().parse(text, file, file)
+    except RecursionError as error:
+        raise TemplateSyntaxError("It is nested too deeply", 1) from error
+
+
 def _template_of(tree: nodes.Template, name: str, filename: str) -> Template:
     environment = make_environment()
-    code = environment.compile(tree, name, filename)
+    try:
+        code = environment.compile(tree, name, filename)
+    except (RecursionError, SyntaxError, MemoryError) as error:  # of Python, which Jinja becomes
+        raise TemplateSyntaxError("It is nested too deeply", 1) from error
     return Template.from_code(environment, code, environment.globals)
 
 
@@ -183,6 +194,8 @@ def _syntax_fix(message: str) -> str:
     if message.startswith("No filter named") and len(quoted) > 2:
         near = closest(quoted[1], make_environment().filters, count=1)
         return f"did you mean {near}?" if near else "use another filter"
+    if "nested too deeply" in message:
+        return "split it: {% set %} a part, or write a macro"
     if "end of template" in message or "Missing end" in message:
         return "close what is open: {% endif %}, {% endfor %}, {% endmacro %}, }} or %}"
     return "check the {{ }} and {% %} on this line"
@@ -196,6 +209,7 @@ def _tags() -> list[str]:
 # -- macros ----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
 class Macro:
     """One macro of the library.
 
@@ -203,15 +217,16 @@ class Macro:
         file: How messages name its file.
         arguments: Names of its parameters; `required` are those without a default.
         is_open: Whether it reads `kwargs` or `varargs`, so takes any argument.
+        text: Of its whole file.
     """
 
-    def __init__(self, node: nodes.Macro, file: str) -> None:
-        self.name = node.name
-        self.file = file
-        self.line = node.lineno
-        self.arguments = tuple(argument.name for argument in node.args)
-        self.required = self.arguments[: len(node.args) - len(node.defaults)]
-        self._node = node
+    name: str
+    file: str
+    line: int
+    arguments: tuple[str, ...]
+    required: tuple[str, ...]
+    is_open: bool
+    text: str = field(repr=False)
 
     @property
     def location(self) -> str:
@@ -221,17 +236,18 @@ class Macro:
     def signature(self) -> str:
         return f"{self.name}({', '.join(self.arguments)})"
 
-    @cached_property
-    def is_open(self) -> bool:
-        names = {name.name for name in self._node.find_all(nodes.Name)}
-        return bool(names & {"kwargs", "varargs"})
-
-    @cached_property
+    @property
     def template(self) -> Template:
         """A template of this macro alone, so that calls go through the library, as in dbt."""
-        tree = nodes.Template([self._node], lineno=1)
-        tree.set_environment(make_environment())
-        return _template_of(tree, self.file, self.file)
+        return _macro_template(self.text, self.file, self.line)
+
+
+@lru_cache(maxsize=2048)
+def _macro_template(text: str, file: str, line: int) -> Template:
+    node = next(node for node in _macro_nodes(text, file) if node.lineno == line)
+    tree = nodes.Template([node], lineno=1)
+    tree.set_environment(make_environment())
+    return _template_of(tree, file, file)
 
 
 class MacroLibrary:
@@ -241,23 +257,31 @@ class MacroLibrary:
         self._macros = macros
 
     @classmethod
-    def load(cls, folders: Iterable[Path] = (), *, root: Path | None = None) -> MacroLibrary:
+    def load(
+        cls,
+        folders: Iterable[Path] = (),
+        *,
+        root: Path | None = None,
+        cache: RenderCache | None = None,
+    ) -> MacroLibrary:
         """The built-in macros, and those of all *.sql files under `folders`.
 
         Args:
             root: The project's folder; messages name files relative to it.
+            cache: What is known of files that did not change.
 
         Raises:
             ProjectError: Files that are not valid, macros defined twice; all of them together.
         """
-        macros = dict(_built_in())
+        macros = _built_in(cache)
         errors: list[LlmI2iError] = []
         own: dict[str, Macro] = {}
         for folder in folders:
             for path in sorted(folder.rglob("*.sql")):
                 shown = path.relative_to(root) if root and path.is_relative_to(root) else path
                 try:
-                    for macro in parse_macros(_read(path, shown.as_posix()), shown.as_posix()):
+                    text = _read(path, shown.as_posix())
+                    for macro in parse_macros(text, shown.as_posix(), cache):
                         _add(macro, own, errors)
                 except ProjectError as error:
                     errors.append(error)
@@ -267,7 +291,7 @@ class MacroLibrary:
     @classmethod
     def parse(cls, text: str, file: str = "macros.sql") -> MacroLibrary:
         """The built-in macros and those in `text`, for tests and notebooks."""
-        return cls(dict(_built_in()) | {macro.name: macro for macro in parse_macros(text, file)})
+        return cls(_built_in() | {macro.name: macro for macro in parse_macros(text, file)})
 
     def __contains__(self, name: str) -> bool:
         return name in self._macros
@@ -280,6 +304,11 @@ class MacroLibrary:
 
     def get(self, name: str) -> Macro | None:
         return self._macros.get(name)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that the macros are."""
+        return fingerprint([(m.name, m.file, m.line, m.text) for m in self._macros.values()])
 
     @property
     def data_tests(self) -> list[str]:
@@ -300,36 +329,49 @@ def _read(path: Path, file: str) -> str:
         ) from error
 
 
-@lru_cache(maxsize=512)
-def parse_macros(text: str, file: str) -> tuple[Macro, ...]:
-    """The macros of a file, each compiled here so that its mistakes come up early.
+def parse_macros(text: str, file: str, cache: RenderCache | None = None) -> list[Macro]:
+    """The macros of a file. A new text is compiled here, so that its mistakes come up early.
 
     Raises:
         ProjectError: The file's Jinja is not valid.
     """
-    macros = _parse_macros(text, file)
+    known = (cache or RenderCache()).parsed(text, file, lambda: _check_macros(text, file))
+    return [
+        Macro(name, file, line, tuple(arguments), tuple(required), is_open, text)
+        for name, line, arguments, required, is_open in known
+    ]
+
+
+def _check_macros(text: str, file: str) -> list[Any]:
+    """Name, line, arguments, required arguments and openness of each macro."""
     try:
-        for macro in macros:
-            _ = macro.template
+        for node in _macro_nodes(text, file):
+            _macro_template(text, file, node.lineno)
     except TemplateSyntaxError as error:
         raise syntax_error(error, text, file) from error
-    return tuple(macros)
+    return [_about(node) for node in _macro_nodes(text, file)]
 
 
-def _parse_macros(text: str, file: str) -> list[Macro]:
-    try:
-        tree = make_environment().parse(text, file, file)
-    except TemplateSyntaxError as error:
-        raise syntax_error(error, text, file) from error
-    return [Macro(node, file) for node in tree.body if isinstance(node, nodes.Macro)]
+def _about(node: nodes.Macro) -> list[Any]:
+    arguments = [argument.name for argument in node.args]
+    required = arguments[: len(node.args) - len(node.defaults)]
+    names = {name.name for name in node.find_all(nodes.Name)}
+    return [node.name, node.lineno, arguments, required, bool(names & {"kwargs", "varargs"})]
 
 
-@lru_cache(maxsize=1)
-def _built_in() -> dict[str, Macro]:
+@lru_cache(maxsize=512)
+def _macro_nodes(text: str, file: str) -> tuple[nodes.Macro, ...]:
+    tree = _parsed(text, file)
+    return tuple(node for node in tree.body if isinstance(node, nodes.Macro))
+
+
+def _built_in(cache: RenderCache | None = None) -> dict[str, Macro]:
     macros: dict[str, Macro] = {}
     for path in sorted(BUILT_IN_MACROS.glob("*.sql")):
         file = f"llm_i2i/render/macros/{path.name}"
-        macros |= {macro.name: macro for macro in _parse_macros(path.read_text("utf-8"), file)}
+        macros |= {
+            macro.name: macro for macro in parse_macros(path.read_text("utf-8"), file, cache)
+        }
     return macros
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from llm_i2i.errors import ProjectError, closest
+from llm_i2i.render.cache import RenderCache
 from llm_i2i.render.context import Rendering, RenderInputs
 from llm_i2i.render.environment import (
     TEST_PREFIX,
@@ -21,37 +22,12 @@ from llm_i2i.render.environment import (
 from llm_i2i.render.lines import LineMap, take_marks
 from llm_i2i.render.prompts import find_prompts
 from llm_i2i.render.relations import Reference, SourceReference
+from llm_i2i.render.result import RenderedModel
 
 _CALL = re.compile(r"\s*(ref|source)\s*\(")
 _STRING = r"""\s*(?:'[^',\\]*'|"[^",\\]*")\s*"""
 _PLAIN_CALL = re.compile(rf"\s*(ref|source)\(({_STRING}(?:,{_STRING})?)\)\s*")
 _WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}|\{\{).)*)\}\}\s*", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class RenderedModel:
-    """Rendered text and everything that was read for it.
-
-    Attributes:
-        sql: The text, without blank lines around it.
-        refs: One for each place that calls ref(), in order.
-        vars: Name and value of each var really read, in macros too.
-        macros: Macros really called.
-        config: Keyword arguments of config(), not yet checked.
-        config_line: Line of the first config(), 0 if there is none.
-    """
-
-    sql: str
-    refs: tuple[Reference, ...] = ()
-    sources: tuple[SourceReference, ...] = ()
-    vars: dict[str, Any] = field(default_factory=dict)
-    macros: tuple[str, ...] = ()
-    env_vars: tuple[str, ...] = ()
-    prompts: tuple[str, ...] = ()
-    language_models: tuple[str, ...] = ()
-    config: dict[str, Any] = field(default_factory=dict)
-    config_line: int = 0
-    line_map: LineMap = field(default_factory=LineMap)
 
 
 class Renderer:
@@ -68,6 +44,7 @@ class Renderer:
         target: Mapping[str, Any] | None = None,
         root: Path | None = None,
         packages: Mapping[str, MacroLibrary] | None = None,
+        cache: RenderCache | None = None,
     ) -> None:
         """Take what templates may read.
 
@@ -77,7 +54,9 @@ class Renderer:
             target: `name`, `type` and settings of the target.
             root: The project's folder; messages name files relative to it.
             packages: Name of the project and of each package -> its macros, for `package.macro()`.
+            cache: What earlier invocations rendered.
         """
+        self._cache = cache or RenderCache()
         self._inputs = RenderInputs(
             vars=vars,
             language_models=language_models or {},
@@ -98,6 +77,7 @@ class Renderer:
         """The same renderer with other values of some vars and environment variables, and macros that give a fixed value."""
         inputs = self._inputs
         other = copy.copy(self)
+        other._cache = RenderCache()
         other._inputs = replace(
             inputs,
             vars={**inputs.vars, **vars},
@@ -126,19 +106,27 @@ class Renderer:
             ProjectError: The template is not valid, or fails; placed in its file or a macro's.
         """
         file = self._inputs.shown(path) if isinstance(path, Path) else path
-        rendering = Rendering(self._inputs, name=name, text=text)
-        sql, line_map = take_marks(rendering.run(compile_template(text, file, marked=True)))
-        return _result(rendering, sql, line_map)
 
-    def render_expression(self, text: str, where: str, *, name: str = "") -> RenderedModel:
+        def render() -> tuple[RenderedModel, bool]:
+            rendering = Rendering(self._inputs, name=name, text=text)
+            sql, line_map = take_marks(rendering.run(compile_template(text, file, marked=True)))
+            return _result(rendering, sql, line_map), rendering.is_repeatable
+
+        return self._cache.rendered([self._inputs.digest, "model", file, name, text], render)
+
+    def render_expression(
+        self, text: str, where: str, *, name: str = "", secrets: bool = False
+    ) -> RenderedModel:
         """Text of a YAML file with its Jinja evaluated, in `sql`; lines of refs are 0.
 
         Args:
             where: Where the text is written, for messages.
             name: The model's name, for `this`.
+            secrets: Whether env_var() may read secret variables: what comes of it must not be kept or shown.
         """
         rendering = Rendering(self._inputs, name=name)
         rendering.location = where
+        rendering.may_read_secrets = secrets
         return _result(rendering, self._text(rendering, text), LineMap())
 
     def render_data_test(
@@ -161,6 +149,22 @@ class Renderer:
             condition: SQL condition on the tested rows (`where` of its config), may hold Jinja.
             location: Where the test is declared, for messages.
         """
+
+        def render() -> tuple[RenderedModel, bool]:
+            return self._data_test_rows(test, model_name, column, arguments, condition, location)
+
+        made_of = [self._inputs.digest, "data test", test, model_name, column, arguments, condition]
+        return self._cache.rendered([*made_of, location], render)
+
+    def _data_test_rows(
+        self,
+        test: str,
+        model_name: str,
+        column: str | None,
+        arguments: Mapping[str, Any] | None,
+        condition: str | None,
+        location: str,
+    ) -> tuple[RenderedModel, bool]:
         rendering = Rendering(self._inputs, name=model_name)
         rendering.location = location
         macro = self._data_test(test, location)
@@ -175,7 +179,7 @@ class Renderer:
         sql = rendering.guard(
             lambda: str(rendering.call_macro(macro.name, model=relation, **given))
         )
-        return _result(rendering, sql.strip("\n"), LineMap())
+        return _result(rendering, sql.strip("\n"), LineMap()), rendering.is_repeatable
 
     def _data_test(self, test: str, location: str) -> Macro:
         macros = self._inputs.macros

@@ -27,7 +27,8 @@ from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import DataCheck, Node
 from llm_i2i.names import quote_identifier
 from llm_i2i.render.environment import Macro, MacroLibrary
-from llm_i2i.runner.events import CheckOutcome, NodeOutcome
+from llm_i2i.runner.events import CheckOutcome, NodeOutcome, UnitOutcome
+from llm_i2i.runner.unit_artifacts import unit_result, unit_test_entry, unit_test_id
 from llm_i2i.store.files import replace_text
 from llm_i2i.store.store import ResultMeta
 
@@ -144,12 +145,18 @@ class Artifacts:
             "sources": sources,
             "macros": macros,
             "exposures": exposures,
+            "unit_tests": {
+                unit_test_id(self.project, check): unit_test_entry(
+                    self.project, check, self.unique_id
+                )
+                for check in self.manifest.unit_checks
+            },
             "parent_map": parents,
             "child_map": children,
             "disabled": {},
         } | {
             key: {}
-            for key in "docs metrics groups selectors group_map saved_queries semantic_models unit_tests functions".split()
+            for key in "docs metrics groups selectors group_map saved_queries semantic_models functions".split()
         }
 
     def _model(self, node: Node) -> dict[str, Any]:
@@ -365,6 +372,7 @@ class Artifacts:
         which: str,
         nodes: Iterable[NodeOutcome],
         checks: Iterable[CheckOutcome],
+        units: Iterable[UnitOutcome],
         seconds: float,
         arguments: Mapping[str, Any],
     ) -> dict[str, Any]:
@@ -374,7 +382,11 @@ class Artifacts:
             which: The command.
             arguments: What it was asked to do.
         """
-        results = [*map(self._node_result, nodes), *map(self._check_result, checks)]
+        results = [
+            *map(self._node_result, nodes),
+            *map(self._check_result, checks),
+            *(unit_result(self.project, unit) for unit in units),
+        ]
         return {
             "metadata": self._metadata("run-results/v6"),
             "results": results,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import zlib
 from pathlib import Path
 from typing import TextIO
 
@@ -23,8 +24,8 @@ def first_bad_line(path: Path, form: str) -> str:
     try:
         with _open(path) as file:
             return find(file)
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return ""
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error, RecursionError):
+        return ""  # broken as a whole, not in a line
 
 
 def _open(path: Path) -> TextIO:
@@ -53,5 +54,5 @@ def _no_json(file: TextIO) -> str:
             if line.strip():
                 json.loads(line)
         except json.JSONDecodeError as error:
-            return f"line {number}, column {error.colno}: {error.msg}"
+            return f"line {number}, column {error.colno}: {error.msg.removesuffix(' at')}"
     return ""

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
 from llm_i2i.names import parquet_scan, quote_identifier, quote_literal
 from llm_i2i.runner.export import check_file, write_relation
+from llm_i2i.runner.reading import check_reads
 from llm_i2i.store.calls import Segment
 from llm_i2i.store.gc import calls_in_use, results_in_use
 
 if TYPE_CHECKING:
+    import duckdb
+
     from llm_i2i.runner.project import Project
 
 MODEL = "model"  # named argument that says which language model answered
@@ -196,13 +199,23 @@ def call_rows(
     end = f" order by all limit {limit}" if limit >= 0 else " order by all"
     with duckdb.connect() as connection:
         try:
-            relation = connection.sql(calls_sql(project, found, where) + end)
+            sql = calls_sql(project, found, where)
+            _check_reads(connection, sql, where)
+            relation = connection.sql(sql + end)
             return list(relation.columns), relation.fetchall()
         except duckdb.Error as error:
             raise _wrong_where(where, error) from error
 
 
-def _wrong_where(where: str, error: Exception) -> LlmI2iError:
+def _check_reads(connection: duckdb.DuckDBPyConnection, sql: str, where: str) -> None:
+    """Refuse a condition that ends the statement it stands in, or hides one that writes."""
+    try:
+        check_reads(connection, sql)
+    except ProjectError as error:
+        raise _wrong_where(where, "a condition only reads, and is one expression") from error
+
+
+def _wrong_where(where: str, error: Exception | str) -> LlmI2iError:
     if not where:
         return LlmI2iError("calls cannot be read", found=str(error).splitlines()[0])
     return ProjectError(
@@ -226,8 +239,9 @@ def export_calls(
     import duckdb
 
     check_file(file, force=force)
-    selects = []
+    selects, queries = [], []
     for found in list_calls(project, wanted):
+        queries.append(calls_sql(project, found, wanted.where))
         names = ", ".join(
             f"{quote_identifier(n)} := {quote_identifier(n)}" for n in _arguments(project, found)
         )
@@ -237,13 +251,15 @@ def export_calls(
             f"select {udf} as udf, {group} as call_group, {node} as node, {constants} as constants,"
             f" cast(to_json(struct_pack({names})) as varchar) as arguments,"
             f" cast(to_json(result) as varchar) as result, call_key, cast({made_at} as timestamptz) as made_at"
-            f" from ({calls_sql(project, found, wanted.where)})"
+            f" from ({queries[-1]})"
         )
     if not selects:
         raise ProjectError("there are no calls to export", fix="run `llmi2i build` first")
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         try:
+            for query in queries:
+                _check_reads(connection, query, wanted.where)
             connection.sql(" union all ".join(selects))
         except duckdb.Error as error:
             raise _wrong_where(wanted.where, error) from error
@@ -309,9 +325,9 @@ def _forget_rows(project: Project, found: CallSet, where: str, dry_run: bool) ->
         for segment in found.segments:
             one = CallSet(**{**vars(found), "segments": [segment]})
             try:
-                gone = connection.sql(
-                    f"select call_key from ({calls_sql(project, one, where)})"
-                ).to_arrow_table()
+                sql = calls_sql(project, one, where)
+                _check_reads(connection, sql, where)
+                gone = connection.sql(f"select call_key from ({sql})").to_arrow_table()
             except duckdb.Error as error:
                 raise _wrong_where(where, error) from error
             if not gone.num_rows:

@@ -62,8 +62,12 @@ class Requirement:
         return version is not None and satisfies(version, self.versions)
 
 
-def diagnose(open_project: Callable[[], Project]) -> list[Finding]:
-    """Everything, section by section. A project that cannot be loaded is a finding, not an error."""
+def diagnose(open_project: Callable[[], Project], *, verify: bool = False) -> list[Finding]:
+    """Everything, section by section. A project that cannot be loaded is a finding, not an error.
+
+    Args:
+        verify: Also read all results and calls, and set aside what is damaged.
+    """
     requirements = package_requirements()
     found = [*_versions(requirements), *_devices()]
     project: Project | None = None
@@ -73,7 +77,7 @@ def diagnose(open_project: Callable[[], Project]) -> list[Finding]:
     except LlmI2iError as error:
         found += _mistakes("project", error)
     if project is not None:
-        found += [*_store(project), *_sources(project)]
+        found += [*_store(project), *(_verified(project) if verify else ()), *_sources(project)]
     found += _extras(requirements, needed_extras(project) if project else [])
     return found
 
@@ -291,6 +295,28 @@ def _store(project: Project) -> Iterator[Finding]:
     yield Finding("store", "calls", "ok", f"{size_text(_size(calls))} of cached UDF calls")
     published = sorted(path.stem for path in (folder / "envs").glob("[!.]*.json"))
     yield Finding("store", "environments", "ok", ", ".join(published) or "none published yet")
+
+
+def _verified(project: Project) -> Iterator[Finding]:
+    """Every stored byte read; a damaged result or segment of calls is set aside, so that a build makes it again."""
+    whole = unknown = 0
+    for path in sorted(project.store.root.glob("[!.]*/*/meta.json")):
+        node, digest = path.parent.parent.name, path.parent.name
+        meta = project.store.meta(node, digest)
+        damaged = project.store.damaged_files(node, digest)
+        whole += bool(meta and meta.digests and not damaged)
+        unknown += bool(meta and not meta.digests)
+        if damaged or meta is None:
+            project.store.disown(node, digest)
+            text = f"damaged: {', '.join(damaged) or 'cut short'}; {path.parent}"
+            yield Finding("store", node, "missing", text, "llmi2i build makes it again")
+    older = f"; {unknown} from before checksums were kept" if unknown else ""
+    yield Finding("store", "whole results", "ok", f"{whole}{older}")
+    segments = sum(len(project.calls.segments(udf, group)) for udf, group in project.calls.groups())
+    yield Finding("store", "whole segments", "ok", f"{segments} of cached UDF calls")
+    for path in project.calls.damaged():
+        fix = "llmi2i build makes its calls again where they are needed; llmi2i gc removes the file"
+        yield Finding("store", path.parent.parent.name, "missing", f"damaged: {path}", fix)
 
 
 def _size(folder: Path) -> int:

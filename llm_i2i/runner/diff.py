@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -148,7 +149,7 @@ def open_session(project: Project, here: str, there: str) -> Iterator[duckdb.Duc
     config: dict[str, Any] = {"threads": project.threads} if project.threads else {}
     if project.target.memory_limit:
         config["memory_limit"] = project.target.memory_limit
-    config["temp_directory"] = str(project.target_dir / "tmp" / "diff")
+    config["temp_directory"] = str(project.target_dir / "tmp" / str(os.getpid()))
     environments = [project.other_environment(name) for name in (here, there)]
     for environment in environments:
         open_catalogue(environment, project.store).close()  # its errors say what to do

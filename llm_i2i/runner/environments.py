@@ -225,11 +225,11 @@ def _failure(outcome: CheckOutcome) -> str:
 
 
 def _check_whole(project: Project, nodes: Mapping[str, Pointer], what: str, env: str) -> None:
-    lost = [
-        name
-        for name, pointer in nodes.items()
-        if not pointer.sql and project.store.meta(name, pointer.fingerprint) is None
-    ]
+    stored = {name: p.fingerprint for name, p in nodes.items() if not p.sql}
+    for name, digest in stored.items():
+        if project.store.damaged_files(name, digest):
+            project.store.disown(name, digest)  # so that a build makes it again
+    lost = [name for name, digest in stored.items() if project.store.meta(name, digest) is None]
     if lost:
         raise LlmI2iError(
             f"{what} points to results that are missing or damaged",

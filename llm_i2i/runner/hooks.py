@@ -83,7 +83,7 @@ def run_project_hooks(project: Project, name: str) -> None:
     if not hooks:
         return
     where = f"{project.loaded.file.name}: {name}"
-    rendered = [project.render(hook).strip().rstrip(";") for hook in hooks]
+    rendered = [project.render(hook, where, secrets=True).strip().rstrip(";") for hook in hooks]
     rendered = [hook for hook in rendered if hook]
     for hook in rendered:
         check_hook(hook, project.target_dir, where)

@@ -19,19 +19,16 @@ from llm_i2i.graph.compile import CompiledModel, compile_models
 from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import DataCheck, Node, UnitCheck
-from llm_i2i.plan.build import build_plan
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter, UnitOutcome
-from llm_i2i.runner.hooks import run_project_hooks
-from llm_i2i.runner.run import run_build
 from llm_i2i.runner.selection import ProjectSelection, write_state
 from llm_i2i.runner.sources import JsonCache, SourceFiles
-from llm_i2i.runner.steps import Workshop, plan_calls, run_checks
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.files import file_lock, replace_text
 from llm_i2i.store.holds import Hold, Holds
 from llm_i2i.store.store import Store
+from llm_i2i.store.sweep import sweep_killed
 from llm_i2i.udf.batch import CallCounts
 from llm_i2i.udf.registry import UdfRegistry
 
@@ -42,11 +39,17 @@ if TYPE_CHECKING:
     from llm_i2i.graph.compile import Binder
     from llm_i2i.graph.lineage import ColumnGraph
     from llm_i2i.graph.select_tests import Check
+    from llm_i2i.render.cache import RenderCache
     from llm_i2i.render.renderer import Renderer
     from llm_i2i.runner.diff import Difference
     from llm_i2i.runner.environments import Move
+    from llm_i2i.runner.steps import Workshop
     from llm_i2i.runner.unit_tests import UnitBench
     from llm_i2i.store.gc import Collection
+
+
+LONGEST_NAME = 100  # characters of an environment's name
+TAKEN_NAMES = ("memory", "system", "temp")
 
 
 class Project:
@@ -119,9 +122,17 @@ class Project:
         Raises:
             ProjectError: It is not a name.
         """
-        if not name.replace("-", "_").isidentifier():
+        if not name.replace("-", "_").isidentifier() or len(name) > LONGEST_NAME:
             raise ProjectError(
-                f"environment {name!r} is not a name", fix="use letters, digits, _ and -"
+                f"environment {name[:LONGEST_NAME]!r} is not a name",
+                found="it becomes a file and a catalogue of this name",
+                fix=f"use letters, digits, _ and -, at most {LONGEST_NAME}",
+            )
+        if name.lower() in TAKEN_NAMES:
+            raise ProjectError(
+                f"environment {name!r} has the name of a catalogue that DuckDB has already",
+                found=f"taken: {', '.join(TAKEN_NAMES)}",
+                fix="give it another name",
             )
         return Environment(self.target_dir, name)
 
@@ -135,10 +146,17 @@ class Project:
 
     @functools.cached_property
     def manifest(self) -> Manifest:
-        return load_manifest(self.loaded, self._renderer())
+        from llm_i2i.render.cache import RenderCache
 
-    def _renderer(self) -> Renderer:
-        return make_renderer(self.loaded, self.vars, self._target_name)
+        file = JsonCache(self.target_dir / "cache" / "rendered.json")
+        cache = RenderCache(file.values)
+        found = load_manifest(self.loaded, self._renderer(cache))
+        cache.forget_oldest()
+        file.save()
+        return found
+
+    def _renderer(self, cache: RenderCache | None = None) -> Renderer:
+        return make_renderer(self.loaded, self.vars, self._target_name, cache)
 
     @functools.cached_property
     def udfs(self) -> UdfRegistry:
@@ -289,6 +307,8 @@ class Project:
         published = {
             name: pointer.fingerprint for name, pointer in self.environment.pointers().items()
         }
+        from llm_i2i.plan.build import build_plan
+
         return build_plan(
             self.manifest, selected, compiled, fingerprints, refreshes, self.store.meta, published
         )
@@ -368,6 +388,9 @@ class Project:
         Raises:
             ProjectError: The project cannot be compiled; nothing was run.
         """
+        from llm_i2i.runner.hooks import run_project_hooks
+        from llm_i2i.runner.run import run_build
+
         select, exclude = self.criteria(select, exclude)
         left_out, exclude = self._excluded_tests(select, exclude)
         refreshes = self._refreshes(full_refresh, select, exclude)
@@ -387,8 +410,9 @@ class Project:
         hold = self._hold(plan)
         success = False
         try:
+            self._disown_damaged(plan, shop)
             if any(s.action == "reuse" and not shop.has_result(s.node.name) for s in plan.steps):
-                return self.build(  # `gc` removed what the plan reuses just before it was held
+                return self.build(  # damaged, or removed by `gc` just before it was held
                     select, exclude, full_refresh=full_refresh, fail_fast=fail_fast,
                     max_calls=max_calls, store_failures=store_failures, reporter=reporter,
                 )  # fmt: skip
@@ -414,6 +438,21 @@ class Project:
             self._compiled.save()
             hold.release(published=success)
             shutil.rmtree(self._scratch(), ignore_errors=True)
+
+    def _disown_damaged(self, plan: Plan, shop: Workshop) -> None:
+        """Read whole what a build is going to read or to publish anew; what is damaged then counts as not built.
+
+        A build that has nothing to do reads nothing.
+        """
+        published = {n: pointer.fingerprint for n, pointer in self.environment.pointers().items()}
+        reused = [step for step in plan.steps if step.action == "reuse"]
+        moves = any(published.get(step.node.name) != step.fingerprint for step in reused)
+        if not (moves or plan.to_build):
+            return
+        for name, digest in plan.fingerprints.items():
+            if damaged := self.store.damaged_files(name, digest):
+                shop.reporter.note(f"{name}: {damaged[0]} is damaged, the result is made again")
+                self.store.disown(name, digest)
 
     def _hold(self, plan: Plan) -> Hold:
         """Keep `gc` from what a build uses until an environment points to it."""
@@ -481,6 +520,8 @@ class Project:
                     found="not built in its present state",
                     fix="run `llmi2i build` first",
                 )
+        from llm_i2i.runner.steps import run_checks
+
         yield from run_checks(checks, shop, force=True)
 
     def _run_units(
@@ -558,6 +599,8 @@ class Project:
 
     def recheck(self, plan: Plan, reporter: Reporter | None = None) -> list[CheckOutcome]:
         """All data tests on the results of a plan; one that passed on the same results is not run again."""
+        from llm_i2i.runner.steps import run_checks
+
         shop = self._workshop(plan, reporter or Reporter())
         try:
             outcomes = []
@@ -630,7 +673,9 @@ class Project:
             self.loaded, self.manifest, self.environment.name, compiled, plan.fingerprints
         )
         asked = {"target": self.target_name, **asked}
-        run = artifacts.run_results_json(which, result.nodes, result.checks, result.seconds, asked)
+        run = artifacts.run_results_json(
+            which, result.nodes, result.checks, result.units, result.seconds, asked
+        )
         stored = {
             name: meta
             for name, pointer in self.environment.pointers().items()
@@ -642,6 +687,8 @@ class Project:
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""
+        from llm_i2i.runner.steps import plan_calls
+
         return plan_calls(step, self._workshop(plan, Reporter()))
 
     def query(self, sql: str) -> duckdb.DuckDBPyRelation:
@@ -661,9 +708,14 @@ class Project:
 
         return fetch_rows(self.query(sql), limit)
 
-    def render(self, sql: str) -> str:
-        """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model."""
-        return self._renderer().render_expression(sql, "--inline").sql
+    def render(self, sql: str, where: str = "--inline", *, secrets: bool = False) -> str:
+        """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model.
+
+        Args:
+            where: Where it is written, for messages.
+            secrets: Whether env_var() may read secret variables.
+        """
+        return self._renderer().render_expression(sql, where, secrets=secrets).sql
 
     def _workshop(
         self,
@@ -672,6 +724,8 @@ class Project:
         max_calls: int | None = None,
         store_failures: bool = False,
     ) -> Workshop:
+        from llm_i2i.runner.steps import Workshop
+
         return Workshop(
             self.dir, self.target_dir, self.manifest, plan, self.store, self.calls, self.sources, self.udfs,
             self.new_engine, reporter, max_calls, self.serving, store_failures, *self._local_bench(),
@@ -700,20 +754,7 @@ class Project:
     def _sweep(self) -> None:
         """Remove scratch that killed builds left behind."""
         with file_lock(self.target_dir / "locks" / "sweep.lock"):
-            self.store.sweep()
-            for folder in (self.target_dir / "tmp").glob("*"):
-                if not folder.name.isdigit() or not _is_alive(int(folder.name)):
-                    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+            sweep_killed(self.target_dir)
 
 
 def _words(criteria: str | Iterable[str]) -> Sequence[str]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.names import quote_identifier, quote_literal
+from llm_i2i.runner.reading import check_reads
+from llm_i2i.sql.complaints import missing_name, sql_fix, suggestion
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.store import Store
 
 if TYPE_CHECKING:
     import duckdb
+
+
+ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyConnection:
@@ -32,10 +39,14 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
             + (f" with --env {environment.name}" if environment.name != "dev" else ""),
         )
     # a session of its own: DuckDB would share one that this process has open on the same path, an older state's too.
-    connection = duckdb.connect()
+    spill = store.root.parent / "tmp" / str(os.getpid())
+    connection = duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "temp_directory": str(spill)}
+    )
     try:
         attach(connection, environment.catalogue, environment.name)
         connection.execute(f"use {quote_identifier(environment.name)}")
+        connection.execute("detach memory")  # the one database here that could be written
     except duckdb.Error as error:
         connection.close()
         locked = "lock" in str(error).lower()
@@ -47,11 +58,7 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
             if locked
             else "run `llmi2i build`: it writes a new catalogue, results are kept",
         ) from error
-    if connection.execute("select current_setting('lock_configuration')").fetchall() == [(True,)]:
-        return connection  # the catalogue is open in this process already, so guarded already
-    connection.execute(
-        f"set allowed_directories = ['{str(store.root.resolve()).replace(chr(39), chr(39) * 2)}/']"
-    )
+    connection.execute(f"set allowed_directories = [{quote_literal(f'{store.root.resolve()}/')}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
@@ -74,32 +81,30 @@ def run_query(
     import duckdb
 
     try:
-        statements = connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type not in (
-            duckdb.StatementType.SELECT,
-            duckdb.StatementType.EXPLAIN,
-        ):
-            raise ProjectError(
-                "query takes one reading statement",
-                found=sql.strip()[:120],
-                fix="write one select, from, describe or show",
-            )
-        return connection.sql(statements[0].query)
+        check_reads(connection, sql)
+        return connection.sql(sql)
     except duckdb.Error as error:
-        text = str(error).strip()
-        missing = re.search(r"Table with name (\S+) does not exist", text)
-        near = closest(missing.group(1), known) if missing else ""
-        if damaged := _damaged(text):
-            raise damaged from error
-        raise ProjectError(
-            text.splitlines()[0],
-            found=" ".join(line for line in text.splitlines() if line.startswith("Candidate")),
-            fix=f"did you mean {near}?"
-            if near
-            else "see `llmi2i ls` for the tables"
-            if missing
-            else "correct the query",
-        ) from error
+        raise _refused(str(error).strip(), known) from error
+
+
+def _refused(text: str, known: Sequence[str] = ()) -> ProjectError:
+    """DuckDB's complaint about a query, with the line it points at and what helps."""
+    if damaged := _damaged(text):
+        return damaged
+    what, *rest = text.splitlines() or ["the query failed"]
+    offered = " ".join(line for line in rest if line.startswith(("Candidate", "Did you mean")))
+    kind, missing = missing_name(what)
+    near = closest(missing, known) if kind == "table" else ""
+    if near:
+        fix = f"did you mean {near}?"
+    elif kind == "table":
+        fix = "see `llmi2i ls` for the tables"
+    elif "file system operations are disabled" in what or "extension" in what:
+        fix = "a query reads published tables alone: make the file a source, or open it with duckdb"
+    else:
+        fix = sql_fix(what, offered) or "correct the query"
+    line = next((line for line in rest if line.startswith("LINE ")), "")
+    return ProjectError(what, found=("" if kind else suggestion(offered)) or line, fix=fix)
 
 
 def _damaged(text: str) -> ProjectError | None:
@@ -113,17 +118,29 @@ def _damaged(text: str) -> ProjectError | None:
     )
 
 
+def _fetchable(column: str, sql_type: Any) -> str:
+    name = quote_identifier(column)
+    return f"cast({name} as varchar) as {name}" if str(sql_type) == ZONED else name
+
+
 def fetch_rows(
     relation: duckdb.DuckDBPyRelation, limit: int = -1
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Column names and rows of a relation, at most `limit` of them (-1: all)."""
+    """Column names and rows of a relation, at most `limit` of them (-1: all); a time with a zone as text."""
     import duckdb
 
     try:
         limited = relation if limit < 0 else relation.limit(limit)
-        return list(relation.columns), limited.fetchall()
+        columns = list(limited.columns)
+        if ZONED in map(str, limited.types) and len(set(columns)) == len(columns):
+            # DuckDB asks pytz for these, which nothing else here needs.
+            limited = limited.project(", ".join(map(_fetchable, columns, limited.types)))
+        return columns, limited.fetchall()
     except duckdb.Error as error:
         text = str(error).strip()
-        raise _damaged(text) or ProjectError(
-            text.splitlines()[0], fix="correct the query"
-        ) from error
+        if "'pytz'" in text:  # inside a list or struct, or of two columns of one name
+            raise ProjectError(
+                "a time with a time zone cannot be shown here",
+                fix="cast it to text, cast(... as varchar), or: pip install pytz",
+            ) from error
+        raise _refused(text) from error

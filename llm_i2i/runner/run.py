@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Iterable, Iterator
 
-from llm_i2i.errors import LlmI2iError, NodeError
+from llm_i2i.errors import LlmI2iError, NodeError, disk_error
 from llm_i2i.graph.node import DataCheck
 from llm_i2i.plan.step import PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, UnitOutcome
-from llm_i2i.runner.steps import Workshop, build_node, run_checks
+from llm_i2i.runner.steps import Built, Workshop, build_node, run_checks
 from llm_i2i.runner.views import pointers_of
 from llm_i2i.store.environment import Environment
 
@@ -87,7 +87,7 @@ def _run_step(index: int, step: PlanStep, shop: Workshop, broken: set[str]) -> N
     shop.reporter.node_started(index, len(shop.plan.steps), step)
     started = time.monotonic()
     try:
-        built = build_node(step, shop)
+        built = _build(step, shop)
     except LlmI2iError as error:
         if not error.where:
             error.where = step.node.path
@@ -96,6 +96,16 @@ def _run_step(index: int, step: PlanStep, shop: Workshop, broken: set[str]) -> N
     return NodeOutcome(
         step, "REUSED" if built.reused else "OK", built.meta.rows, seconds, built.calls
     )
+
+
+def _build(step: PlanStep, shop: Workshop) -> Built:
+    try:
+        return build_node(step, shop)
+    except OSError as error:
+        problem = disk_error(error)
+        if problem is None:
+            raise
+        raise problem from error
 
 
 def _run_units(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
@@ -40,15 +41,17 @@ class JsonCache:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self.values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self.values = {}
-        self._size = len(self.values)
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            found = None
+        self.values: dict[str, Any] = found if isinstance(found, dict) else {}
+        self._saved = set(self.values)
 
     def save(self) -> None:
-        if len(self.values) != self._size:
-            replace_text(self._path, json.dumps(self.values))
-            self._size = len(self.values)
+        if self.values.keys() != self._saved:
+            with contextlib.suppress(OSError):  # a store that may only be read
+                replace_text(self._path, json.dumps(self.values))
+            self._saved = set(self.values)
 
 
 class SourceFiles:

@@ -22,6 +22,7 @@ from llm_i2i.runner.events import CheckOutcome, Reporter, Verdict
 from llm_i2i.runner.hooks import check_hook, run_hooks
 from llm_i2i.runner.meter import call_meter
 from llm_i2i.runner.sources import SourceFiles
+from llm_i2i.sql.complaints import sql_fix
 from llm_i2i.sql.steps import CallStep
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.files import file_lock, replace_file, replace_text
@@ -171,11 +172,14 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
             engine.declare_parquet(node.name, [folder / DATA])
             run_hooks(node.post_hook, engine, node.path)
     except EngineError as error:
+        line = 0 if step.compiled.steps else error.line
+        lines = step.node.sql.splitlines()
         raise NodeError(
             f"{step.node.name}: {error.what}",
-            where=step.node.place(0 if step.compiled.steps else error.line),
-            found=error.found,
-            fix=_engine_fix(error.what),
+            where=step.node.place(line),
+            found=error.found or (lines[line - 1].strip()[:120] if 0 < line <= len(lines) else ""),
+            fix=sql_fix(error.what, error.found)
+            or "correct the SQL of the model, or the rows it reads; what is finished is kept",
         ) from error
     finally:
         engine.close()
@@ -196,14 +200,6 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
         call_groups=groups,
     )
     return Built(shop.store.publish(folder, meta), total if counts else None)
-
-
-def _engine_fix(what: str) -> str:
-    if "Out of Memory" in what:
-        return "raise memory_limit of the target in project.yml, or lower the caps of the model"
-    if "No space left" in what:
-        return "free disk space; what is finished is kept"
-    return ""
 
 
 def _context(step: PlanStep, shop: Workshop, folder: Path, activity: str) -> UdfContext:
@@ -397,7 +393,12 @@ def _run_check(
             messages = engine.rows(f"select message from {failing} limit {SHOWN}")
     except LlmI2iError as error:
         problem = NodeError(
-            f"data test {check.name} cannot run: {error.what}", where=check.where, found=error.found
+            f"data test {check.name} cannot run: {error.what}",
+            where=check.where,
+            found=error.found,
+            fix=error.fix
+            or sql_fix(error.what, error.found)
+            or "correct the test, or its arguments",
         )
         return CheckOutcome(check, 0, error=problem)
     verdict: Verdict = "FAIL" if is_error else "WARN" if is_warning else "PASS"

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from llm_i2i.serve.index import ServingIndex
 from llm_i2i.serve.merge import Recommendation, recommend
 from llm_i2i.serve.metrics import Metrics
 from llm_i2i.serve.openapi import openapi_document
 from llm_i2i.serve.publications import Publications
+from llm_i2i.serve.request import RequestError, parse_body, parse_parameters, read_body
 from llm_i2i.serve.schemas import (
-    MAX_BODY,
     Batch,
     Query,
     RelatedParameters,
@@ -29,25 +28,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-BODY_SECONDS = 10.0  # a body that takes longer to arrive is not waited for
-MAX_PROBLEMS = 10  # listed in an answer
 PAGE = Path(__file__).parent / "page"
 PAGE_TYPES = {"index.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
 PAGE_POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 Scope = MutableMapping[str, Any]
-Model = TypeVar("Model", bound=BaseModel)
 App = Callable[[Scope, Callable[..., Any], Callable[..., Any]], Awaitable[None]]
-
-
-class RequestError(Exception):
-    """A request that is not answered: the status, what is wrong, and where."""
-
-    def __init__(self, status: int, error: str, problems: Iterable[dict[str, str]] = ()) -> None:
-        super().__init__(error)
-        self.status = status
-        self.error = error
-        self.problems = list(problems)
 
 
 def make_app(publications: Publications) -> App:
@@ -86,11 +72,11 @@ class _Service:
     metrics: Metrics
 
     async def recommend(self, request: Request) -> Response:
-        query = _parse(Query, await _body(request))
+        query = parse_body(Query, await read_body(request))
         return _json(self._answer(self.publications.served, query))
 
     async def recommend_batch(self, request: Request) -> Response:
-        batch = _parse(Batch, await _body(request))
+        batch = parse_body(Batch, await read_body(request))
         index = self.publications.served
         answers = []
         for query in batch.queries:
@@ -112,7 +98,7 @@ class _Service:
         return answer(index, items, found)
 
     async def related(self, request: Request) -> Response:
-        parameters = _parameters(RelatedParameters, request)
+        parameters = parse_parameters(RelatedParameters, request)
         index = self.publications.served
         lists = index.related if parameters.index == "augmented" else index.baseline
         if lists is None:
@@ -138,7 +124,7 @@ class _Service:
     async def items(self, request: Request) -> Response:
         from starlette.concurrency import run_in_threadpool
 
-        parameters = _parameters(SearchParameters, request)
+        parameters = parse_parameters(SearchParameters, request)
         index = self.publications.served
         found = await run_in_threadpool(index.search, parameters.q, parameters.limit)
         return _json(
@@ -190,21 +176,16 @@ class _Service:
 def answer(index: ServingIndex, items: list[str], found: Recommendation) -> dict[str, Any]:
     """A recommendation as the service says it."""
     ranking = found.ranking
+    triggers = [[items[place] for place in places] for places in ranking.triggers]
+    if len(set(items)) < len(items):
+        triggers = [list(dict.fromkeys(names)) for names in triggers]
+    ids, scores = index.ids.many(ranking.items), ranking.scores.tolist()
     return {
         "version": index.version,
         "fallback": found.fallback,
         "items": [
-            {
-                "item": item,
-                "score": score,
-                "triggers": list(dict.fromkeys([items[place] for place in places])),
-            }
-            for item, score, places in zip(
-                index.ids.many(ranking.items),
-                ranking.scores.tolist(),
-                ranking.triggers,
-                strict=True,
-            )
+            {"item": item, "score": score, "triggers": names}
+            for item, score, names in zip(ids, scores, triggers, strict=True)
         ],
         "unknown_items": list(dict.fromkeys(items[place] for place in found.unknown)),
     }
@@ -220,80 +201,13 @@ def _described(index: ServingIndex, number: int) -> dict[str, Any]:
     }
 
 
-# -- requests ----------------------------------------------------------------------------------------------------------
-
-
-async def _body(request: Request) -> bytes:
-    """The body, if it is small enough and arrives in time."""
-    from starlette.requests import ClientDisconnect
-
-    too_large = RequestError(413, f"the body is larger than {MAX_BODY} bytes")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > MAX_BODY:
-        raise too_large
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for part in request.stream():
-                size += len(part)
-                if size > MAX_BODY:
-                    raise too_large
-                parts.append(part)
-    except TimeoutError:
-        raise RequestError(408, "the body did not arrive in time") from None
-    except ClientDisconnect:
-        raise RequestError(400, "the body is cut short") from None
-    return b"".join(parts)
-
-
-def _parse(model: type[Model], body: bytes) -> Model:
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        if first["type"] == "json_invalid":
-            raise RequestError(400, "the body is not JSON", [_problem((), first["msg"])]) from None
-        raise _wrong(error) from None
-
-
-def _parameters(model: type[Model], request: Request) -> Model:
-    try:
-        return model.model_validate(dict(request.query_params))
-    except ValidationError as error:
-        raise _wrong(error) from None
-
-
-def _wrong(error: ValidationError) -> RequestError:
-    found: dict[str, list[str]] = {}
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        # an item is a text or a number: each has its own complaint, under a name of pydantic's with a hyphen.
-        location = tuple(p for p in problem["loc"] if isinstance(p, int) or p.isidentifier())
-        found.setdefault(_place(location), []).append(problem["msg"])
-    problems = [
-        {"where": where, "what": "; or: ".join(dict.fromkeys(whats))}
-        for where, whats in found.items()
-    ]
-    return RequestError(422, "the request is wrong", problems[:MAX_PROBLEMS])
-
-
-def _problem(location: tuple[int | str, ...], what: str) -> dict[str, str]:
-    return {"where": _place(location), "what": what}
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """`queries[3].items[0]`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text.lstrip(".")[:100]
-
-
 # -- answers -----------------------------------------------------------------------------------------------------------
 
 
 def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     from starlette.responses import Response
 
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Response(text.encode(), status, headers, media_type="application/json")
+    return Response(to_json(content), status, headers, media_type="application/json")
 
 
 async def _refused(request: Request, error: Any) -> Response:

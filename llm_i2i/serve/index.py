@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.fingerprint import fingerprint
 
-FORMAT = 1  # of the folder; part of its fingerprint
+FORMAT = 2  # of the folder; part of its fingerprint
 MANIFEST = "manifest.json"
 SMOKE_ITEMS = 20
 Numbers = NDArray[np.int64]
@@ -55,20 +55,35 @@ class Texts:
     def __getitem__(self, number: int) -> str:
         return self.blob[self.offsets[number] : self.offsets[number + 1]].decode()
 
-    def many(self, numbers: Numbers) -> list[str]:
+    def many(self, numbers: NDArray[np.integer[Any]]) -> list[str]:
+        return [text.decode() for text in self.raw(numbers)]
+
+    def raw(self, numbers: NDArray[np.integer[Any]]) -> list[bytes]:
+        """In UTF-8."""
         begins = self.offsets[numbers].tolist()
         ends = self.offsets[numbers + 1].tolist()
         blob = self.blob
-        return [blob[begin:end].decode() for begin, end in zip(begins, ends, strict=True)]
+        return [blob[begin:end] for begin, end in zip(begins, ends, strict=True)]
 
 
 @dataclass(frozen=True)
 class Related:
-    """The lists of an index: those of item `i` are `items[offsets[i]:offsets[i + 1]]`, best first."""
+    """The lists of an index: that of item `i` is `pairs[offsets[i]:offsets[i + 1]]`, best first.
+
+    Attributes:
+        pairs: Fields `item` (int32) and `score` (float32 or float64), side by side: a list is read from one place.
+    """
 
     offsets: NDArray[np.int64]
-    items: NDArray[np.int32]
-    scores: NDArray[np.floating[Any]]
+    pairs: NDArray[np.void]
+
+    @property
+    def items(self) -> NDArray[np.int32]:
+        return self.pairs["item"]
+
+    @property
+    def scores(self) -> NDArray[np.floating[Any]]:
+        return self.pairs["score"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,9 @@ class ServingIndex:
         baseline: The index without augmentation, where the environment has one.
         titles: Title of each item, "" where it has none; None if the environment has no table of items.
         popular: Items to fall back to, best first, and their scores.
+        local: What a thread keeps between queries.
+
+    `_by_hash` has the items in the order of their ids' CRC-32, `_buckets` where those begin whose first bits are 0, 1, 2, ...
     """
 
     version: str
@@ -95,45 +113,37 @@ class ServingIndex:
     n_interactions: NDArray[np.int64] | None
     popular: Numbers
     popular_scores: NDArray[np.float64]
-    _hashes: NDArray[np.uint32]
+    _buckets: NDArray[np.int32]
     _by_hash: NDArray[np.int32]
     _search: Texts
-    _local: threading.local = field(default_factory=threading.local)
+    local: threading.local = field(default_factory=threading.local)
 
     @property
     def n_pairs(self) -> int:
-        return len(self.related.items)
+        return len(self.related.pairs)
 
     def find(self, items: Sequence[str]) -> Numbers:
         """The number of each item, -1 where the index does not know it."""
         keys = [item.encode() for item in items]
         hashes = np.fromiter(map(zlib.crc32, keys), np.uint32, len(keys))
-        starts = np.searchsorted(self._hashes, hashes)
-        guesses = self._by_hash[np.minimum(starts, self.n_items - 1)]
+        buckets = hashes >> bucket_shift(len(self._buckets) - 1)
+        guesses = self._by_hash[np.minimum(self._buckets[buckets], self.n_items - 1)]
         numbers: list[int] = guesses.tolist()
-        begins = self.ids.offsets[guesses].tolist()
-        ends = self.ids.offsets[guesses + 1].tolist()
-        blob = self.ids.blob
-        for place, key in enumerate(keys):
-            if blob[begins[place] : ends[place]] != key:
-                numbers[place] = self._find_further(key, int(hashes[place]), int(starts[place]))
+        ids = self.ids.raw(guesses)
+        if ids != keys:
+            for place, key in enumerate(keys):
+                if ids[place] != key:
+                    numbers[place] = self._find_further(key, int(buckets[place]))
         return np.array(numbers, np.int64)
 
-    def _find_further(self, key: bytes, hashed: int, place: int) -> int:
-        """Look on among the items of an equal hash; -1 if none of them is it."""
-        while place < self.n_items and int(self._hashes[place]) == hashed:
-            number = int(self._by_hash[place])
-            if self.ids.blob[self.ids.offsets[number] : self.ids.offsets[number + 1]] == key:
-                return number
-            place += 1
+    def _find_further(self, key: bytes, bucket: int) -> int:
+        """Look through all items of a bucket; -1 if none of them is it."""
+        begin, end = self._buckets[bucket : bucket + 2].tolist()
+        numbers = self._by_hash[begin:end]
+        for number, other in zip(numbers.tolist(), self.ids.raw(numbers), strict=True):
+            if other == key:
+                return int(number)
         return -1
-
-    def totals(self) -> NDArray[np.float64]:
-        """A zero for each item, to add up scores in: this thread's own, to be left all zero."""
-        totals: NDArray[np.float64] | None = getattr(self._local, "totals", None)
-        if totals is None:
-            totals = self._local.totals = np.zeros(self.n_items)
-        return totals
 
     def search(self, text: str, limit: int) -> Numbers:
         """Items whose id or title has every word of the text: the item of that very id first, then by interactions."""
@@ -159,6 +169,11 @@ class ServingIndex:
         return best
 
 
+def bucket_shift(n_buckets: int) -> int:
+    """How far to shift a CRC-32 to have its bucket; their number is a power of two."""
+    return 33 - n_buckets.bit_length()
+
+
 def searchable(text: str) -> str:
     """Text as `search` compares it: without case, on one line."""
     return " ".join(text.casefold().split())
@@ -180,7 +195,7 @@ def open_index(folder: Path, *, verify: bool = True) -> ServingIndex:
     has = manifest["files"].keys()
 
     def array(name: str) -> NDArray[Any]:
-        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
+        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
 
     def texts(name: str) -> Texts:
         with (folder / f"{name}.txt").open("rb") as file:
@@ -188,9 +203,7 @@ def open_index(folder: Path, *, verify: bool = True) -> ServingIndex:
         return Texts(blob, array(f"{name}_offsets"))
 
     def related(prefix: str) -> Related:
-        return Related(
-            array(f"{prefix}_offsets"), array(f"{prefix}_items"), array(f"{prefix}_scores")
-        )
+        return Related(array(f"{prefix}_offsets"), array(f"{prefix}_pairs"))
 
     return ServingIndex(
         version=manifest["fingerprint"],
@@ -199,13 +212,13 @@ def open_index(folder: Path, *, verify: bool = True) -> ServingIndex:
         n_items=manifest["n_items"],
         ids=texts("ids"),
         related=related("related"),
-        baseline=related("baseline") if "baseline_items.npy" in has else None,
+        baseline=related("baseline") if "baseline_pairs.npy" in has else None,
         titles=texts("titles") if "titles.txt" in has else None,
         is_long_tail=array("is_long_tail") if "is_long_tail.npy" in has else None,
         n_interactions=array("n_interactions") if "n_interactions.npy" in has else None,
         popular=array("popular") if "popular.npy" in has else np.zeros(0, np.int64),
         popular_scores=array("popular_scores") if "popular.npy" in has else np.zeros(0),
-        _hashes=array("hashes"),
+        _buckets=array("buckets"),
         _by_hash=array("by_hash"),
         _search=texts("search"),
     )

@@ -52,10 +52,8 @@ def publish(
     try:
         with redis.Redis.from_url(url, decode_responses=True) as client:
             return _publish(client, index, prefix, keep)
-    except ValueError as error:
-        raise ProjectError(
-            "this is no address of a Redis", found=str(error), fix="redis://host:6379/0"
-        ) from error
+    except ValueError:  # its text may hold a part of the password
+        raise ProjectError("this is no address of a Redis", fix="redis://host:6379/0") from None
     except redis.RedisError as error:
         raise LlmI2iError(
             "the index could not be written to Redis; its current version is what it was",
@@ -122,7 +120,9 @@ def _text(value: Any) -> str:
 
 def _without_password(text: str, url: str) -> str:
     """Secrets never reach a message."""
-    from urllib.parse import urlsplit
+    from urllib.parse import unquote, urlsplit
 
-    password = urlsplit(url).password
-    return text.replace(password, "***") if password else text
+    password = urlsplit(url).password or ""
+    for value in {password, unquote(password)} - {""}:
+        text = text.replace(value, "***")
+    return text

@@ -24,7 +24,8 @@ def _whole(value: Any) -> Any:
 
 _WHOLE = BeforeValidator(_whole)
 ItemText = Annotated[str, Field(max_length=MAX_ID, pattern=r"^[^\x00]*$")]
-ItemId = ItemText | Annotated[int, Field(ge=-_INT64, lt=_INT64), _WHOLE]
+ItemNumber = Annotated[int, Field(ge=-_INT64, lt=_INT64), _WHOLE]
+ItemId = Annotated[ItemText | ItemNumber, Field(union_mode="left_to_right")]
 
 
 class _Request(BaseModel):

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from sqlglot import exp, parse_one
-from sqlglot.errors import ParseError
+from sqlglot.errors import ParseError, SqlglotError
 
 from llm_i2i.errors import EngineError, ProjectError
 from llm_i2i.names import (
@@ -52,16 +52,19 @@ def hoist(sql: str, signatures: Mapping[str, Signature], binder: Binder) -> Hois
         ProjectError: A syntax error, or a call in a place it cannot be lifted from; says how to rewrite it.
     """
     try:
-        tree = parse_one(sql, dialect="duckdb")
-    except ParseError as error:
-        detail = error.errors[0] if error.errors else {}
+        hoister = _Hoister(parse_one(sql, dialect="duckdb"), signatures, binder)
+        hoister.run()
+        return Hoisted(tuple(hoister.steps), hoister.tree.sql(dialect="duckdb", pretty=True))
+    except RecursionError as error:
+        raise ProjectError(
+            "the SQL is nested too deeply", fix="split it into CTEs, or into several models"
+        ) from error
+    except SqlglotError as error:
+        detail = error.errors[0] if isinstance(error, ParseError) and error.errors else {}
         raise ProjectError(
             f"SQL syntax error: {detail.get('description', error)}",
             found=str(detail.get("highlight", "")),
         ) from error
-    hoister = _Hoister(tree, signatures, binder)
-    hoister.run()
-    return Hoisted(tuple(hoister.steps), hoister.tree.sql(dialect="duckdb", pretty=True))
 
 
 class _Hoister:

@@ -1,28 +1,32 @@
 """The call cache: every finished UDF call, one Parquet segment per committed batch.
 
 `<root>/<udf>/<call group>/<segment>.parquet`; a call group is one UDF version with one set of constants (the model
-among them). Columns: `arg_0..`, `result`, `call_key`. A segment is written beside and renamed, so it is whole or absent.
-It says in its metadata what it cost (`CallCost`).
+among them). Columns: `arg_0..`, `result`, `call_key`. A segment is written beside and renamed, so it is whole or absent;
+its name is the SHA-256 of its bytes, so one that was damaged later is found out. It says in its metadata what it cost (`CallCost`).
 `speed.json` beside the segments says how fast the group's last run was; a plan's times come from it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_i2i.store.files import replace_file, replace_text
+from llm_i2i.store.files import file_lock, make_folder, replace_text, sha256, sync_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SPEED = "speed.json"
+BATCHES = "batches"  # folder of a group: which segment holds a batch, where batches have names
 COST = b"llmi2i"  # key of the cost in a segment's metadata
+DIGEST_LENGTH = 64  # hex characters of a segment's name
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Segment:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a Parquet file begins and ends as one: a cheap look that finds a file cut short or overwritten."""
+    """Whether a segment is what its name says; of one from before names were digests, whether it begins and ends as Parquet."""
+    if len(path.stem) == DIGEST_LENGTH:
+        return sha256(path) == path.stem
     with path.open("rb") as file:
         head = file.read(4)
         size = file.seek(0, 2)
@@ -70,14 +76,19 @@ class CallCache:
 
     def __init__(self, target_dir: Path) -> None:
         self.root = target_dir / "calls"
+        self._locks = target_dir / "locks" / "calls"
+        self._whole: set[Path] = set()  # looked at by this process
 
     def segments(self, udf: str, group: str) -> list[Path]:
-        """The committed segments of a call group, in a stable order."""
+        """The committed segments of a call group, in a stable order. What is damaged is set aside: its calls are made again."""
         found = sorted((self.root / udf / group).glob("[!.]*.parquet"))
-        whole = [path for path in found if _is_whole(path)]
-        for path in set(found) - set(whole):
-            path.rename(path.with_suffix(".damaged"))  # its calls are made again
-        return whole
+        for path in found:
+            if path in self._whole or _is_whole(path):
+                self._whole.add(path)
+            else:
+                with contextlib.suppress(FileNotFoundError):  # another process was first
+                    path.rename(path.with_suffix(".damaged"))
+        return [path for path in found if path in self._whole]
 
     def commit(
         self,
@@ -90,23 +101,35 @@ class CallCache:
         """Write one batch durably, with what it cost (fields of `CallCost`); returns its segment.
 
         Args:
-            name: Of the batch: one that is committed twice under a name is there once.
+            name: Of the batch, for `committed`.
         """
-        path = self._segment(udf, group, name or uuid.uuid4().hex)
-        _write(path, calls, cost)
+        path = _write(self.root / udf / group, calls, cost)
+        if name:
+            replace_text(self._batch(udf, group, name), path.name)
         return path
 
+    def making(
+        self, udf: str, group: str, waiting: Callable[[], None] | None = None
+    ) -> AbstractContextManager[None]:
+        """Hold while making calls of a group; of several builds each then makes what the others have not made."""
+        return file_lock(self.lock_path(udf, group), waiting)
+
+    def lock_path(self, udf: str, group: str) -> Path:
+        return self._locks / f"{udf}-{group}.lock"
+
     def committed(self, udf: str, group: str, name: str) -> int | None:
-        """Rows of a batch that is committed under this name; None if there is none."""
+        """Rows of the batch that was committed under this name; None if there is none, or its segment is gone."""
         import pyarrow.parquet as pq
 
-        path = self._segment(udf, group, name)
-        if not path.exists() or not _is_whole(path):
+        try:
+            segment = self._batch(udf, group, name).read_text(encoding="utf-8")
+            path = self.root / udf / group / segment
+            return int(pq.read_metadata(path).num_rows) if _is_whole(path) else None
+        except FileNotFoundError:
             return None
-        return int(pq.read_metadata(path).num_rows)
 
-    def _segment(self, udf: str, group: str, name: str) -> Path:
-        return self.root / udf / group / f"{name}.parquet"
+    def _batch(self, udf: str, group: str, name: str) -> Path:
+        return self.root / udf / group / BATCHES / name
 
     def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None:
         """Keep how fast the last run of a call group was."""
@@ -156,19 +179,28 @@ class CallCache:
             (self.root / udf).rmdir()
 
     def keep_only(self, segment: Segment, calls: pa.Table) -> None:
-        """Leave only these rows of a segment, in one step."""
-        if not calls.num_rows:
+        """Leave only these rows of a segment. A kill in between leaves the others as they were."""
+        rest = _write(segment.path.parent, calls, asdict(segment.cost)) if calls.num_rows else None
+        if rest != segment.path:
             segment.path.unlink()
-            return
-        _write(segment.path, calls, asdict(segment.cost))
 
 
-def _write(path: Path, calls: pa.Table, cost: Mapping[str, Any] | None) -> None:
+def _write(group: Path, calls: pa.Table, cost: Mapping[str, Any] | None) -> Path:
     import pyarrow.parquet as pq
 
     if cost is not None:
         calls = calls.replace_schema_metadata({COST: json.dumps(dict(cost), default=str)})
-    replace_file(path, lambda beside: pq.write_table(calls, beside, compression="zstd"))
+    make_folder(group)
+    beside = group / f".{uuid.uuid4().hex}.tmp"
+    try:
+        pq.write_table(calls, beside, compression="zstd")
+        sync_file(beside)
+        path = group / f"{sha256(beside)}.parquet"
+        beside.replace(path)
+        sync_file(group)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
 
 
 def _cost(raw: bytes | None) -> CallCost:

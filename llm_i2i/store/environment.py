@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.names import parquet_scan, quote_identifier
-from llm_i2i.store.files import file_lock, replace_file, replace_link, replace_text
+from llm_i2i.store.files import file_lock, replace_file, replace_link, replace_text, sha256
 
 HISTORY = 20  # states kept of each environment, the one that holds among them
 CATALOGUES = 2  # of these with a catalogue: a client may be opening the one before while an environment moves
@@ -137,6 +136,19 @@ class Environment:
             self._pointers.unlink(missing_ok=True)
             self.catalogue.unlink(missing_ok=True)
             shutil.rmtree(self._states, ignore_errors=True)
+            self._lock.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove what a killed move left; nothing that holds or once held."""
+        with file_lock(self._lock):
+            now = self.state().number
+            self._drop_states(now + 1)
+            self._prune(HISTORY)
+            if not now and not self._pointers.is_file():  # it never held anything
+                for path in (self._current, self._pointers, self.catalogue):
+                    path.unlink(missing_ok=True)
+                shutil.rmtree(self._states, ignore_errors=True)
+                self._lock.unlink(missing_ok=True)
 
     def trim(self, keep: int) -> None:
         """Keep only the newest `keep` states, at least the one that holds."""
@@ -165,10 +177,11 @@ class Environment:
         return first
 
     def _mend(self, state: State) -> bool:
-        """Write the catalogue again where it is gone, no database, or of a folder that has moved since."""
+        """Write the catalogue again where it is gone, not as it was written, or of a folder that has moved since."""
         folder = self._states / f"{state.number:06d}"
-        root = json.loads((folder / POINTERS).read_text(encoding="utf-8")).get("store")
-        whole = _is_database(folder / CATALOGUE) and root == self._absolute_root()
+        raw = json.loads((folder / POINTERS).read_text(encoding="utf-8"))
+        is_here = raw.get("store") == self._absolute_root()
+        whole = is_here and raw.get("catalogue") == sha256(folder / CATALOGUE)
         linked = self.catalogue.is_symlink() and self._pointers.is_symlink()
         if whole and linked:
             return False
@@ -179,12 +192,16 @@ class Environment:
         return True
 
     def _write_state(self, state: State) -> None:
-        for number in self._numbers():
-            if number >= state.number:  # left by a killed move: it never held
-                shutil.rmtree(self._states / f"{number:06d}")
+        self._drop_states(state.number)
         folder = self._states / f"{state.number:06d}"
         replace_file(folder / CATALOGUE, lambda path: self._write_catalogue(path, state.nodes))
         replace_text(folder / POINTERS, self._as_text(state))
+
+    def _drop_states(self, first: int) -> None:
+        """Remove the states that a killed move left ahead of the one that holds: they never held."""
+        for number in self._numbers():
+            if number >= first:
+                shutil.rmtree(self._states / f"{number:06d}")
 
     def _point(self, state: State) -> None:
         """The step that counts."""
@@ -211,7 +228,8 @@ class Environment:
                 beside.unlink(missing_ok=True)
 
     def _as_text(self, state: State) -> str:
-        raw: dict[str, Any] = {"environment": self.name, "store": self._absolute_root()}
+        catalogue = sha256(self._states / f"{state.number:06d}" / CATALOGUE)
+        raw = {"environment": self.name, "store": self._absolute_root(), "catalogue": catalogue}
         return json.dumps(raw | asdict(state), indent=1)
 
     def _absolute_root(self) -> str:
@@ -219,6 +237,19 @@ class Environment:
         return str(self._store_root.resolve())
 
     def _write_catalogue(self, path: Path, nodes: Mapping[str, Pointer]) -> None:
+        import duckdb
+
+        try:
+            self._write_views(path, nodes)
+        except duckdb.IOException as error:
+            raise LlmI2iError(
+                f"the catalogue of environment {self.name!r} cannot be written",
+                where=str(path),
+                found=str(error).splitlines()[0],
+                fix="free disk space, then run the same command again: what is finished is kept",
+            ) from error
+
+    def _write_views(self, path: Path, nodes: Mapping[str, Pointer]) -> None:
         import duckdb
 
         with duckdb.connect(str(path)) as connection:
@@ -235,12 +266,3 @@ class Environment:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _is_database(path: Path) -> bool:
-    """Whether a file begins as a DuckDB database does."""
-    try:
-        with path.open("rb") as file:
-            return file.read(12)[8:] == b"DUCK"
-    except OSError:
-        return False

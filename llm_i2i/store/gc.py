@@ -7,6 +7,7 @@ the bytes go afterwards, and the next build goes on where a killed `gc` stopped.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import os
@@ -20,9 +21,10 @@ from pathlib import Path
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import HISTORY, Environment, environment_names
-from llm_i2i.store.files import file_lock
+from llm_i2i.store.files import file_lock, lock_if_free
 from llm_i2i.store.holds import Held, Holds
 from llm_i2i.store.store import ResultMeta, Store
+from llm_i2i.store.sweep import sweep_killed
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def collect(target_dir: Path, scope: Scope, *, dry_run: bool) -> Collection:
     """
     holds = Holds(target_dir)
     with ExitStack() as trash, holds.collecting():
-        Store(target_dir).sweep()
+        sweep_killed(target_dir)
         found = _find(target_dir, scope, holds)
         if dry_run:
             return found
@@ -135,7 +137,8 @@ def _find(target_dir: Path, scope: Scope, holds: Holds) -> Collection:
     garbage += [
         Garbage("unfinished", path.name.rpartition("-")[0], path, folder_bytes(path))
         for path in sorted((target_dir / "resume").glob("*-*"))
-        if _pair(path.name) not in kept
+        # of a result that is there, it was left by a kill just after that was published
+        if _pair(path.name) not in kept or store.meta(*_pair(path.name))
     ]
     if scope.calls:
         garbage += _unused_calls(calls, metas, held)
@@ -149,7 +152,9 @@ def _dropped(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     dropped: list[str] = []
     for pattern in patterns:
         matching = fnmatch.filter(names, pattern)
-        if not matching:
+        if not matching and not set(pattern) & set(
+            "*?["
+        ):  # a pattern may have done its work before
             near = closest(pattern, names)
             raise ProjectError(
                 f"there is no environment {pattern!r} to drop",
@@ -260,17 +265,35 @@ def _throw_away(target_dir: Path, garbage: Iterable[Garbage], trash: ExitStack) 
             item.path.unlink(missing_ok=True)
 
 
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):  # it is not empty, or no folder
+            folder.rmdir()
+
+
 def _tidy(target_dir: Path) -> None:
     """Remove what says nothing any more: empty folders, locks and passed data tests of results that are gone."""
     store = Store(target_dir)
-    for folder in (*store.root.glob("[!.]*"), *(target_dir / "calls").glob("*")):
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-    held = {pair for h in Holds(target_dir).all() for pair in h.nodes.items()}
-    for lock in (target_dir / "locks").glob("*-*.lock"):
-        pair = _pair(lock.stem)
-        if pair not in held and not store.folder(*pair).exists():
-            lock.unlink(missing_ok=True)
+    for folder in (target_dir / "envs").glob("[!.]*"):
+        if folder.is_dir() and not folder.is_symlink():
+            Environment(target_dir, folder.name).tidy()
+    holds, calls = Holds(target_dir).all(), target_dir / "calls"
+    if not any(held.is_running for held in holds):  # it may be about to write into an empty one
+        for folders in (calls.glob("*/*"), calls.glob("*"), store.root.glob("[!.]*")):
+            _remove_empty(folders)
+    held = {pair for h in holds for pair in h.nodes.items()}
+    locks = target_dir / "locks"
+    idle = [lock for lock in locks.glob("*-*.lock") if _pair(lock.stem) not in held]
+    unused = [lock for lock in idle if not store.folder(*_pair(lock.stem)).exists()]
+    unused += [
+        lock
+        for lock in locks.glob("calls/*.lock")
+        if not calls.joinpath(*_pair(lock.stem)).exists()
+    ]
+    for lock in unused:
+        with lock_if_free(lock) as is_free:
+            if is_free:
+                lock.unlink(missing_ok=True)
     for record in (target_dir / "tests").glob("*.json"):
         try:
             inputs = json.loads(record.read_text(encoding="utf-8"))["inputs"]
@@ -279,5 +302,3 @@ def _tidy(target_dir: Path) -> None:
         known = [pair for pair in inputs.items() if (store.root / pair[0]).exists()]
         if any(not store.folder(*pair).exists() for pair in known):
             record.unlink(missing_ok=True)
-    for claim in (target_dir / "builds").glob("*.tmp"):  # of a build killed while it began
-        claim.unlink(missing_ok=True)

@@ -68,14 +68,15 @@ class Holds:
         """Claim results. A result that was removed just before is still gone: look again after this."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{environment}-{uuid.uuid4().hex}.json"
+        beside = path.with_name(f".{path.name}.tmp")
         with self.using():
-            handle = path.with_suffix(".tmp").open("w", encoding="utf-8")
+            handle = beside.open("w", encoding="utf-8")
             fcntl.flock(handle, fcntl.LOCK_EX)
             json.dump(
                 {"environment": environment, "nodes": dict(nodes), "udfs": sorted(udfs)}, handle
             )
             handle.flush()
-            path.with_suffix(".tmp").rename(path)
+            beside.rename(path)
         for held in self.all():
             if (
                 not held.is_running

@@ -12,12 +12,12 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.store.files import file_lock, sync_file
+from llm_i2i.store.files import file_lock, lock_if_free, make_folder, sha256, sync_file
 
 DATA, META, ARTIFACT = "data.parquet", "meta.json", "artifact"
 
@@ -29,6 +29,7 @@ class ResultMeta:
     Attributes:
         parts: Digests of what its fingerprint was made of, to explain later why a node must be built again.
         files: Size in bytes of each file, relative to the folder: a cheap check that nothing was cut short.
+        digests: SHA-256 of each of them; empty in results from before that was noted.
         call_groups: `udf/group` of each group of calls it was made with; None in results from before that was noted.
     """
 
@@ -40,6 +41,7 @@ class ResultMeta:
     parts: dict[str, Any] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     call_groups: list[str] | None = None
 
 
@@ -51,6 +53,7 @@ class Store:
         self._scratch = target_dir / "store" / ".tmp"
         self._resume = target_dir / "resume"
         self._locks = target_dir / "locks"
+        self._verified: set[tuple[str, str]] = set()
 
     def folder(self, node: str, fingerprint: str) -> Path:
         return self.root / node / fingerprint
@@ -73,6 +76,26 @@ class Store:
             return None
         return meta if whole else None
 
+    def damaged_files(self, node: str, fingerprint: str) -> list[str]:
+        """Files of a result that are not, byte for byte, as they were written.
+
+        A result that was found whole is not read again by this process; of one that is not there, or has no digests, nothing is said.
+        """
+        meta = self.meta(node, fingerprint)
+        if meta is None or (node, fingerprint) in self._verified:
+            return []
+        folder = self.folder(node, fingerprint)
+        damaged = [n for n, digest in meta.digests.items() if sha256(folder / n) != digest]
+        if not damaged:
+            self._verified.add((node, fingerprint))
+        return damaged
+
+    def disown(self, node: str, fingerprint: str) -> None:
+        """Let a damaged result count as never built; its files stay until it is built again."""
+        with file_lock(self.lock_path(node, fingerprint)):
+            if self.damaged_files(node, fingerprint):  # nobody has mended it meanwhile
+                (self.folder(node, fingerprint) / META).unlink(missing_ok=True)
+
     def lock_path(self, node: str, fingerprint: str) -> Path:
         """Lock to hold while building one result, so that two builds do not do the same work."""
         return self._locks / f"{node}-{fingerprint}.lock"
@@ -91,7 +114,7 @@ class Store:
 
         A folder left by a killed process is swept by the next one: each holds a lock while alive.
         """
-        self._scratch.mkdir(parents=True, exist_ok=True)
+        make_folder(self._scratch)
         name = uuid.uuid4().hex
         folder = self._scratch / name
         with file_lock(self._scratch / f"{name}.lock"):
@@ -104,14 +127,19 @@ class Store:
 
     def publish(self, folder: Path, meta: ResultMeta) -> ResultMeta:
         """Make a prepared folder the result of (meta.node, meta.fingerprint), durably and in one step."""
-        files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
-        sizes = {str(p.relative_to(folder)): p.stat().st_size for p in files}
-        complete = ResultMeta(**{**asdict(meta), "files": sizes, "columns": list(meta.columns)})
+        inside = sorted(folder.rglob("*"))
+        files = [path for path in inside if path.is_file()]
+        complete = replace(
+            meta,
+            columns=list(meta.columns),
+            files={str(p.relative_to(folder)): p.stat().st_size for p in files},
+            digests={str(p.relative_to(folder)): sha256(p) for p in files},
+        )
         (folder / META).write_text(json.dumps(asdict(complete), indent=1), encoding="utf-8")
-        for path in [*files, folder / META, folder]:
+        for path in [*inside, folder / META, folder]:
             sync_file(path)
         final = self.folder(meta.node, meta.fingerprint)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         if final.exists():
             if self.meta(meta.node, meta.fingerprint):
                 return complete  # another process was first; equal fingerprint, equal result
@@ -119,21 +147,19 @@ class Store:
         try:
             folder.rename(final)
         except OSError as error:
+            if self.meta(meta.node, meta.fingerprint):
+                return complete  # first by a moment
             raise LlmI2iError(
                 f"cannot write the result of {meta.node!r}", where=str(final), found=str(error)
             ) from error
         sync_file(final.parent)
+        self._verified.add((meta.node, meta.fingerprint))
         return complete
 
     def sweep(self) -> None:
         """Remove scratch folders whose process is gone."""
-        import fcntl
-
         for lock in self._scratch.glob("*.lock"):
-            with lock.open("a") as handle:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-                lock.unlink(missing_ok=True)
+            with lock_if_free(lock) as is_free:
+                if is_free:
+                    shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                    lock.unlink(missing_ok=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.fingerprint import canonical_json, fingerprint
 from llm_i2i.names import argument_column, key_column, result_column
+from llm_i2i.udf.answers import judge
 from llm_i2i.udf.context import RowError, UdfContext
 from llm_i2i.udf.registry import where_raised
 from llm_i2i.udf.signature import Signature
@@ -41,6 +43,10 @@ class Cache(Protocol):
     ) -> Path: ...
 
     def committed(self, udf: str, group: str, name: str) -> int | None: ...
+
+    def making(
+        self, udf: str, group: str, waiting: Callable[[], None]
+    ) -> AbstractContextManager[None]: ...
 
     def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None: ...
 
@@ -133,19 +139,48 @@ def run_batch_call(
             committed before stay.
     """
     todo, distinct, cached = _prepare(call, engine, cache)
-    missing = f"{call.relation}_missing"
-    total = engine.create_table(missing, f"{_missing(call, todo, cached)} order by {_order(call)}")
+    total = _write_missing(call, engine, todo, cached)
+    errors, tokens = list[str](), 0
+    if total:
+        # Alone in the group: another build may be making the same calls for another node.
+        with cache.making(call.signature.name, call.group, lambda: _say_waiting(context)):
+            has_cache = _declare_cached(call, engine, cache)
+            total = _write_missing(call, engine, todo, has_cache)
+            _check_max_calls(call, total, max_calls)
+            errors, tokens = _make_calls(call, engine, cache, context, total)
+    _check_errors(call, errors, total)
+    _declare_result(call, engine, cache, todo)
+    return CallCounts(distinct, distinct - total, len(errors), tokens)
+
+
+def _write_missing(call: BatchCall, engine: Engine, todo: str, has_cache: bool) -> int:
+    """Make the table of the calls to make; their number."""
+    sql = f"{_missing(call, todo, has_cache)} order by {', '.join(_names(call))}"
+    return engine.create_table(f"{call.relation}_missing", sql)
+
+
+def _say_waiting(context: UdfContext) -> None:
+    context.progress(0, 0, "another build makes calls of this function and model, waiting for it")
+
+
+def _check_max_calls(call: BatchCall, total: int, max_calls: int | None) -> None:
     if max_calls is not None and total > max_calls:
         raise NodeError(
             f"{call.signature.name} needs {total:,} new calls, more than --max-calls",
             found=f"--max-calls {max_calls:,}",
             fix="raise --max-calls, or select fewer rows",
         )
+
+
+def _make_calls(
+    call: BatchCall, engine: Engine, cache: Cache, context: UdfContext, total: int
+) -> tuple[list[str], int]:
+    """Batch after batch, each on disk before it counts as done: the messages of the rows that failed, and the tokens."""
     result_type = engine.arrow_schema((("result", str(call.signature.returns)),)).field(0).type
     work = BatchWork(call, cache, context, result_type)
-    done = 0
-    errors: list[str] = []
+    done, errors = 0, list[str]()
     stopwatch = Stopwatch()
+    missing = f"{call.relation}_missing"
     for outcome in engine.map_batches(missing, call.signature.batch_size, work, [call.function]):
         if outcome.failure is not None:
             raise outcome.failure
@@ -153,14 +188,11 @@ def run_batch_call(
         errors += outcome.errors
         done += outcome.amount.calls
         context.progress(done, total, f"{len(errors):,} failed" if errors else "")
-    if (
-        call.meter is not None and total and not errors
-    ):  # failures come sooner, or later, than answers
+    if call.meter is not None and total and not errors:
+        # not with failures: they come sooner, or later, than answers
         measured = stopwatch.measurement(call.meter.subject)
         cache.record_speed(call.signature.name, call.group, measured)
-    _check_errors(call, errors, total)
-    _declare_result(call, engine, cache, todo)
-    return CallCounts(distinct, distinct - total, len(errors), stopwatch.total.tokens)
+    return errors, stopwatch.total.tokens
 
 
 @dataclass(frozen=True)
@@ -197,10 +229,10 @@ class BatchWork:
             values = _invoke(call, rows, self.context)
             seconds = time.monotonic() - started
             amount = Amount(len(rows), call.meter.tokens(rows) if call.meter else 0, seconds)
-            _commit(self, batch, keys, values, name, _cost(call, amount))
-        except (
-            LlmI2iError
-        ) as error:  # returned, not raised: a cluster would try a broken function again and again
+            values, results = judge(call, values, self.result_type)
+            _commit(self, batch, keys, values, results, name, _cost(call, amount))
+        except LlmI2iError as error:
+            # Returned, not raised: a cluster would try a broken function again and again.
             return BatchOutcome(Amount(), failure=error)
         return BatchOutcome(amount, [v.message for v in values if isinstance(v, RowError)])
 
@@ -231,10 +263,15 @@ def _prepare(call: BatchCall, engine: Engine, cache: Cache) -> tuple[str, int, b
     todo = f"{call.relation}_todo"
     not_null = " and ".join(f"{name} is not null" for name in _names(call))
     distinct = engine.create_table(todo, f"select * from ({call.arguments}) where {not_null}")
+    return todo, distinct, _declare_cached(call, engine, cache)
+
+
+def _declare_cached(call: BatchCall, engine: Engine, cache: Cache) -> bool:
+    """Make relation `CACHED` of all calls of the group in the cache; whether there are any."""
     segments = cache.segments(call.signature.name, call.group)
     if segments:
         engine.declare_parquet(CACHED, segments)
-    return todo, distinct, bool(segments)
+    return bool(segments)
 
 
 def _missing(call: BatchCall, todo: str, has_cache: bool) -> str:
@@ -244,15 +281,13 @@ def _missing(call: BatchCall, todo: str, has_cache: bool) -> str:
     return f"select t.* from {todo} as t anti join {CACHED} as c on {match}"
 
 
-def _order(call: BatchCall) -> str:
-    return ", ".join(_names(call))
-
-
 def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list[Any]:
     columns = [list(column) for column in zip(*rows, strict=True)]
     extra = {"context": context} if call.signature.wants_context else {}
     try:
         values = call.function(*columns, **call.constants, **extra)
+        if isinstance(values, Iterator):
+            values = list(values)  # a generator is the function's own code still
     except LlmI2iError:
         raise
     except (Exception, SystemExit) as error:
@@ -286,24 +321,15 @@ def _commit(
     batch: pa.RecordBatch,
     call_keys: list[str],
     values: list[Any],
+    results: pa.Array,
     name: str,
     cost: Mapping[str, Any],
 ) -> None:
     """Write the batch's good rows as one segment; failed rows are not cached, so the next build tries them again."""
     import pyarrow as pa
 
-    call, result_type = work.call, work.result_type
+    call = work.call
     good = [i for i, value in enumerate(values) if not isinstance(value, RowError)]
-    _check_fields(call, [values[i] for i in good], result_type)
-    try:
-        results = pa.array([values[i] for i in good], type=result_type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise NodeError(
-            f"UDF {call.signature.name!r} returned values that are no {call.signature.returns}",
-            where=str(call.file),
-            found=f"{error}; for example {values[good[0]]!r}"[:300],
-            fix="return values of the declared type",
-        ) from error
     kept = pa.Table.from_batches([batch]).take(pa.array(good, type=pa.int64()))
     table = kept.rename_columns([f"arg_{i}" for i in range(kept.num_columns)])
     keys = pa.array([call_keys[i] for i in good], type=pa.string())
@@ -317,26 +343,6 @@ def _commit(
         )
 
 
-def _check_fields(call: BatchCall, values: list[Any], result_type: pa.DataType) -> None:
-    """Arrow drops unknown keys of a dict and leaves missing ones null; here both are mistakes."""
-    import pyarrow as pa
-
-    if pa.types.is_list(result_type):
-        values = [element for value in values if isinstance(value, list) for element in value[:1]]
-        result_type = result_type.value_type
-    if not pa.types.is_struct(result_type):
-        return
-    wanted = {result_type.field(i).name for i in range(result_type.num_fields)}
-    for value in values:
-        if isinstance(value, dict) and set(value) != wanted:
-            raise NodeError(
-                f"UDF {call.signature.name!r} returned other fields than it declares",
-                where=str(call.file),
-                found=", ".join(map(str, value)),
-                fix=f"return dicts with the keys {', '.join(sorted(wanted))}",
-            )
-
-
 def _check_errors(call: BatchCall, errors: list[str], total: int) -> None:
     if errors and len(errors) > call.max_error_ratio * total:
         raise NodeError(
@@ -348,18 +354,16 @@ def _check_errors(call: BatchCall, errors: list[str], total: int) -> None:
 
 
 def _declare_result(call: BatchCall, engine: Engine, cache: Cache, todo: str) -> None:
-    segments = cache.segments(call.signature.name, call.group)
     arguments = [f"arg_{i} as {name}" for i, name in enumerate(_names(call))]
     outputs = [
         f"result as {result_column(call.relation)}",
         f"call_key as {key_column(call.relation)}",
     ]
-    if segments:
+    if _declare_cached(call, engine, cache):
         # Two builds at once may have made the same call: any of its results will do, but only one.
         match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
         scan = f"select c.* from {CACHED} as c semi join {todo} as t on {match}"
         first = "qualify row_number() over (partition by call_key order by call_key) = 1"
-        engine.declare_parquet(CACHED, segments)
         engine.create_table(
             call.relation,
             f"select {', '.join([*arguments, *outputs])} from ({scan}) as calls {first}",

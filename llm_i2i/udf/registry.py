@@ -114,13 +114,15 @@ def _import_file(path: Path) -> Any:
             f"UDF file has a syntax error: {error.msg}",
             where=f"{path}:{error.lineno}",
             found=(error.text or "").strip(),
+            fix="correct the line",
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = _line_in(error, path)
         raise ProjectError(
             "UDF file cannot be imported",
-            where=f"{path}:{line}",
+            where=f"{path}:{line}" if line else str(path),
             found=f"{type(error).__name__}: {error}",
+            fix="mend the file: importing it must define functions and do nothing else",
         ) from error
     return module
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from llm_i2i.errors import ProjectError
 
 Kind = Literal["scalar", "batch", "table"]
 CONTEXT = "context"
+LARGEST_BATCH = 10_000_000  # rows that must fit in memory as Python lists
 SQL_TYPES: dict[Any, str] = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
 
 
@@ -60,8 +62,9 @@ def signature_of(
     """Read a function's annotations.
 
     Raises:
-        ProjectError: An annotation is missing or has no SQL type.
+        ProjectError: An annotation is missing or has no SQL type; what it returns, or its batch size, is none.
     """
+    _check_options(function, kind, returns, batch_size)
     hints = get_type_hints(function)
     parameters = []
     wants_context = False
@@ -75,6 +78,30 @@ def signature_of(
         parameters.append(Parameter(parameter.name, role, sql_type, required))
     result = tuple(returns.items()) if isinstance(returns, dict) else returns
     return Signature(function.__name__, kind, tuple(parameters), result, batch_size, wants_context)
+
+
+def _check_options(function: Callable[..., Any], kind: Kind, returns: Any, batch_size: Any) -> None:
+    types = list(returns.items()) if isinstance(returns, dict) else [("", returns)]
+    if not types or not all(isinstance(t, str) and t.strip() for _, t in types):
+        raise _bad_option(
+            function,
+            f"returns={returns!r}",
+            "write DuckDB types: returns={'item_id': 'VARCHAR', 'score': 'DOUBLE'}"
+            if kind == "table"
+            else "write a DuckDB type: returns='DOUBLE'",
+        )
+    if kind == "batch" and (type(batch_size) is not int or not 1 <= batch_size <= LARGEST_BATCH):
+        fix = f"write a whole number from 1 to {LARGEST_BATCH:,}: the rows of one call"
+        raise _bad_option(function, f"batch_size={batch_size!r}", fix)
+
+
+def _bad_option(function: Callable[..., Any], found: str, fix: str) -> ProjectError:
+    return ProjectError(
+        f"UDF {function.__name__!r} is declared wrongly",
+        where=_place(function),
+        found=found,
+        fix=fix,
+    )
 
 
 def _role_and_type(
@@ -114,10 +141,16 @@ def _sql_type(hint: Any) -> str | None:
 def _bad_annotation(
     function: Callable[..., Any], parameter: inspect.Parameter, wanted: str
 ) -> ProjectError:
-    code = function.__code__
     return ProjectError(
         f"parameter {parameter.name!r} of UDF {function.__name__!r} has no usable type",
-        where=f"{code.co_filename}:{code.co_firstlineno}",
+        where=_place(function),
         found=str(parameter),
         fix=f"annotate it as {wanted}",
     )
+
+
+def _place(function: Callable[..., Any]) -> str:
+    """`file:line`, relative where it lies below the present folder: Python makes names of files absolute."""
+    file, here = Path(function.__code__.co_filename), Path.cwd()
+    shown = file.relative_to(here) if file.is_relative_to(here) else file
+    return f"{shown}:{function.__code__.co_firstlineno}"

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,7 +37,8 @@ ITEMS, LIST = 100_000, 200
 TRIGGERS, K, DECAY = 100, 50, 0.5
 POOL = 2000  # items that queries draw from
 QUERIES = 300
-SECONDS = 10
+SECONDS = 4
+WINDOWS = 5
 COMMAND = "pytest -m bench tests/benchmarks/test_serving.py"
 pytestmark = pytest.mark.bench
 Row = tuple[object, ...]
@@ -223,40 +225,95 @@ def test_http(target: Path, packed: Path, queries: list[list[str]], tmp_path: Pa
     size = sum(path.stat().st_size for path in packed.iterdir())
     command = [sys.executable, "-m", "llm_i2i", "serve", "--project-dir", str(ROOT), "--target-path", str(target), "--env", "prod", "--port", "0"]  # fmt: skip
     rows: list[Row] = []
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as service:
-        try:
-            assert service.stderr is not None
-            url = next(
-                found.group(1)
-                for line in service.stderr
-                if (found := re.search(r"listening on (\S+);", line))
-            )
-            load(url, tmp_path, 0, 4, 2)
-            cpu = cpu_of(service.pid)
-            peak = load(url, tmp_path, 0, 8, SECONDS)
-            per_cpu = peak["requests"] / (cpu_of(service.pid) - cpu)
-            rows.append(row("8 connections, as fast as they can", peak, per_cpu, service.pid, size))
-            pause = round(8 / (peak["rate"] / 2) * 1e3 - peak["p50"] / 8)
-            cpu = cpu_of(service.pid)
-            half = load(url, tmp_path, pause, 8, SECONDS)
-            per_cpu = half["requests"] / (cpu_of(service.pid) - cpu)
-            rows.append(row("about half of that", half, per_cpu, service.pid, size))
-        finally:
-            service.terminate()
+    with listening(command) as (service, url):
+        load(url, tmp_path, 0, 4, 2)
+        peak = best_window(service.pid, lambda: load(url, tmp_path, 0, 8, SECONDS), "per_cpu")
+        pause = round(8 / (peak["rate"] / 2) * 1e3 - peak["p50"] / 8)
+        half = best_window(service.pid, lambda: load(url, tmp_path, pause, 8, SECONDS), "p99")
+        with listening([sys.executable, "-c", AT_ONCE]) as (bare, address):
+            at_once = best_window(bare.pid, lambda: load(address, tmp_path, pause, 8, SECONDS), "p99")  # fmt: skip
+        resident = memory(service.pid)
+        touch_all(url, packed)
+        rows += [
+            row("8 connections, as fast as they can", peak, resident, size),
+            row("about half of that", half, resident, size),
+            ("as slow, but of a server that answers at once", *found_columns(at_once), "", ""),
+            ("after every list was read", *[""] * 6, *resident_row(memory(service.pid), size)),
+        ]
     write_report(
         "serving_http",
-        f"POST /recommend of one process under wrk: {TRIGGERS} items, k = {K}, index of {ITEMS:,} x {LIST}",
-        ("load", "requests/s", "requests per CPU s", "p50 ms", "p99 ms", "failed", "resident MB", "of the index's size"),
+        f"POST /recommend of one process under wrk: {TRIGGERS} items, k = {K}, index of {ITEMS:,} x {LIST}, best of {WINDOWS} windows of {SECONDS} s",
+        ("load", "requests/s", "requests per CPU s", "p50 ms", "p99 ms", "failed", "load average", "resident MB", "of the index's size"),
         rows,
         COMMAND,
     )  # fmt: skip
     assert peak["failed"] == half["failed"] == 0
 
 
-def row(name: str, found: dict[str, Any], per_cpu: float, pid: int, size: int) -> Row:
-    status = Path(f"/proc/{pid}/status").read_text()
-    resident = int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) * 1024
-    return name, found["rate"], per_cpu, found["p50"], found["p99"], found["failed"], resident / 1e6, resident / size  # fmt: skip
+AT_ONCE = """
+import socket, sys
+from llm_i2i.serve.service import make_server
+
+async def app(scope, receive, send):
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4000")]})
+    await send({"type": "http.response.body", "body": b"x" * 4000})
+
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    print(f"listening on http://127.0.0.1:{listener.getsockname()[1]};", file=sys.stderr, flush=True)
+    make_server(app).run(sockets=[listener])
+"""
+
+
+@contextmanager
+def listening(command: list[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server, and the address it says it listens on."""
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            found = (re.search(r"listening on (\S+);", line) for line in server.stderr)
+            yield server, next(match.group(1) for match in found if match)
+        finally:
+            server.terminate()
+
+
+def best_window(pid: int, run: Callable[[], dict[str, Any]], by: str) -> dict[str, Any]:
+    """Of several windows the one with the highest throughput or lowest latency: what else the machine does only makes it worse."""
+    windows = []
+    for _ in range(WINDOWS):
+        cpu = cpu_of(pid)
+        found = run()
+        found |= {"per_cpu": found["requests"] / (cpu_of(pid) - cpu), "machine": os.getloadavg()[0]}
+        windows.append(found)
+    return max(windows, key=lambda w: w[by] if by == "per_cpu" else -w[by]) | {"failed": sum(w["failed"] for w in windows)}  # fmt: skip
+
+
+def memory(pid: int) -> int:
+    """Resident bytes."""
+    return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0]) * 1024
+
+
+def touch_all(url: str, packed: Path) -> None:
+    """Ask with every item once, so that all lists are resident."""
+    index = open_index(packed, verify=False)
+    for first in range(0, ITEMS, 10_000):
+        names = index.ids.many(np.arange(first, first + 10_000))
+        queries = [{"items": names[i : i + 100], "k": 1, "triggers": 100} for i in range(0, 10_000, 100)]  # fmt: skip
+        body = json.dumps({"queries": queries}).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{url}/recommend/batch", body)) as r:
+            assert len(json.load(r)["answers"]) == 100
+
+
+def row(name: str, found: dict[str, Any], resident: int, size: int) -> Row:
+    return name, *found_columns(found), *resident_row(resident, size)
+
+
+def found_columns(found: dict[str, Any]) -> Row:
+    return tuple(found[name] for name in ("rate", "per_cpu", "p50", "p99", "failed", "machine"))
+
+
+def resident_row(resident: int, size: int) -> Row:
+    return resident / 1e6, resident / size
 
 
 def load(url: str, folder: Path, delay: int, connections: int, seconds: int) -> dict[str, Any]:

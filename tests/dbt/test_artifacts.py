@@ -31,6 +31,7 @@ manifest = WritableManifest.read_and_check_versions(folder + "/manifest.json")
 found = {
     "nodes": sorted(manifest.nodes), "sources": sorted(manifest.sources), "exposures": sorted(manifest.exposures),
     "macros": len(manifest.macros),
+    "unit_tests": {name: [[given.input for given in unit.given], unit.expect.rows] for name, unit in manifest.unit_tests.items()},
     "parents": {name: list(above) for name, above in manifest.parent_map.items()},
     "depends_on": {name: list(node.depends_on.nodes) for name, node in manifest.nodes.items()},
 }
@@ -78,3 +79,29 @@ def test_the_reference_project(tmp_path: Path) -> None:
     assert len(models) == sum(not n.is_source for n in project.manifest.nodes.values())
     assert len(tests) == len(project.manifest.checks)
     assert all(found["parents"][name] == above for name, above in found["depends_on"].items())
+
+
+UNIT_TEST = """
+unit_tests:
+  - name: half_is_kept
+    model: kept
+    given:
+      - input: ref('scored')
+        rows: [{user_id: a, score: 0.5}, {user_id: b, score: 0.4}]
+    expect:
+      rows: [{user_id: %s}]
+    overrides: {vars: {threshold: 0.5}}
+"""
+
+
+def test_unit_tests_and_how_they_went(shop: ShopProject) -> None:
+    shop.write("models/units.yml", UNIT_TEST % "b")
+    assert not Project.load(shop.dir).build().success
+    found = json.loads(run_python(LOAD, str(shop.dir / "target")))
+    name = "unit_test.shop.kept.half_is_kept"
+    assert found["unit_tests"] == {name: [["ref('scored')"], [{"user_id": "b"}]]}
+    assert found["results"][name][:2] == ["fail", 2]
+    shop.write("models/units.yml", UNIT_TEST % "a")
+    assert Project.load(shop.dir).build().success
+    found = json.loads(run_python(LOAD, str(shop.dir / "target")))
+    assert found["results"][name][:2] == ["pass", 0]

@@ -132,7 +132,7 @@ def test_a_site_is_replaced_as_a_whole(shop: ShopProject) -> None:
     (index.parent / "left_over.js").write_text("")
     generate(Project.load(shop.dir))
     assert not (index.parent / "left_over.js").exists()
-    assert not (shop.dir / "target" / "docs.new").exists()
+    assert not list((shop.dir / "target").glob(".docs.*"))
 
 
 def _scripts(site: Path) -> list[str]:

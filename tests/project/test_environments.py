@@ -238,6 +238,7 @@ def test_gc_keeps_what_environments_and_their_history_point_to(shop: ShopProject
     assert project.gc(dry_run=False, drop=("dev",)).environments == ["dev"]
     assert results(shop, "kept") == 1
     assert kept(project, "prod")
+    assert project.gc(drop=("de*",)).environments == []  # so that a killed command can be run again
     with pytest.raises(ProjectError, match="no environment 'dve'"):
         project.gc(drop=("dve",))
 
@@ -251,6 +252,9 @@ def test_gc_asks_before_and_without_a_terminal_only_says(shop: ShopProject) -> N
     assert results(shop, "kept") == 2
     assert "Removed" in llmi2i(shop, "gc", "--keep-states", "1", "--yes").stderr
     assert results(shop, "kept") == 1
+    never = shop.write("target/envs/never/000001/pointers.json", "{}")  # by a killed first build
+    llmi2i(shop, "gc")
+    assert not never.exists()
 
 
 def test_gc_leaves_a_running_build_and_an_unfinished_one_alone(shop: ShopProject) -> None:

@@ -163,6 +163,24 @@ def test_udf_with_the_wrong_type(shop: ShopProject) -> None:
     assert "DOUBLE" in message
 
 
+@pytest.mark.parametrize("returns", ["DOUBLE", "STRUCT(a DOUBLE)[]"])
+def test_udf_that_answers_nan(shop: ShopProject, returns: str) -> None:
+    """NaN is greater than any threshold in SQL: it must not pass as a score. Other rows are kept, a rerun asks for these alone."""
+    answer = "float('nan') if 'u7' in p else 0.5"
+    if returns != "DOUBLE":
+        shop.replace("udfs/functions.py", 'returns="DOUBLE"', f'returns="{returns}"')
+        shop.replace("models/kept.sql", "score >=", "score[1].a >=")
+        shop.replace("models/kept.sql", "    score\n", "    score[1].a as score\n")
+        answer = f"[{{'a': {answer}}}]"
+    shop.replace("udfs/functions.py", "return [int(", f"return [{answer} for p in prompt]\n    return [int(")  # fmt: skip
+    message = failed(shop, 1)
+    assert "1 of 20 calls of UDF 'score' failed" in message
+    assert "not a number" in message
+    shop.calls()
+    failed(shop, 1)
+    assert shop.calls() == ["Hello u7 of Earth"]
+
+
 def test_udf_file_that_does_not_import(shop: ShopProject) -> None:
     shop.write("udfs/other.py", "import nosuchmodule\n")
     message = failed(shop, 2)

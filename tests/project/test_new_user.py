@@ -1,4 +1,5 @@
-"""A new user's path: the wheel in a new environment outside the repository, a new project, a build, an edit, a plan."""
+"""A new user's path: the wheel in a new environment outside the repository, a new project, a build, an edit, its plan and cost,
+a unit test with a mocked language model, docs, diff, promote, rollback."""
 
 from __future__ import annotations
 
@@ -40,20 +41,20 @@ class User:
         borrowed = [path for path in sys.path if path.endswith("site-packages")]
         (packages / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
 
-    def llmi2i(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run([str(self.bin / "llmi2i"), *arguments], self.folder)
+    def llmi2i(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        return run([str(self.bin / "llmi2i"), *arguments], self.folder, code)
 
     def json(self, *arguments: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = json.loads(self.llmi2i(*arguments, "--output", "json").stdout)
         return rows
 
 
-def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], folder: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(
         command, cwd=folder, env=clean, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done
 
 
@@ -66,7 +67,27 @@ def test_the_wheel_carries_one_project_and_no_rubbish(wheel: Path) -> None:
     assert len(names) == len(set(names))
 
 
-def test_from_install_to_a_changed_plan(wheel: Path, tmp_path: Path) -> None:
+MOCKED = """
+unit_tests:
+  - name: my_mocked_model_is_believed
+    model: scored_interactions
+    given:
+      - input: ref('candidate_signals')
+        rows:
+          - {user_id: 1, item_id: 10, rank: 1, log_probability: -0.5, generator_call: g1, user_number: 0, item_number: 0}
+      - {input: ref('signal_cuts'), rows: [{}]}
+      - {input: ref('discriminator'), rows: [{checkpoint: the discriminator}]}
+      - input: udf('score_interaction')
+        rows: [{prompt: the prompt, returns: {confidence: 0.75, margin: 1.1}, call_key: d1}]
+    expect:
+      rows: [{user_id: 1, item_id: 10, confidence: %s, label: 'Yes'}]
+    overrides:
+      vars: {discriminator: signals}
+      macros: {signals_prompt: "'the prompt'"}
+"""
+
+
+def test_from_install_to_a_rollback(wheel: Path, tmp_path: Path) -> None:
     user = User(tmp_path, wheel)
     where = [str(user.bin / "python"), "-c", "import llm_i2i; print(llm_i2i.__file__)"]
     assert str(tmp_path) in run(where, tmp_path).stdout
@@ -96,3 +117,36 @@ def test_from_install_to_a_changed_plan(wheel: Path, tmp_path: Path) -> None:
     assert changed["interactions_train"]["action"] == "reuse"
     assert changed["generator"]["action"] == changed["i2i_index"]["action"] == "build"
     assert "input" in changed["i2i_index"]["reason"]
+    assert (
+        changed["generator"]["calls"] is None or changed["generator_prompts"]["action"] == "build"
+    )
+
+    (user.folder / "models" / "mine.yml").write_text(MOCKED % "0.5")
+    failed = user.llmi2i("test", "-s", "unit_test:my_mocked_model_is_believed", code=1)
+    assert "0.75" in failed.stderr
+    (user.folder / "models" / "mine.yml").write_text(MOCKED % "0.75")
+    passed = user.llmi2i("test", "-s", "unit_test:my_mocked_model_is_believed")
+    assert "PASS=1" in passed.stderr
+
+    user.llmi2i("promote", "dev", "prod", "--force")
+    user.llmi2i("build", *goal)
+    differences = json.loads(
+        user.llmi2i("diff", "dev", "prod", "-s", "item_long_tail", "--output", "json").stdout
+    )
+    assert differences
+    before = user.json(
+        "query", "select count(*) filter (is_long_tail) as n from item_long_tail", "--env", "prod"
+    )
+    refused = user.llmi2i("promote", "dev", "prod", code=1)  # a part of the project is built
+    assert "nodes of the project are not in it" in refused.stderr
+    user.llmi2i("promote", "dev", "prod", "--force")
+    after = user.json(
+        "query", "select count(*) filter (is_long_tail) as n from item_long_tail", "--env", "prod"
+    )
+    assert after[0]["n"] > before[0]["n"]
+    user.llmi2i("rollback", "prod")
+    assert before == user.json(
+        "query", "select count(*) filter (is_long_tail) as n from item_long_tail", "--env", "prod"
+    )
+    user.llmi2i("docs")
+    assert "item_long_tail" in (user.folder / "target" / "docs" / "data" / "index.js").read_text()

@@ -1,14 +1,9 @@
-"""The whole loop on a made-up log: indices of two environments, shoppers in front of them, their log, the SQL of models/online, Table 6."""
+"""The whole loop on a made-up log: two environments, a service for each, shoppers in front of them, their log, the SQL of models/online, Table 6."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -17,40 +12,13 @@ from llm_i2i.cli.main import cli
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.runner.project import Project
 from llm_i2i.simulate import Recommend, http_recommender, index_recommender
+from llm_i2i.store.environment import Environment, Pointer
+from tests.project.services import service
 from tests.project.test_reference_project import ROOT, build, write_log
 
+INDEX = "i2i_index_baseline"  # what costs no language model is enough
+TABLES = f"+{INDEX} +items +popular_items +serving_settings"
 TABLE_6 = ("RN", "L2P", "CTR", "CVR", "GMV", "Latency")
-
-
-@contextmanager
-def service(recommend: Recommend) -> Iterator[str]:
-    """A recommender behind HTTP on loopback, as `llmi2i serve` would be; its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            items = [{"item": item} for item in recommend(asked["items"], asked["k"])]
-            body = json.dumps({"items": items} if self.path == "/recommend" else {}).encode()
-            self.send_response(200 if self.path != "/broken" else 500)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *details: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/recommend"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def run(*arguments: str | Path) -> Result:
@@ -62,9 +30,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two environments: dev, and swing."""
     folder = tmp_path_factory.mktemp("online")
     vars = write_log(folder, users=300)
-    build(folder, vars, select="+i2i_index_baseline +items")
+    build(folder, vars, select=TABLES)
     swing = Project.load(ROOT, vars={**vars, "recommender": "swing"}, target_path=folder / "target", env="swing")  # fmt: skip
-    assert swing.build(select="+i2i_index_baseline +items").success
+    assert swing.build(select=TABLES).success
     return folder
 
 
@@ -76,10 +44,11 @@ def index_of(folder: Path, env: str) -> Recommend:
 
 def test_from_two_indices_to_table_6(shop: Path) -> None:
     place = ("--project-dir", ROOT, "--target-path", shop / "target")
-    with service(index_of(shop, "swing")) as address:
+    target = shop / "target"
+    with service(target, INDEX) as (control, _), service(target, INDEX, "swing") as (treatment, _):
         done = run(
-            "simulate-shop", *place, "--out", shop / "logs", "--treatment", address,
-            "--requests-a-day", "1", "-k", "60", "--output", "json",
+            "simulate-shop", *place, "--out", shop / "logs", "--requests-a-day", "1", "-k", "60", "--output", "json",
+            "--control", f"{control}/recommend", "--treatment", f"{treatment}/recommend",
         )  # fmt: skip
     assert done.exit_code == 0, done.output
     truth = json.loads((shop / "logs/truth.json").read_text())
@@ -92,6 +61,11 @@ def test_from_two_indices_to_table_6(shop: Path) -> None:
     assert {c.status for c in result.checks} == {"PASS"}
     _, rows = project.rows("select metric, difference, standard_error, change, change_lower, change_upper from online_effects where day = 'all'")  # fmt: skip
     effects = {metric: values for metric, *values in rows}
+    for name in map(
+        str.lower, TABLE_6
+    ):  # of this seed; tests/unit/test_online_sql.py has the share of many
+        *_, lower, upper = effects[name]
+        assert lower <= truth["change"][name] <= upper, name
     for metric, (difference, error, *_) in effects.items():
         if metric in truth["control"]:
             true = truth["treatment"][metric] - truth["control"][metric]
@@ -126,14 +100,16 @@ def test_equal_seeds_write_equal_logs_and_equal_arms_have_no_effect(shop: Path) 
 
 def test_a_service_answers_as_the_index_behind_it(shop: Path) -> None:
     index = index_of(shop, "dev")
-    histories = [['it "3" ü', 'it "40" ü'], ['it "9" ü'], ["unknown"], []]
-    with service(index) as address:
-        with http_recommender(address) as ask:
+    histories = [['it "3" ü', 'it "40" ü'], ['it "9" ü'], [f'it "{n}" ü' for n in range(10)]]
+    with service(shop / "target", INDEX) as (url, _):
+        with http_recommender(f"{url}/recommend") as ask:
             assert [ask(h, 7) for h in histories] == [index(h, 7) for h in histories]
-        for page, problem in (("broken", "answers 500"), ("other", "no list of items")):
-            with http_recommender(address.replace("recommend", page)) as ask, pytest.raises(LlmI2iError, match=problem):  # fmt: skip
-                ask(["x"], 3)
-    with http_recommender(address) as ask, pytest.raises(LlmI2iError, match="does not answer"):
+            assert ask(["unknown"], 7) == ask([], 7) != []  # popular items
+            with pytest.raises(LlmI2iError, match="answers 422"):
+                ask(["x"], 0)
+        with http_recommender(f"{url}/health") as ask, pytest.raises(LlmI2iError, match="answers 405"):  # fmt: skip
+            ask(["x"], 3)
+    with http_recommender(url) as ask, pytest.raises(LlmI2iError, match="does not answer"):
         ask(["x"], 3)
     with pytest.raises(LlmI2iError, match="not the address"), http_recommender("i2i_index"):
         pass
@@ -145,8 +121,12 @@ def test_what_is_missing_is_named(shop: Path) -> None:
     assert done.exit_code != 0
     assert isinstance(done.exception, LlmI2iError)
     assert done.exception.what == "environment 'dev' has no table i2i_index"
-    with service(lambda items, k: ["a foreign item"]) as address:
-        done = run("simulate-shop", *place, "--treatment", address, "--users", "20")
+    foreign = (
+        "select 'foreign' as trigger_item_id, 'other' as related_item_id, 1.0 as score, 1 as rank"
+    )
+    Environment(shop / "target", "foreign").publish({INDEX: Pointer("foreign", foreign)})
+    with service(shop / "target", INDEX, "foreign") as (url, _):
+        done = run("simulate-shop", *place, "--control", INDEX, "--treatment", f"{url}/recommend", "--users", "20")  # fmt: skip
     assert isinstance(done.exception, LlmI2iError)
     assert "the treatment arm recommends nothing" in done.exception.what
     assert not (shop / "none").exists()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +18,10 @@ from llm_i2i.runner.project import Project
 from llm_i2i.serve.index import ServingIndex, open_index
 from llm_i2i.serve.merge import recommend
 from llm_i2i.serve.pack import pack
+from llm_i2i.serve.schemas import MAX_K
 from llm_i2i.store.environment import Pointer
-from tests.project.test_reference_project import ROOT, build, write_log
+from tests.project.services import ROOT, serve_command, service
+from tests.project.test_reference_project import build, write_log
 
 INDEX = "i2i_index_baseline"  # what costs no language model is enough: the merge is the same
 TABLES = "target_ranks_baseline items popular_items serving_settings evaluation_triggers interactions targets"
@@ -87,30 +87,50 @@ def test_answers_are_the_rankings_of_the_sql_evaluation(shop: Project, index: Se
             assert rank == ranks[target]
 
 
+DATA = ROOT.parent / "shared" / "data"
+SAMPLE = (
+    "select target_number from targets where split = 'test' order by hash(target_number) limit 1000"
+)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.exists(), reason=f"needs the research data in {DATA}")
+@pytest.mark.parametrize("recommender", ["cooccurrence_text", "swing"])
+def test_the_service_answers_a_thousand_users_of_toys_as_sql_does(
+    tmp_path: Path, recommender: str
+) -> None:
+    vars = {
+        "interactions": str(DATA / "ard" / "toys_and_games.interactions.parquet"),
+        "items": str(DATA / "ard" / "toys_and_games.items.parquet"),
+        "order_column": "position",
+        "recommender": recommender,
+    }
+    toys = build(tmp_path, vars, select=" ".join(f"+{table}" for table in TABLES.split()))
+    sampled = f"targets as (select * from targets where target_number in ({SAMPLE}))"
+    expected = defaultdict(list)
+    for target, item, score in toys.rows(RANKINGS.replace("with ", f"with {sampled}, ", 1))[1]:
+        expected[target].append((str(item), score))
+    histories = toys.rows(f"with {sampled} {HISTORIES}")[1]
+    assert len(histories) == 1000
+    n_ranked = 0
+    with service(toys.target_dir, INDEX) as (url, _):
+        for target, _, history in histories:
+            answer = post(f"{url}/recommend", {"items": history[:100], "k": MAX_K})
+            if answer["fallback"]:
+                assert not expected[target]
+                continue
+            assert [(i["item"], i["score"]) for i in answer["items"]] == expected[target][:MAX_K]
+            n_ranked += 1
+    assert n_ranked > 900
+
+
 def test_settings_and_popular_items_are_those_of_the_build(
     shop: Project, index: ServingIndex
 ) -> None:
     assert (index.settings.decay, index.settings.exclude_seen) == (0.5, True)
     popular = shop.rows("select item_id from interactions_train group by item_id order by count(*) desc, item_id limit 5")[1]  # fmt: skip
     assert index.ids.many(recommend(index, [], 5).ranking.items) == [item for (item,) in popular]
-
-
-@pytest.fixture
-def service(shop: Project) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`llmi2i serve` in a process of its own."""
-    pytest.importorskip("uvicorn", reason="needs the serve extra")
-    command = [sys.executable, "-m", "llm_i2i", "serve", "--project-dir", str(ROOT), "--target-path", str(shop.target_dir), "--index", INDEX, "--port", "0"]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        lines = []
-        for line in process.stderr:
-            lines.append(line)
-            if found := re.search(r"listening on (http://127\.0\.0\.1:\d+)", line):
-                yield found.group(1), process
-                break
-        else:
-            pytest.fail("".join(lines))
-        process.kill()
 
 
 def post(url: str, body: dict[str, Any]) -> Any:
@@ -120,9 +140,13 @@ def post(url: str, body: dict[str, Any]) -> Any:
 
 
 def test_the_command_serves_follows_publications_and_ends_on_sigterm(
-    shop: Project, service: tuple[str, subprocess.Popen[str]]
+    shop: Project,
 ) -> None:
-    url, process = service
+    with service(shop.target_dir, INDEX) as (url, process):
+        _follow_and_end(shop, url, process)
+
+
+def _follow_and_end(shop: Project, url: str, process: subprocess.Popen[str]) -> None:
     query = {"items": ["nothing that is known"], "k": 3}
     first = post(f"{url}/recommend", query)
     assert first["fallback"] == "unknown_items"
@@ -155,7 +179,7 @@ def test_the_command_serves_follows_publications_and_ends_on_sigterm(
 )
 def test_what_cannot_be_served_is_said(shop: Project, arguments: list[str], message: str) -> None:
     pytest.importorskip("uvicorn", reason="needs the serve extra")
-    command = [sys.executable, "-m", "llm_i2i", "serve", "--project-dir", str(ROOT), "--target-path", str(shop.target_dir), "--index", INDEX, *arguments]  # fmt: skip
+    command = serve_command(shop.target_dir, INDEX, *arguments)
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=dict(os.environ))
     assert done.returncode == 2
     assert message in done.stderr

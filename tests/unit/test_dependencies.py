@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "llm_i2i"
-GROUND = {"errors", "names", "fingerprint", "tabular", "udf.signature"}
+GROUND = {"errors", "secrets", "names", "fingerprint", "tabular", "udf.signature"}
 COMPILER = ["config", "render", "sql", "graph", "plan"]  # each sees those to its left
 MACHINERY = {"store", "engine", "udf", "lm", "i2i"}  # siblings may see each other's protocols
 PROTOCOLS = {"engine.base", "udf.context", "udf.decorators", "udf"}

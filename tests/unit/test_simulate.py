@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
 import numpy as np
 import pyarrow.compute as pc
 import pytest
 
+from llm_i2i.errors import LlmI2iError
 from llm_i2i.simulate import (
     Behaviour,
     Visits,
     ask,
     assign,
     draw_log,
+    http_recommender,
     index_recommender,
     log_tables,
     make_shop,
@@ -34,6 +40,32 @@ def test_an_index_sums_its_lists_with_decay() -> None:
     assert plain(["a", "b"], 9) == ["x", "b", "y", "z"]
     # ties go by id.
     assert index_recommender("ttt", "cab", [1, 1, 1])(["t"], 2) == ["a", "b"]
+
+
+class Broken(BaseHTTPRequestHandler):
+    """Answers something, but no list of items."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.path[1:].encode())
+
+    def log_message(self, *details: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("answer", ["{}", "[]", "7", '{"items":7}', '{"items":[{}]}', "<html>"])
+def test_an_answer_without_items_is_refused(answer: str) -> None:
+    with HTTPServer(("127.0.0.1", 0), Broken) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        with (
+            http_recommender(f"http://127.0.0.1:{server.server_port}/{answer}") as ask,
+            pytest.raises(LlmI2iError, match="has no list of items"),
+        ):
+            ask(["x"], 3)
+        thread.join()
 
 
 def visits() -> Visits:

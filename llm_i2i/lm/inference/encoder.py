@@ -21,8 +21,10 @@ class MeanPooledEncoder:
 
     def __init__(self, name: str) -> None:
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(name)
-            self.model = AutoModel.from_pretrained(name).eval()
+            self.tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            self.model = AutoModel.from_pretrained(
+                name, trust_remote_code=False, use_safetensors=True
+            ).eval()
         except (OSError, ValueError) as error:
             raise LlmI2iError(
                 f"the text encoder {name!r} cannot be loaded",

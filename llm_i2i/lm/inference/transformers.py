@@ -243,7 +243,11 @@ def _load_quietly(folder: Path) -> torch.nn.Module:
     try:
         with torch.random.fork_rng(devices=[]):
             model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
             )
     finally:
         if shown:

@@ -224,6 +224,7 @@ class VllmBackend:
             memory["gpu_memory_utilization"] = serving.gpu_memory_utilization
         return {
             "dtype": serving.dtype,
+            "trust_remote_code": False,
             "max_model_len": length,
             "hf_overrides": overrides,
             "max_num_seqs": serving.max_num_seqs,

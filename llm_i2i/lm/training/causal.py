@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from llm_i2i.lm.settings import LanguageModelSettings
-from llm_i2i.lm.trainer import LogRow, Progress
+from llm_i2i.lm.trainer import LogRow, Progress, check_finite
 from llm_i2i.lm.training.engines import Engine
 from llm_i2i.lm.training.examples import Batch, Ints
 from llm_i2i.lm.training.pretrained import untied_state
@@ -138,7 +138,8 @@ class CausalTrainer:
 
     def _log(self, rate: float, validation: float | None) -> None:
         state = self.state
-        mean, seconds = float(np.mean(state.losses)), time.monotonic() - self._started
+        mean = check_finite(float(np.mean(state.losses)), state.step, rate)
+        seconds = time.monotonic() - self._started
         state.losses.clear()
         epoch = state.step / self.per_epoch
         state.log.append(LogRow(state.step, epoch, mean, rate, seconds, validation))

@@ -39,7 +39,7 @@ def load_tokenizer(settings: LanguageModelSettings, base_dir: Path) -> Any:
     """
     name = settings.tokenizer or str(settings.pretrained)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(locate(name, base_dir))
+        tokenizer = AutoTokenizer.from_pretrained(locate(name, base_dir), trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LlmI2iError(
             f"cannot load a tokenizer from {name!r}",
@@ -70,13 +70,17 @@ def load_model(source: str, settings: LanguageModelSettings, base_dir: Path) -> 
     try:
         if isinstance(place, Path) and not any(place.glob("*.safetensors")):
             _refuse_pickles(place)
-            config = AutoConfig.from_pretrained(place)
+            config = AutoConfig.from_pretrained(place, trust_remote_code=False)
             model = AutoModelForCausalLM.from_config(
-                config, attn_implementation=attention, dtype=dtype
+                config, attn_implementation=attention, dtype=dtype, trust_remote_code=False
             )
         else:
             model = AutoModelForCausalLM.from_pretrained(
-                place, attn_implementation=attention, dtype=dtype, use_safetensors=True
+                place,
+                attn_implementation=attention,
+                dtype=dtype,
+                trust_remote_code=False,
+                use_safetensors=True,
             )
     except (OSError, ValueError, KeyError) as error:
         raise LlmI2iError(

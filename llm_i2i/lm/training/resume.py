@@ -53,12 +53,18 @@ class ResumeFolder:
 
     def latest(self) -> tuple[TrainingState, Path] | None:
         """The newest state and the folder with its tensors; None at a first start."""
-        folders = sorted(self.root.glob("step-*"))
-        if not folders:
-            return None
-        values: dict[str, Any] = json.loads((folders[-1] / STATE).read_text(encoding="utf-8"))
-        values["log"] = [LogRow(**row) for row in values["log"]]
-        return TrainingState(**values), folders[-1]
+        for folder in sorted(self.root.glob("step-*"), reverse=True):
+            try:
+                values: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+                sizes = values.pop("files", {})
+                values["log"] = [LogRow(**row) for row in values["log"]]
+                state = TrainingState(**values)
+                whole = all((folder / name).stat().st_size == n for name, n in sizes.items())
+            except (OSError, ValueError, TypeError, KeyError):
+                continue  # damaged since it was written: an older one, or a new start
+            if whole and (state.best_step < 0 or self.best_path(state).exists()):
+                return state, folder
+        return None
 
     def save(self, state: TrainingState, write: Callable[[Path], None]) -> None:
         """Keep a state; `write` puts the tensors of this process into the folder it is given. A kill leaves the state before."""
@@ -71,9 +77,13 @@ class ResumeFolder:
         write(beside)
         self.barrier()
         if self.rank == 0:
-            (beside / STATE).write_text(json.dumps(asdict(state)), encoding="utf-8")
+            written = [path for path in beside.rglob("*") if path.is_file()]
+            sizes = {str(path.relative_to(beside)): path.stat().st_size for path in written}
+            text = json.dumps(asdict(state) | {"files": sizes})
+            (beside / STATE).write_text(text, encoding="utf-8")
             for path in beside.rglob("*"):
                 _sync(path)
+            shutil.rmtree(final, ignore_errors=True)  # one that was found damaged
             beside.rename(final)
             _sync(self.root)
             for old in self.root.glob("step-*"):

@@ -18,7 +18,7 @@ from transformers import LlamaForCausalLM
 from llm_i2i.lm.checkpoint import Metadata, check_complete, load_vocabulary, save_metadata
 from llm_i2i.lm.items import FIRST_ITEM, Vocabulary
 from llm_i2i.lm.settings import LanguageModelSettings
-from llm_i2i.lm.trainer import LogRow, Progress
+from llm_i2i.lm.trainer import LogRow, Progress, check_finite
 from llm_i2i.lm.training.examples import (
     Batch,
     Examples,
@@ -156,7 +156,8 @@ class Trainer:
                 losses.append(loss.item())
                 step += 1
                 if step % every == 0 or step == total:
-                    mean, done = float(np.mean(losses)), epoch + number / len(batches)
+                    mean = check_finite(float(np.mean(losses)), step, rate)
+                    done = epoch + number / len(batches)
                     self.log.append(LogRow(step, done, mean, rate, time.monotonic() - started))
                     progress(step, total, f"loss {mean:.2f}")
                     losses.clear()

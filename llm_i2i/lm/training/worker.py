@@ -108,7 +108,9 @@ def _start(job: TrainingJob) -> tuple[tuple[str, ...], Any, str]:
             fix="give both language models the same item_ids",
         )
     items = load_tokenizer_vocabulary(job.initial).item_tokens
-    tokenizer = AutoTokenizer.from_pretrained(job.initial, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(
+        job.initial, local_files_only=True, trust_remote_code=False
+    )
     return items, tokenizer, str(job.initial)
 
 

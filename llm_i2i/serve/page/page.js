@@ -84,10 +84,11 @@ async function showItem(item) {
 }
 
 async function showFound(words) {
-  const { items } = await get("/items", { q: words });
+  const { items } = await get("/items", { q: words, limit: SHOWN + 1 });
   return () => {
-    byId("status").textContent = items.length ? `${items.length} items` : `No item has “${words}”.`;
-    byId("found").replaceChildren(...items.map((item) => described(element("li"), item)));
+    const count = items.length > SHOWN ? `More than ${SHOWN} items; the first ${SHOWN}:` : `${items.length} ${items.length === 1 ? "item" : "items"}`;
+    byId("status").textContent = items.length ? count : `No item has “${words}”.`;
+    byId("found").replaceChildren(...items.slice(0, SHOWN).map((item) => described(element("li"), item)));
   };
 }
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 import logging
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from llm_i2i.cli.group import repeat_options
 from llm_i2i.cli.main import cli
-from llm_i2i.cli.options import repeat_options
 from llm_i2i.errors import ProjectError
 
 ALL = [
@@ -320,9 +321,9 @@ def test_several_words_after_one_s(tiny):
 
 
 def test_words_are_left_to_commands_that_take_some():
-    show = cli.commands["show"]
+    show = cli.get_command(click.Context(cli), "show")
     assert repeat_options(show, ["-s", "a", "b"]) == ["-s", "a", "b"]
-    build = cli.commands["build"]
+    build = cli.get_command(click.Context(cli), "build")
     assert repeat_options(build, ["-s", "a", "b", "-x", "--exclude", "c", "d"]) == [
         "-s", "a", "-s", "b", "-x", "--exclude", "c", "--exclude", "d",
     ]  # fmt: skip

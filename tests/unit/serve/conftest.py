@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from llm_i2i.serve.app import App
 from llm_i2i.serve.index import ServingIndex, open_index
 from llm_i2i.serve.pack import pack
+from llm_i2i.serve.service import make_server
 from llm_i2i.store.environment import Environment, Pointer
 
 ITEMS = 40
@@ -55,6 +61,21 @@ def publish_in(folder: Path, seed: int = 1, env: str = "prod", **tables: str | N
         pointers[name] = Pointer(mark)
     environment.publish(pointers)
     return environment
+
+
+@contextmanager
+def running(app: App) -> Iterator[tuple[str, int]]:
+    """The application behind the service's own server, in a thread; host and port."""
+    pytest.importorskip("uvicorn", reason="needs the serve extra")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = make_server(app)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield listener.getsockname()
+        server.should_exit = True
+        thread.join(timeout=20)
 
 
 @pytest.fixture

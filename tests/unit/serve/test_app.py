@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llm_i2i.serve import app as serving
+from llm_i2i.serve import request
 from llm_i2i.serve.merge import recommend
 from llm_i2i.serve.publications import Publications
 from llm_i2i.serve.schemas import (
@@ -241,7 +242,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(
 ) -> None:
     import asyncio
 
-    monkeypatch.setattr(serving, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(request, "BODY_SECONDS", 0.01)
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the OpenAPI document promises, tried by schemathesis (`pip install schemathesis`; `pytest -m slow`)."""
+"""What the OpenAPI document promises, tried by schemathesis (`make test-contract`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llm_i2i.serve.app import make_app
 from llm_i2i.serve.publications import Publications
 from tests.unit.serve.conftest import publish_in
 
-schemathesis: Any = pytest.importorskip("schemathesis", reason="needs schemathesis")
+schemathesis: Any = pytest.importorskip("schemathesis", reason="needs the contract extra")
 pytest.importorskip("prometheus_client", reason="needs the serve extra")
 pytestmark = pytest.mark.slow
 

@@ -113,7 +113,7 @@ def test_nothing_published_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["byte", "cut", "gone", "manifest"])
 def test_damage_is_found(publish: Publish, tmp_path: Path, damage: str) -> None:
     folder = pack(tmp_path, publish())
-    path = folder / ("manifest.json" if damage == "manifest" else "related_items.npy")
+    path = folder / ("manifest.json" if damage == "manifest" else "related_pairs.npy")
     content = bytearray(path.read_bytes())
     if damage == "gone":
         path.unlink()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +10,7 @@ import pytest
 
 from llm_i2i.serve.app import make_app
 from llm_i2i.serve.publications import Publications
-from tests.unit.serve.conftest import publish_in
+from tests.unit.serve.conftest import publish_in, running
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
 pytestmark = pytest.mark.browser
@@ -21,19 +18,10 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    uvicorn = pytest.importorskip("uvicorn", reason="needs the serve extra")
     folder = tmp_path_factory.mktemp("page")
     publish_in(folder)
-    app = make_app(Publications(folder, "prod"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=20)
+    with running(make_app(Publications(folder, "prod"))) as (host, port):
+        yield f"http://{host}:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +75,26 @@ def test_an_item_is_found_and_its_lists_are_shown(chromium: Any, address: str) -
     page.get_by_text("No item has “nobody has this”.").wait_for()
     page.goto(f"{address}/?item=nobody")
     page.get_by_text("the index does not know this item.").wait_for()
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "shown"),
+    [("drum", "More than 20 items; the first 20:", 20), ("number 17", "1 item", 1)],
+)
+def test_what_is_not_shown_is_said(
+    chromium: Any, address: str, words: str, status: str, shown: int
+) -> None:
+    context = chromium.new_context(viewport={"width": 400, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{address}/?q={words}")
+    page.get_by_text(status, exact=True).wait_for()
+    assert page.locator("#found li").count() == shown
+    page.goto(f"{address}/?item=it 17 %C3%A9")
+    page.get_by_role("heading", name="number 17").wait_for()
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wider) == 0
     context.close()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -16,7 +17,7 @@ from llm_i2i.serve.index import MANIFEST, checksum, manifest_digest, open_index
 from llm_i2i.serve.pack import pack
 from llm_i2i.serve.publications import Publications, smoke
 from llm_i2i.store.environment import Pointer
-from tests.unit.serve.conftest import Publish
+from tests.unit.serve.conftest import Publish, running
 
 
 @pytest.fixture(autouse=True)
@@ -58,9 +59,9 @@ def test_a_damaged_version_is_refused_and_the_next_one_served(
     publications = Publications(tmp_path, "prod", log=lines.append)
     first = publications.served.version
     folder = pack(tmp_path, publish(seed=2))
-    content = bytearray((folder / "related_items.npy").read_bytes())
+    content = bytearray((folder / "related_pairs.npy").read_bytes())
     content[-1] ^= 1
-    (folder / "related_items.npy").write_bytes(content)
+    (folder / "related_pairs.npy").write_bytes(content)
     assert not publications.look()
     assert publications.served.version == first
     assert "damaged" in publications.refused
@@ -81,16 +82,15 @@ def test_a_version_that_fails_a_smoke_query_is_refused(
     publications = Publications(tmp_path, "prod")
     first = publications.served.version
     folder = pack(tmp_path, publish(seed=2))
-    name = "related_scores" if wrong == "nan" else "related_items"
-    values = np.load(folder / f"{name}.npy")
+    pairs = np.load(folder / "related_pairs.npy")
     if wrong == "nan":
-        values[:] = np.nan
+        pairs["score"] = np.nan
     elif wrong == "self":
         offsets = np.load(folder / "related_offsets.npy")
-        values = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets)).astype(values.dtype)
+        pairs["item"] = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     else:
         np.save(folder / "by_hash.npy", np.load(folder / "by_hash.npy")[::-1])
-    np.save(folder / f"{name}.npy", values)
+    np.save(folder / "related_pairs.npy", pairs)
     _sign(folder)
     open_index(folder)  # its checksums are right
     assert not publications.look()
@@ -157,30 +157,32 @@ def test_ten_publications_under_load_lose_no_request_and_mix_no_versions(
     done = threading.Event()
     answers: list[tuple[int, Any]] = []
 
-    def ask() -> None:
-        with TestClient(app) as client:
-            while not done.is_set():
-                response = client.post("/recommend/batch", json=query)
-                answers.append((response.status_code, response.json()))
+    def ask(address: tuple[str, int]) -> None:
+        connection = http.client.HTTPConnection(*address, timeout=30)
+        while not done.is_set():
+            connection.request("POST", "/recommend/batch", json.dumps(query))
+            response = connection.getresponse()
+            answers.append((response.status, json.loads(response.read())))
+        connection.close()
 
-    clients = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in clients:
-        thread.start()
-    try:
-        for seed in range(1, 11):
-            publish(seed=seed)
-            wanted = seed + 1
-            until = time.monotonic() + 20
-            while publications.outcomes["served"] < wanted and time.monotonic() < until:
-                time.sleep(0.01)
-            before = len(answers)
-            while len(answers) < before + 5 and time.monotonic() < until:
-                time.sleep(0.01)
-    finally:
-        done.set()
+    with running(app) as address:
+        clients = [threading.Thread(target=ask, args=(address,)) for _ in range(3)]
         for thread in clients:
-            thread.join()
-        publications.stop()
+            thread.start()
+        try:
+            for seed in range(1, 11):
+                publish(seed=seed)
+                until = time.monotonic() + 20
+                while publications.outcomes["served"] < seed + 1 and time.monotonic() < until:
+                    time.sleep(0.01)
+                before = len(answers)
+                while len(answers) < before + 5 and time.monotonic() < until:
+                    time.sleep(0.01)
+        finally:
+            done.set()
+            for thread in clients:
+                thread.join()
+            publications.stop()
     assert environment.name == "prod"
     assert publications.outcomes == {"served": 11, "refused": 0}
     assert Counter(status for status, _ in answers) == {200: len(answers)}

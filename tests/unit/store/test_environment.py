@@ -12,7 +12,13 @@ import duckdb
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.store.environment import HISTORY, Environment, Pointer, environment_names
+from llm_i2i.store.environment import (
+    HISTORY,
+    Environment,
+    Pointer,
+    State,
+    environment_names,
+)
 
 
 def write_result(target: Path, node: str, fingerprint: str, sql: str) -> Pointer:
@@ -214,3 +220,19 @@ def test_a_kill_before_any_step_leaves_the_old_state_or_the_new(
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 8
+
+
+def test_what_a_killed_move_left_is_tidied(tmp_path: Path, results: dict[str, Pointer]) -> None:
+    dev = Environment(tmp_path, "dev")
+    dev.publish({"a": results["a1"]})
+    dev._write_state(State(2, "", "build", 0, {"a": results["a2"]}))  # and then the kill
+    never = Environment(tmp_path, "never")
+    never._write_state(State(1, "", "build", 0, {"a": results["a2"]}))
+    never._link()
+    for name in ("dev", "never"):
+        Environment(tmp_path, name).tidy()
+    assert seen(tmp_path) == {"a": "a1"}
+    assert sorted(p.name for p in (tmp_path / "envs").rglob("*")) == [
+        ".dev.lock", "000001", "catalogue.duckdb", "current", "dev", "dev.json", "pointers.json",
+    ]  # fmt: skip
+    assert not (tmp_path / "never.duckdb").is_symlink()

@@ -259,3 +259,12 @@ def test_dropout_keeps_the_mean():
     assert abs((dropped == 0).float().mean().item() - 0.3) < 0.01
     assert abs(dropped.mean().item() - 1.0) < 0.01
     assert torch.equal(dropout(torch.ones(3), 0.0), torch.ones(3))
+
+
+def test_a_training_that_diverges_is_no_checkpoint(
+    tmp_path: Path, sequences: pa.Table, items: pa.Table, tiny: Tiny
+):
+    with pytest.raises(LlmI2iError, match="diverged") as raised:
+        train(tmp_path / "a", sequences, tiny(learning_rate=1e30, clip=1e30), items=items)
+    assert "lower learning_rate" in raised.value.fix
+    assert not (tmp_path / "a" / "llmi2i.json").exists()

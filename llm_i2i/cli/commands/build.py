@@ -1,0 +1,163 @@
+"""Build, plan, compile, test: the commands that work on the graph."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llm_i2i.cli.options import (
+    log_options,
+    open_project,
+    open_reporter,
+    project_options,
+    selection_options,
+    store_failures_option,
+    table_or_json,
+    text_or_json,
+)
+
+if TYPE_CHECKING:
+    from llm_i2i.runner.project import Project
+
+
+@click.command()
+@project_options
+@selection_options
+@click.option(
+    "-f",
+    "--full-refresh",
+    is_flag=True,
+    help="Build the selected nodes again even if nothing changed.",
+)
+@click.option("-x", "--fail-fast", is_flag=True, help="Stop at the first failure.")
+@click.option(
+    "--max-calls",
+    type=click.IntRange(min=0),
+    help="Fail a node that needs more new UDF calls than this.",
+)
+@store_failures_option
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Build again whenever a file of the project changes, until Ctrl-C.",
+)
+@log_options
+def build(
+    select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, fail_fast: bool, max_calls: int | None,
+    store_failures: bool, dry_run: bool, watch: bool, quiet: bool, log_format: str, **settings: Any,
+) -> None:  # fmt: skip
+    """Build what is stale, test it, publish the environment."""
+    if watch:
+        from llm_i2i.cli.watch import watch as build_forever
+
+        given = sys.argv[sys.argv.index("build") + 1 :]
+        build_forever(Path(settings["project_dir"]), [a for a in given if a != "--watch"])
+    reporter = open_reporter(log_format, quiet=quiet)
+    project = open_project(**settings)
+    if dry_run:
+        _print_plan(project, select, exclude, full_refresh, "table")
+        return
+    result = project.build(
+        select,
+        exclude,
+        full_refresh=full_refresh,
+        fail_fast=fail_fast,
+        max_calls=max_calls,
+        store_failures=store_failures,
+        reporter=reporter,
+    )
+    sys.exit(result.exit_code)
+
+
+@click.command()
+@project_options
+@selection_options
+@click.option("-f", "--full-refresh", is_flag=True, help="As if the selected nodes were stale.")
+@table_or_json
+def plan(
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    output: str,
+    **settings: Any,
+) -> None:
+    """Show what `build` would do, node by node, and why."""
+    _print_plan(open_project(**settings), select, exclude, full_refresh, output)
+
+
+def _print_plan(
+    project: Project,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    output: str,
+) -> None:
+    from llm_i2i.cli.plan import plan_rows, print_plan
+
+    found = project.plan(select, exclude, full_refresh)
+    print_plan(plan_rows(project, found), output)
+
+
+@click.command("compile")
+@project_options
+@selection_options
+@text_or_json
+def compile_command(
+    select: tuple[str, ...], exclude: tuple[str, ...], output: str, **settings: Any
+) -> None:
+    """Compile models to SQL under target/compiled. Those that are selected are printed."""
+    project = open_project(**settings)
+    nodes = project.manifest.nodes
+    chosen = [n for n in project.select(select, exclude) if nodes[n].resource_type == "model"]
+    compiled = project.compile(chosen)
+    texts = project.compiled_text(chosen)
+    for name in chosen:
+        path = project.compiled_path(nodes[name])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(texts[name], encoding="utf-8")
+    project.write_state()
+    project.write_manifest(compiled)
+    if output == "json":
+        click.echo(
+            json.dumps(
+                [{"name": n, "sql": texts[n], "columns": dict(compiled[n].columns)} for n in chosen]
+            )
+        )
+    elif select:
+        for name in chosen:
+            click.echo(f"-- {name}\n{texts[name]}")
+    click.echo(f"Compiled {len(chosen)} models to {project.target_dir / 'compiled'}.", err=True)
+
+
+@click.command()
+@project_options
+@selection_options
+@store_failures_option
+@log_options
+def test(
+    select: tuple[str, ...], exclude: tuple[str, ...], store_failures: bool, quiet: bool, log_format: str,
+    **settings: Any,
+) -> None:  # fmt: skip
+    """Run unit tests, and data tests on what is built.
+
+    Also: -s test_type:unit, -s unit_test:NAME.
+    """
+    console = open_reporter(log_format, quiet=quiet)
+    outcomes = open_project(**settings).test(
+        select, exclude, console, store_failures=store_failures
+    )
+    console.show_warnings()
+    failed = [o for o in outcomes if o.status in ("FAIL", "ERROR")]
+    warned = [o for o in outcomes if o.status == "WARN"]
+    if not quiet and log_format == "text":
+        passed = len(outcomes) - len(failed) - len(warned)
+        click.echo(
+            f"Done. PASS={passed} WARN={len(warned)} FAIL={len(failed)} TOTAL={len(outcomes)}",
+            err=True,
+        )
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,123 @@
+"""Experiments and made-up A/B tests: experiment, simulate-shop."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from llm_i2i.cli.options import OUTPUTS, open_project, place_options, project_options, table_or_json
+
+
+@click.command()
+@place_options
+@click.argument("name", required=False)
+@click.option(
+    "--dataset", "datasets", multiple=True, help="Dataset of experiments.yml; repeatable."
+)
+@click.option("--seeds", help="Random seeds: 42,43,44.")
+@click.option("--variant", "variants", multiple=True, help="Only these: a name or a pattern.")
+@click.option(
+    "--arm", "arms", multiple=True, help="Only these arms, as the experiment writes them."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be built and shared, and stop.")
+@click.option(
+    "--max-calls",
+    type=click.IntRange(min=0),
+    help="Fail a node that needs more new UDF calls than this.",
+)
+@table_or_json
+@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+def experiment(
+    name: str | None, datasets: tuple[str, ...], seeds: str | None, variants: tuple[str, ...], arms: tuple[str, ...],
+    dry_run: bool, max_calls: int | None, output: str, quiet: bool, project_dir: str, vars_text: str, **settings: Any,
+) -> None:  # fmt: skip
+    """Run an experiment of experiments.yml.
+
+    Every variant, one results table, one figure. Without NAME: list them.
+    """
+    from llm_i2i.cli.experiment import list_experiments, parse_seeds, run
+    from llm_i2i.config.project import parse_vars_argument
+    from llm_i2i.experiment.variants import Choice
+
+    project = open_project(project_dir, "{}", **settings)
+    if name is None:
+        list_experiments(project, output)
+        return
+    choice = Choice(datasets, parse_seeds(seeds), variants, arms, parse_vars_argument(vars_text))
+    sys.exit(
+        run(project, name, choice, dry_run=dry_run, quiet=quiet, output=output, max_calls=max_calls)
+    )
+
+
+@click.command("simulate-shop")
+@project_options
+@click.option(
+    "--out",
+    default="target/simulated_shop",
+    show_default=True,
+    help="Folder for the log, below the project's.",
+)
+@click.option(
+    "--control",
+    default="i2i_index_baseline",
+    show_default=True,
+    help="Arm: a table, ENV/TABLE, or http://.../recommend.",
+)
+@click.option(
+    "--treatment", default="i2i_index", show_default=True, help="The other arm, written alike."
+)
+@click.option(
+    "--days", type=click.IntRange(1, 366), default=7, show_default=True, help="Of the test."
+)
+@click.option(
+    "--days-before",
+    type=click.IntRange(0, 366),
+    default=0,
+    show_default=True,
+    help="Days before it, when all meet control.",
+)
+@click.option(
+    "--requests-a-day",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=0.6,
+    show_default=True,
+    help="Mean requests of a user a day.",
+)
+@click.option("--users", type=click.IntRange(min=2), help="Shoppers at most; all without.")
+@click.option(
+    "-k",
+    type=click.IntRange(1, 1000),
+    default=500,
+    show_default=True,
+    help="Items asked for in a request.",
+)
+@click.option(
+    "--page",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="Items of them that are shown.",
+)
+@click.option(
+    "--measured-latency",
+    is_flag=True,
+    help="Log how long each call really took, not a modelled time.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
+@click.option("--output", type=OUTPUTS, default="table", show_default=True)
+def simulate_shop(
+    project_dir: str, vars_text: str, target: str | None, target_path: str | None, threads: int | None, env: str, out: str,
+    output: str, **settings: Any,
+) -> None:  # fmt: skip
+    """Make the log of an A/B test with a known truth.
+
+    Made-up shoppers with known tastes meet two indices.
+    """
+    from llm_i2i.cli.simulate import ShopSettings, simulate
+
+    project = open_project(
+        project_dir, vars_text, target=target, target_path=target_path, threads=threads, env=env
+    )
+    simulate(project, ShopSettings(**settings), project.dir / out, output)

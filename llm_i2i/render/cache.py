@@ -1,0 +1,84 @@
+"""What earlier invocations rendered and parsed, so that nothing is rendered twice. Losing it costs time, never correctness."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from llm_i2i.fingerprint import fingerprint
+from llm_i2i.render.lines import LineMap
+from llm_i2i.render.relations import Reference, SourceReference
+from llm_i2i.render.result import RenderedModel
+
+FORMAT = 1  # to be raised when templates give something else than before
+KEPT = 3  # times the entries that one invocation uses
+
+
+class RenderCache:
+    """Renderings by what they were made of.
+
+    Only what follows from the key is kept: nothing that read an environment variable or wrote to the log.
+    """
+
+    def __init__(self, values: dict[str, Any] | None = None) -> None:
+        """Take the dictionary to read and to add to; it holds JSON."""
+        self._values = {} if values is None else values
+        self._used: set[str] = set()
+
+    def rendered(
+        self, made_of: Sequence[Any], render: Callable[[], tuple[RenderedModel, bool]]
+    ) -> RenderedModel:
+        """The kept rendering, or the one that `render` gives with whether it may be kept.
+
+        Args:
+            made_of: Everything it depends on, as JSON.
+        """
+        try:
+            key = fingerprint([FORMAT, *made_of])
+        except (TypeError, ValueError):  # an argument that is no JSON, such as a date
+            return render()[0]
+        self._used.add(key)
+        if known := self._values.get(key):
+            return _unpacked(known)
+        result, may_be_kept = render()
+        if may_be_kept and (packed := _packed(result)):
+            self._values[key] = packed
+        return result
+
+    def parsed(self, text: str, file: str, parse: Callable[[], list[Any]]) -> list[Any]:
+        """What `parse` tells of a macro file, as JSON; an error is not kept."""
+        key = fingerprint([FORMAT, "macros", file, text])
+        self._used.add(key)
+        if key not in self._values:
+            self._values[key] = parse()
+        known: list[Any] = self._values[key]
+        return known
+
+    def forget_oldest(self) -> None:
+        """Drop entries that were not used for long, oldest first."""
+        unused = [key for key in self._values if key not in self._used]
+        for key in unused[: max(0, len(self._values) - KEPT * len(self._used))]:
+            del self._values[key]
+
+
+def _packed(result: RenderedModel) -> dict[str, Any] | None:
+    """Without what is empty; None if JSON would change it, as it does tuples."""
+    values = {name: value for name, value in asdict(result).items() if value}
+    values["line_map"] = list(result.line_map.lines)
+    read = [result.vars, result.config]
+    try:
+        return values if json.loads(json.dumps(read)) == read else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _unpacked(values: dict[str, Any]) -> RenderedModel:
+    found: dict[str, Any] = {
+        k: tuple(value) if isinstance(value, list) else value for k, value in values.items()
+    }
+    found["refs"] = tuple(Reference(**reference) for reference in values.get("refs", ()))
+    found["sources"] = tuple(SourceReference(**source) for source in values.get("sources", ()))
+    found["line_map"] = LineMap(tuple(values["line_map"]))
+    return RenderedModel(**found)
