@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-fuzz test-crash audit test-contract test-deepspeed test-vllm test-dbt bench bench-tools clean
+.PHONY: build test test-fuzz test-crash audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -79,11 +79,21 @@ test-dbt: .venv-dbt/.installed
 	.venv-dbt/bin/pip --disable-pip-version-check -q install --no-deps -r .ci/requirements-dbt.txt dbt-core==1.12.6 -e .
 	touch $@
 
+# A real Spark cluster on this machine (needs Java 17), and all models on a Spark dialect. Spark itself (500 MB) in place of its client.
+test-spark: .venv-spark/.installed
+	.venv-spark/bin/python -m pytest -q -m 'spark or not spark' tests/spark tests/project/test_reference_project.py tests/project/test_spark_target.py tests/unit/test_spark_engine.py tests/unit/sql/test_portable.py -k 'spark or portable'
+
+.venv-spark/.installed: pyproject.toml .ci/constraints.txt
+	test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
+	.venv-spark/bin/pip --disable-pip-version-check -q install -c .ci/constraints.txt torch
+	.venv-spark/bin/pip --disable-pip-version-check -q install -c .ci/constraints.txt -e '.[local,dev]' 'pyspark[connect]'
+	touch $@
+
 # torch first and pinned: no later dependency may pull another build of it.
 $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -c .ci/constraints.txt torch
-	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,plots,serve,redis,browser,dev]'
+	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,plots,serve,redis,browser,spark,dev]'
 	touch $@
 
 .venv-deepspeed/.installed: pyproject.toml .ci/constraints.txt

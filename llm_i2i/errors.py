@@ -126,10 +126,10 @@ def disk_error(error: OSError) -> LlmI2iError | None:
 
 def raise_all(errors: Sequence[LlmI2iError]) -> None:
     """Raise nothing, the one error, or all of them together."""
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise ProjectErrors(errors)
+    if not errors:
+        return
+    together = ProjectErrors(errors)
+    raise together.errors[0] if len(together.errors) == 1 else together
 
 
 def closest(name: str, known: Iterable[str], *, count: int = 3) -> str:

@@ -17,8 +17,9 @@ def quote_literal(text: str | Path) -> str:
 
 
 def parquet_scan(paths: Sequence[Path]) -> str:
-    """A `read_parquet` call over files, quoted."""
-    return f"read_parquet([{', '.join(quote_literal(p) for p in paths)}])"
+    """A `read_parquet` call over files, quoted; a folder stands for the Parquet files in it."""
+    files = [path / "*.parquet" if path.is_dir() else path for path in paths]
+    return f"read_parquet([{', '.join(quote_literal(p) for p in files)}])"
 
 
 # Columns of the relation a hoisted batch call becomes. The prefix keeps them apart from anybody's own.

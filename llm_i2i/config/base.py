@@ -130,9 +130,16 @@ _EXPECTED = {
 
 def _add_mistake(error: ErrorDetails, root: YamlMapping, mistakes: Mistakes) -> None:
     """One of pydantic's errors, with the place of the value it is about."""
-    kind, location = error["type"], error["loc"]
-    name = _path_text(location)
+    kind, location = error["type"], _untagged(root, error["loc"])
     value = error["input"]
+    if kind == "union_tag_not_found":
+        kind, location = "missing", (*location, _tag_key(error))
+    elif kind == "union_tag_invalid":
+        kind, location = "literal_error", (*location, _tag_key(error))
+        expected = str(error["ctx"]["expected_tags"]).replace(", ", " or ")
+        error = {**error, "ctx": {"expected": expected}}
+        value = error["input"][location[-1]]
+    name = _path_text(location)
     place = place_of(root, location)
     if kind == "missing":
         owner = place_of(root, location[:-1])
@@ -144,6 +151,27 @@ def _add_mistake(error: ErrorDetails, root: YamlMapping, mistakes: Mistakes) -> 
         return
     what, fix = _message(kind, error, name, value)
     mistakes.add(what, place, found=describe(value), fix=fix)
+
+
+def _tag_key(error: ErrorDetails) -> str:
+    """The key that says which of several models a mapping is."""
+    return str(error["ctx"]["discriminator"]).strip("'")
+
+
+def _untagged(root: YamlMapping, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A location without the tags that pydantic puts in for the chosen one of several models: they are not in the file."""
+    kept: list[int | str] = []
+    value: Any = root
+    for index, part in enumerate(location):
+        is_tag = isinstance(value, Mapping) and part not in value and part in value.values()
+        if is_tag and index < len(location) - 1:
+            continue
+        kept.append(part)
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            value = None
+    return tuple(kept)
 
 
 def _message(kind: str, error: ErrorDetails, name: str, value: Any) -> tuple[str, str]:

@@ -160,6 +160,10 @@ class VarRule(Settings):
         return isinstance(value, {"boolean": bool, "list": list, "text": str}[self.type or "text"])
 
 
+def _default_targets() -> dict[str, Target]:
+    return {"dev": DuckDBTarget(type="duckdb")}
+
+
 class ProjectConfig(Settings):
     """Settings of a project. All paths are relative to the project's folder."""
 
@@ -195,7 +199,7 @@ class ProjectConfig(Settings):
     vars: PlainDict = Field(default_factory=dict)
     var_rules: dict[str, VarRule] = Field(default_factory=dict)
     target: str | None = None
-    targets: dict[str, Target] = Field(default_factory=lambda: {"dev": DuckDBTarget(type="duckdb")})
+    targets: dict[str, Target] = Field(default_factory=_default_targets)
     language_models: dict[str, PlainDict] = Field(default_factory=dict)
     packages: list[PackageEntry] = Field(default_factory=list)
     on_run_start: StrList = Field(default_factory=list)

@@ -18,7 +18,23 @@ def _check_size(text: str) -> str:
     return text.strip()
 
 
-class DuckDBTarget(Settings):
+def _check_url(text: str) -> str:
+    if not re.match(r"sc://[^/\s]+", text.strip()):
+        raise ValueError(
+            "is not an address of Spark Connect; write for example sc://spark.example.org:15002"
+        )
+    return text.strip()
+
+
+class _LocalTarget(Settings):
+    """What is said of this process, whichever engine runs the queries."""
+
+    threads: Annotated[int, Field(ge=1)] | None = None
+    memory_limit: Annotated[str, AfterValidator(_check_size)] | None = None
+    temp_directory: str | None = None
+
+
+class DuckDBTarget(_LocalTarget):
     """DuckDB in this process. What is not given is left to DuckDB's own defaults."""
 
     title: ClassVar[str] = "a duckdb target"
@@ -28,10 +44,31 @@ class DuckDBTarget(Settings):
     }
 
     type: Literal["duckdb"]
-    threads: Annotated[int, Field(ge=1)] | None = None
-    memory_limit: Annotated[str, AfterValidator(_check_size)] | None = None
-    temp_directory: str | None = None
 
 
-# The Spark target joins here as Annotated[DuckDBTarget | SparkTarget, Field(discriminator="type")].
-Target = DuckDBTarget
+class SparkTarget(_LocalTarget):
+    """Apache Spark through Spark Connect. Project and target folder must be on a filesystem that driver and executors share.
+
+    Attributes:
+        url: Address of the Connect server, sc://host:port.
+        conf: Spark SQL settings of the session, such as {spark.sql.shuffle.partitions: "64"}.
+        driver_rows: Most rows of an input of a table UDF, which runs in this process.
+        local_bytes: A data test whose tables take less on disk is run by DuckDB in this process: a job on the cluster takes
+            longer to start than to run. 0: never.
+        threads: Of this process, for what is not run on the cluster; `memory_limit` and `temp_directory` likewise.
+    """
+
+    title: ClassVar[str] = "a spark target"
+    hints: ClassVar[dict[str, str]] = {
+        "host": "write the address as url: sc://host:port",
+        "schema": "remove it: environments (--env) keep results apart",
+    }
+
+    type: Literal["spark"]
+    url: Annotated[str, AfterValidator(_check_url)]
+    conf: dict[str, str] = Field(default_factory=dict)
+    driver_rows: Annotated[int, Field(ge=1)] = 50_000_000
+    local_bytes: Annotated[int, Field(ge=0)] = 256_000_000
+
+
+Target = Annotated[DuckDBTarget | SparkTarget, Field(discriminator="type")]

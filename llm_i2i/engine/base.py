@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from llm_i2i.udf.signature import Signature
 
+Outcome = TypeVar("Outcome")
 Columns = tuple[tuple[str, str], ...]  # (name, SQL type) in order
 
 
@@ -24,7 +25,15 @@ class Engine(Protocol):
         """An empty relation with these columns, to bind queries before their inputs exist."""
 
     def declare_parquet(self, name: str, paths: Sequence[Path]) -> None:
-        """A relation over Parquet files; replaces a relation of the same name."""
+        """A relation over Parquet files, or folders of them; replaces a relation of the same name."""
+
+    def declare_files(self, name: str, scan: str, copy: Path) -> None:
+        """A relation over files of any kind that DuckDB reads.
+
+        Args:
+            scan: DuckDB's query over the files.
+            copy: Where an engine that does not read them itself keeps them as Parquet; its name changes with their content.
+        """
 
     def declare_query(self, name: str, sql: str) -> None:
         """A view, evaluated at each use; replaces a relation of the same name."""
@@ -38,17 +47,45 @@ class Engine(Protocol):
     def run(self, sql: str) -> None:
         """A statement without a result."""
 
+    def create_table(self, name: str, sql: str) -> int:
+        """A query's result, evaluated now, as a relation of this session; replaces one of the same name. Returns its rows."""
+
+    def load(self, name: str, table: pa.Table) -> None:
+        """Rows from memory as a relation of this session; replaces one of the same name."""
+
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a small result, as Python values."""
+
+    def local_rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """As `rows`, computed in this process whatever the engine: for a value or two, such as a checkpoint's name."""
 
     def table(self, sql: str) -> pa.Table:
         """A whole result in memory."""
 
+    def arrow_schema(self, columns: Columns) -> pa.Schema:
+        """Arrow's types for columns of these SQL types."""
+
     def batches(self, sql: str, size: int) -> Iterator[pa.RecordBatch]:
         """A result in batches of exactly `size` rows (the last may be smaller)."""
 
+    def map_batches(
+        self,
+        relation: str,
+        size: int,
+        work: Callable[[pa.RecordBatch], Outcome],
+        by_value: Sequence[Callable[..., Any]] = (),
+    ) -> Iterator[Outcome]:
+        """What `work` returns for each batch of at most `size` rows of a table that `create_table` made.
+
+        On a cluster it runs beside the data, in other processes: `work` is pickled, and so is what it returns. A batch whose
+        worker was lost is worked on again.
+
+        Args:
+            by_value: Functions in `work` whose modules only this process has.
+        """
+
     def write_parquet(self, sql: str, path: Path) -> int:
-        """Write a result as one Parquet file; returns the number of rows."""
+        """Write a result as a Parquet file, or a folder of them; returns the number of rows."""
 
     def close(self) -> None:
         """Free the session."""

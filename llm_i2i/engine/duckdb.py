@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from llm_i2i.engine.base import Columns
+from llm_i2i.engine.base import Columns, Outcome
 from llm_i2i.errors import EngineError
 from llm_i2i.names import parquet_scan, quote_identifier, quote_literal
 
@@ -60,6 +60,9 @@ class DuckDBEngine:
     def declare_parquet(self, name: str, paths: Sequence[Path]) -> None:
         self.declare_query(name, f"select * from {parquet_scan(paths)}")
 
+    def declare_files(self, name: str, scan: str, copy: Path) -> None:
+        self.declare_query(name, scan)
+
     def declare_query(self, name: str, sql: str) -> None:
         self._execute(f"create or replace view {quote_identifier(name)} as {sql}")
 
@@ -94,9 +97,27 @@ class DuckDBEngine:
     def run(self, sql: str) -> None:
         self._execute(sql)
 
+    def create_table(self, name: str, sql: str) -> int:
+        made = self._execute(f"create or replace table {quote_identifier(name)} as {sql}")
+        return int(made.fetchall()[0][0])
+
+    def load(self, name: str, table: pa.Table) -> None:
+        self._connection.register("__loaded", table)
+        try:
+            self.create_table(name, "select * from __loaded")
+        finally:
+            self._connection.unregister("__loaded")
+
+    def arrow_schema(self, columns: Columns) -> pa.Schema:
+        empty = ", ".join(f"cast(null as {t}) as {quote_identifier(n)}" for n, t in columns)
+        return self.table(f"select {empty} where false").schema
+
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         fetched: list[tuple[Any, ...]] = self._execute(sql).fetchall()
         return fetched
+
+    def local_rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.rows(sql)
 
     def table(self, sql: str) -> pa.Table:
         try:
@@ -126,6 +147,16 @@ class DuckDBEngine:
             raise as_engine_error(error) from error
         finally:
             cursor.close()
+
+    def map_batches(
+        self,
+        relation: str,
+        size: int,
+        work: Callable[[pa.RecordBatch], Outcome],
+        by_value: Sequence[Callable[..., Any]] = (),
+    ) -> Iterator[Outcome]:
+        for batch in self.batches(f"select * from {quote_identifier(relation)}", size):
+            yield work(batch)
 
     def write_parquet(self, sql: str, path: Path) -> int:
         options = f"format parquet, compression zstd, row_group_size {ROW_GROUP_ROWS}"

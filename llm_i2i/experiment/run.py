@@ -316,7 +316,7 @@ def _wrong_measures(
     measures = plan.trials.experiment.measures
     if not measures:
         return
-    engine = environment.project.new_engine()
+    engine = environment.project.local_engine()
     try:
         for step in environment.plan.steps:
             engine.declare(step.node.name, step.compiled.columns)

@@ -109,11 +109,11 @@ def compile_models(
             key = fingerprint([COMPILER_VERSION, name, node.sql, inputs, udfs])
             if key not in cache:
                 cache[key] = asdict(opened().compile(node, inputs))
-            compiled[name] = _from_cache(cache[key])
+            compiled[name] = restored(cache[key])
             columns[name] = compiled[name].columns
             check_contract(node, columns[name], lambda: opened().binder.columns, cache)
         except LlmI2iError as error:
-            errors.append(_placed(error, node, signatures.keys()))
+            errors.append(placed(error, node, signatures.keys()))
     raise_all(errors)
     return compiled
 
@@ -184,13 +184,14 @@ def _refuse_duplicate_columns(columns: Columns) -> None:
             )
 
 
-def _from_cache(raw: Mapping[str, Any]) -> CompiledModel:
+def restored(raw: Mapping[str, Any]) -> CompiledModel:
+    """A compiled model from its JSON-like form in the cache."""
     columns = tuple((name, sql_type) for name, sql_type in raw["columns"])
     steps = tuple(CallStep.from_json(step) for step in raw["steps"])
     return CompiledModel(**{**raw, "steps": steps, "columns": columns})
 
 
-def _placed(error: LlmI2iError, node: Node, udfs: Collection[str]) -> LlmI2iError:
+def placed(error: LlmI2iError, node: Node, udfs: Collection[str]) -> LlmI2iError:
     """Say in which file and line of the project an engine's or the hoister's complaint belongs."""
     if isinstance(error, EngineError):
         line = error.line or _line_of_name(error.what, node.sql)

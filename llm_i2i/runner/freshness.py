@@ -99,7 +99,7 @@ def _loaded_at(project: Project, node: Node) -> datetime | None:
     rows = f"from ({project.sources.scan(node)}) as source" + f" where {condition}" * bool(
         condition
     )
-    engine = project.new_engine()
+    engine = project.local_engine()
     try:
         ((_, kind),) = engine.columns(f"select max({field}) as loaded_at {rows}")
         value = f"max({field})" if kind.startswith(_TIMES) else f"cast(max({field}) as timestamp)"

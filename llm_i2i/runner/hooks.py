@@ -87,7 +87,7 @@ def run_project_hooks(project: Project, name: str) -> None:
     rendered = [hook for hook in rendered if hook]
     for hook in rendered:
         check_hook(hook, project.target_dir, where)
-    engine = project.new_engine()
+    engine = project.local_engine()
     try:
         pointers = project.environment.pointers()
         for node, pointer in pointers.items():

@@ -222,8 +222,30 @@ class Project:
             self._binder,
             self._compiled.values,
         )
+        if self.target.type == "spark":
+            self._carried(compiled, columns)  # what cannot run there is found before anything runs
         self._compiled.save()
         return compiled
+
+    def _carried(
+        self, compiled: Mapping[str, CompiledModel], source_columns: Mapping[str, Columns]
+    ) -> dict[str, CompiledModel]:
+        from llm_i2i.graph.carry import carry_models
+
+        return carry_models(
+            self.manifest, compiled, source_columns, self._binder, self._compiled.values
+        )
+
+    def compiled_text(self, names: Iterable[str]) -> dict[str, str]:
+        """The SQL of models as the target's engine gets it, all statements in the order they run."""
+        compiled = self.compile(names)
+        if self.target.type == "spark":
+            read = {parent for name in compiled for parent in self.manifest.nodes[name].reads}
+            sources = [self.manifest.nodes[name] for name in read - set(compiled)]
+            compiled = self._carried(
+                compiled, {node.name: self._source_columns(node) for node in sources}
+            )
+        return {name: compiled[name].text() for name in names}
 
     def lineage(self) -> ColumnGraph:
         """Which column is made from which, over all models; nothing is run."""
@@ -307,7 +329,7 @@ class Project:
             columns = tuple((name, sql_type) for name, sql_type in known)
             check_declared(node, columns)
             return columns
-        engine = self.new_engine()
+        engine = self.local_engine()
         try:
             columns = self.sources.columns(node, engine)
         finally:
@@ -316,10 +338,10 @@ class Project:
         return columns
 
     def _binder(self) -> Binder:
-        return self.new_engine()
+        return self.local_engine()
 
-    def new_engine(self) -> Engine:
-        """A fresh session of the target's engine."""
+    def local_engine(self) -> Engine:
+        """A fresh DuckDB in this process: binds and describes SQL, whatever engine the target has."""
         from llm_i2i.engine.duckdb import DuckDBEngine
 
         spill = (
@@ -327,6 +349,22 @@ class Project:
         )
         return DuckDBEngine(
             threads=self.threads, memory_limit=self.target.memory_limit, spill_dir=spill
+        )
+
+    def new_engine(self) -> Engine:
+        """A fresh session of the target's engine."""
+        if self.target.type == "duckdb":
+            return self.local_engine()
+        from llm_i2i.engine.spark import SparkEngine
+        from llm_i2i.sql.portable.translate import translate
+
+        return SparkEngine(
+            self.target.url,
+            translate=translate,
+            local=self.local_engine(),
+            scratch=self._scratch().resolve() / "spark",
+            conf=self.target.conf,
+            driver_rows=self.target.driver_rows,
         )
 
     def _scratch(self) -> Path:
@@ -520,7 +558,7 @@ class Project:
             renderer=self._renderer(),
             udfs=self.udfs,
             columns_of=self._columns_of,
-            new_engine=self.new_engine,
+            new_engine=self.local_engine,
             make_binder=self._binder,
             compiled=self._compiled.values,
         )
@@ -690,8 +728,15 @@ class Project:
 
         return Workshop(
             self.dir, self.target_dir, self.manifest, plan, self.store, self.calls, self.sources, self.udfs,
-            self.new_engine, reporter, max_calls, self.serving, store_failures,
+            self.new_engine, reporter, max_calls, self.serving, store_failures, *self._local_bench(),
         )  # fmt: skip
+
+    def _local_bench(self) -> tuple[Callable[[], Engine] | None, int]:
+        return (
+            (self.local_engine, self.target.local_bytes)
+            if self.target.type == "spark"
+            else (None, 0)
+        )
 
     @property
     def _refresh_file(self) -> Path:

@@ -132,6 +132,12 @@ class SourceFiles:
             return LINES.format(files=listed)
         return f"select * from {READERS[form]}([{listed}]{_options(source)})"
 
+    def parquet_files(self, source: Node) -> list[Path]:
+        """The files of a source that is plain Parquet, which every engine reads; none of another."""
+        files = self.files(source)
+        is_plain = self._format(source, files[0]) == "parquet" and not _options(source)
+        return files if is_plain else []
+
     def columns(self, source: Node, engine: Engine) -> Columns:
         """Names and types of a source's columns.
 

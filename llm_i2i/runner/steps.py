@@ -17,7 +17,6 @@ from llm_i2i.errors import EngineError, LlmI2iError, NodeError
 from llm_i2i.fingerprint import fingerprint
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import DataCheck, Node
-from llm_i2i.names import parquet_scan, quote_identifier
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import CheckOutcome, Reporter, Verdict
 from llm_i2i.runner.hooks import check_hook, run_hooks
@@ -58,6 +57,8 @@ class Workshop:
     max_calls: int | None = None
     serving: Mapping[str, Any] = field(default_factory=dict)
     store_failures: bool = False  # for data tests that do not say
+    local_engine: Callable[[], Engine] | None = None  # where small data tests are quicker
+    local_bytes: int = 0  # what counts as small: bytes on disk of all tables a test reads
 
     def has_result(self, name: str) -> bool:
         """Whether a node can be read now."""
@@ -74,7 +75,7 @@ class Workshop:
         for name in names:
             node = self.manifest.nodes[name]
             if node.is_source:
-                engine.declare_query(name, self.sources.scan(node))
+                self._declare_source(engine, node)
             elif name in self.plan.ephemeral:
                 view = self.plan.ephemeral[name]
                 self.declare(engine, node.reads)
@@ -84,6 +85,28 @@ class Workshop:
                 engine.declare_parquet(
                     name, [self.store.data_path(name, self.plan.fingerprints[name])]
                 )
+
+    def bytes_of(self, names: Sequence[str]) -> int:
+        """Size on disk of the tables behind nodes, those behind views included."""
+        total = 0
+        for name in names:
+            node = self.manifest.nodes[name]
+            if node.is_source:
+                total += sum(path.stat().st_size for path in self.sources.files(node))
+            elif name in self.plan.ephemeral:
+                total += self.bytes_of(node.reads)
+            else:
+                meta = self.store.meta(name, self.plan.fingerprints[name])
+                total += sum(meta.files.values()) if meta else 0
+        return total
+
+    def _declare_source(self, engine: Engine, node: Node) -> None:
+        if files := self.sources.parquet_files(node):
+            engine.declare_parquet(node.name, files)
+            return
+        copy = f"{node.name}-{self.sources.fingerprint(node)}.parquet"
+        folder = self.target_dir / "cache" / "sources"
+        engine.declare_files(node.name, self.sources.scan(node), folder / copy)
 
     def _declare_scalars(self, engine: Engine, step: PlanStep) -> None:
         for name in step.compiled.udfs:
@@ -195,8 +218,8 @@ def _context(step: PlanStep, shop: Workshop, folder: Path, activity: str) -> Udf
         shop.reporter.progress(step, activity, done, total, message)
 
     return UdfContext(
-        project_dir=shop.project_dir,
-        store_dir=shop.store.root,
+        project_dir=shop.project_dir.resolve(),  # workers of a cluster start in other folders
+        store_dir=shop.store.root.resolve(),
         artifact_dir=folder / "artifact",
         artifact_name=shop.store.artifact_name(step.node.name, step.fingerprint),
         resume_dir=shop.store.resume_path(step.node.name, step.fingerprint),
@@ -226,7 +249,8 @@ def _run_batch(
     call: BatchCall, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
 ) -> CallCounts:
     context = _context(step, shop, folder, call.signature.name)
-    return run_batch_call(call, engine, shop.calls, context, shop.max_calls)
+    calls = CallCache(shop.target_dir.resolve())
+    return run_batch_call(call, engine, calls, context, shop.max_calls)
 
 
 def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
@@ -254,8 +278,6 @@ def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
 def _run_table(
     call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
 ) -> None:
-    import pyarrow.parquet as pq
-
     signature = shop.udfs.signatures[call.udf.lower()]
     context = _context(step, shop, folder, call.udf)
     context.artifact_dir.mkdir(exist_ok=True)
@@ -275,11 +297,7 @@ def _run_table(
             found=f"called by model {step.node.name!r}",
             fix="mend the function and build again",
         ) from error
-    table = _as_declared(result, call, file, engine)
-    path = folder / f"{call.relation}.parquet"
-    pq.write_table(table, path)
-    engine.run(f"create or replace table {call.relation} as select * from {parquet_scan([path])}")
-    path.unlink()
+    engine.load(call.relation, _as_declared(result, call, file, engine))
     if not any(context.artifact_dir.iterdir()):
         context.artifact_dir.rmdir()
 
@@ -297,10 +315,8 @@ def _as_declared(result: Any, call: CallStep, file: Path, engine: Engine) -> pa.
             found=f"columns {found}",
             fix=f"return a pyarrow.Table with columns {wanted}",
         )
-    body = ", ".join(f"cast(null as {t}) as {quote_identifier(n)}" for n, t in call.columns)
-    schema = engine.table(f"select {body} where false").schema
     try:
-        return result.select(wanted).cast(schema)
+        return result.select(wanted).cast(engine.arrow_schema(call.columns))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise NodeError(
             f"UDF {call.udf!r} returned other types than it declares",
@@ -313,7 +329,7 @@ def call_constants(call: CallStep, node: Node, engine: Engine) -> dict[str, Any]
     """Values of the named arguments of a call."""
     values: dict[str, Any] = {}
     for name, sql in call.constants.items():
-        rows = engine.rows(sql)
+        rows = engine.local_rows(sql)
         if len(rows) != 1:
             raise NodeError(
                 f"argument {name!r} of {call.udf}(...) has {len(rows)} values",
@@ -334,8 +350,9 @@ def run_checks(
     checks: Sequence[DataCheck], shop: Workshop, *, force: bool = False
 ) -> Iterator[CheckOutcome]:
     """Count the rows that break each data test; one that passed on the same results is not run again."""
-    engine: Engine | None = None
-    declared: set[str] = set()
+    benches: dict[
+        bool, tuple[Engine, set[str]]
+    ] = {}  # is local -> session, and what is declared in it
     try:
         for check in checks:
             inputs = {name: shop.plan.fingerprints[name] for name in check.depends_on}
@@ -343,15 +360,21 @@ def run_checks(
             if not force and record.exists():
                 yield CheckOutcome(check, 0, reused=True)
                 continue
-            engine = engine or shop.new_engine()
+            is_local = (
+                bool(shop.local_engine) and shop.bytes_of(check.depends_on) < shop.local_bytes
+            )
+            if is_local not in benches:
+                new_engine = shop.local_engine if is_local else shop.new_engine
+                assert new_engine is not None
+                benches[is_local] = (new_engine(), set())
             started = time.monotonic()
-            outcome = _run_check(check, engine, declared, shop)
+            outcome = _run_check(check, *benches[is_local], shop)
             outcome = replace(outcome, seconds=time.monotonic() - started)
             if outcome.status == "PASS":
                 replace_text(record, json.dumps({"test": check.name, "inputs": inputs}))
             yield outcome
     finally:
-        if engine is not None:
+        for engine, _ in benches.values():
             engine.close()
 
 

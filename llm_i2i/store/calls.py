@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SPEED = "speed.json"
+BATCHES = "batches"  # folder of a group: which segment holds a batch, where batches have names
 COST = b"llmi2i"  # key of the cost in a segment's metadata
 DIGEST_LENGTH = 64  # hex characters of a segment's name
 
@@ -90,10 +91,22 @@ class CallCache:
         return [path for path in found if path in self._whole]
 
     def commit(
-        self, udf: str, group: str, calls: pa.Table, cost: Mapping[str, Any] | None = None
+        self,
+        udf: str,
+        group: str,
+        calls: pa.Table,
+        cost: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> Path:
-        """Write one batch durably, with what it cost (fields of `CallCost`); returns its segment."""
-        return _write(self.root / udf / group, calls, cost)
+        """Write one batch durably, with what it cost (fields of `CallCost`); returns its segment.
+
+        Args:
+            name: Of the batch, for `committed`.
+        """
+        path = _write(self.root / udf / group, calls, cost)
+        if name:
+            replace_text(self._batch(udf, group, name), path.name)
+        return path
 
     def making(
         self, udf: str, group: str, waiting: Callable[[], None] | None = None
@@ -103,6 +116,20 @@ class CallCache:
 
     def lock_path(self, udf: str, group: str) -> Path:
         return self._locks / f"{udf}-{group}.lock"
+
+    def committed(self, udf: str, group: str, name: str) -> int | None:
+        """Rows of the batch that was committed under this name; None if there is none, or its segment is gone."""
+        import pyarrow.parquet as pq
+
+        try:
+            segment = self._batch(udf, group, name).read_text(encoding="utf-8")
+            path = self.root / udf / group / segment
+            return int(pq.read_metadata(path).num_rows) if _is_whole(path) else None
+        except FileNotFoundError:
+            return None
+
+    def _batch(self, udf: str, group: str, name: str) -> Path:
+        return self.root / udf / group / BATCHES / name
 
     def record_speed(self, udf: str, group: str, measurement: Mapping[str, Any]) -> None:
         """Keep how fast the last run of a call group was."""

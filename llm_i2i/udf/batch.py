@@ -6,13 +6,13 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.fingerprint import canonical_json, fingerprint
-from llm_i2i.names import argument_column, key_column, parquet_scan, result_column
+from llm_i2i.names import argument_column, key_column, result_column
 from llm_i2i.udf.answers import judge
 from llm_i2i.udf.context import RowError, UdfContext
 from llm_i2i.udf.registry import where_raised
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from llm_i2i.engine.base import Engine
 
+CACHED = "__cached_calls"
 COUNTED_AT_ONCE = 65_536  # rows of prompts in memory while a plan counts tokens
 
 
@@ -33,8 +34,15 @@ class Cache(Protocol):
     def segments(self, udf: str, group: str) -> list[Path]: ...
 
     def commit(
-        self, udf: str, group: str, calls: pa.Table, cost: Mapping[str, Any] | None = None
+        self,
+        udf: str,
+        group: str,
+        calls: pa.Table,
+        cost: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> Path: ...
+
+    def committed(self, udf: str, group: str, name: str) -> int | None: ...
 
     def making(
         self, udf: str, group: str, waiting: Callable[[], None]
@@ -104,8 +112,7 @@ def call_key(group: str, arguments: Sequence[Any]) -> str:
 
 def count_calls(call: BatchCall, engine: Engine, cache: Cache) -> CallCounts:
     """What `run_batch_call` would have to do, without doing it."""
-    todo, cached = _prepare(call, engine, cache)
-    distinct = engine.rows(f"select count(*) from {todo}")[0][0]
+    todo, distinct, cached = _prepare(call, engine, cache)
     missing = _missing(call, todo, cached)
     if call.meter is None:
         made = engine.rows(f"select count(*) from ({missing})")[0][0]
@@ -131,15 +138,14 @@ def run_batch_call(
         NodeError: The function raised, returned something else than one value a row, or too many rows failed. Batches
             committed before stay.
     """
-    todo, cached = _prepare(call, engine, cache)
-    distinct = engine.rows(f"select count(*) from {todo}")[0][0]
+    todo, distinct, cached = _prepare(call, engine, cache)
     total = _write_missing(call, engine, todo, cached)
     errors, tokens = list[str](), 0
     if total:
         # Alone in the group: another build may be making the same calls for another node.
         with cache.making(call.signature.name, call.group, lambda: _say_waiting(context)):
-            cached = cache.segments(call.signature.name, call.group)
-            total = _write_missing(call, engine, todo, cached)
+            has_cache = _declare_cached(call, engine, cache)
+            total = _write_missing(call, engine, todo, has_cache)
             _check_max_calls(call, total, max_calls)
             errors, tokens = _make_calls(call, engine, cache, context, total)
     _check_errors(call, errors, total)
@@ -147,11 +153,10 @@ def run_batch_call(
     return CallCounts(distinct, distinct - total, len(errors), tokens)
 
 
-def _write_missing(call: BatchCall, engine: Engine, todo: str, cached: list[Path]) -> int:
+def _write_missing(call: BatchCall, engine: Engine, todo: str, has_cache: bool) -> int:
     """Make the table of the calls to make; their number."""
-    table, sql = f"{call.relation}_missing", _missing(call, todo, cached)
-    engine.run(f"create or replace table {table} as {sql} order by all")
-    return int(engine.rows(f"select count(*) from {table}")[0][0])
+    sql = f"{_missing(call, todo, has_cache)} order by {', '.join(_names(call))}"
+    return engine.create_table(f"{call.relation}_missing", sql)
 
 
 def _say_waiting(context: UdfContext) -> None:
@@ -170,32 +175,66 @@ def _check_max_calls(call: BatchCall, total: int, max_calls: int | None) -> None
 def _make_calls(
     call: BatchCall, engine: Engine, cache: Cache, context: UdfContext, total: int
 ) -> tuple[list[str], int]:
-    """Batch after batch, each on disk before the next: the messages of the rows that failed, and the tokens."""
-    result_type = (
-        engine.table(f"select cast(null as {call.signature.returns}) as r where false")
-        .schema.field(0)
-        .type
-    )
+    """Batch after batch, each on disk before it counts as done: the messages of the rows that failed, and the tokens."""
+    result_type = engine.arrow_schema((("result", str(call.signature.returns)),)).field(0).type
+    work = BatchWork(call, cache, context, result_type)
     done, errors = 0, list[str]()
     stopwatch = Stopwatch()
-    missing = f"select * from {call.relation}_missing"
-    for batch in engine.batches(missing, call.signature.batch_size):
-        rows = _rows(batch)
-        started = time.monotonic()
-        values = _invoke(call, rows, context)
-        seconds = time.monotonic() - started
-        amount = Amount(len(rows), call.meter.tokens(rows) if call.meter else 0, seconds)
-        stopwatch.add(amount)
-        values, results = judge(call, values, result_type)
-        errors += [v.message for v in values if isinstance(v, RowError)]
-        _commit(call, cache, batch, rows, values, results, _cost(call, amount))
-        done += len(rows)
+    missing = f"{call.relation}_missing"
+    for outcome in engine.map_batches(missing, call.signature.batch_size, work, [call.function]):
+        if outcome.failure is not None:
+            raise outcome.failure
+        stopwatch.add(outcome.amount)
+        errors += outcome.errors
+        done += outcome.amount.calls
         context.progress(done, total, f"{len(errors):,} failed" if errors else "")
     if call.meter is not None and total and not errors:
         # not with failures: they come sooner, or later, than answers
         measured = stopwatch.measurement(call.meter.subject)
         cache.record_speed(call.signature.name, call.group, measured)
     return errors, stopwatch.total.tokens
+
+
+@dataclass(frozen=True)
+class BatchOutcome:
+    """What became of one batch: its size and time, the messages of failed rows, the error that ends the whole call."""
+
+    amount: Amount
+    errors: list[str] = field(default_factory=list)
+    failure: LlmI2iError | None = None
+
+
+@dataclass(frozen=True)
+class BatchWork:
+    """Make the calls of one batch and commit them; may run in a worker of a cluster, and again if that one was lost.
+
+    A batch has a name made of its calls. One that is committed under it is not called again.
+    """
+
+    call: BatchCall
+    cache: Cache
+    context: UdfContext
+    result_type: pa.DataType
+
+    def __call__(self, batch: pa.RecordBatch) -> BatchOutcome:
+        call, rows = self.call, _rows(batch)
+        keys = [call_key(call.group, row) for row in rows]
+        name = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
+        finished = self.cache.committed(call.signature.name, call.group, name)
+        if finished is not None:
+            lost = ["failed in a worker that was lost"] * (len(rows) - finished)
+            return BatchOutcome(Amount(len(rows), 0, 0.0), lost)
+        started = time.monotonic()
+        try:
+            values = _invoke(call, rows, self.context)
+            seconds = time.monotonic() - started
+            amount = Amount(len(rows), call.meter.tokens(rows) if call.meter else 0, seconds)
+            values, results = judge(call, values, self.result_type)
+            _commit(self, batch, keys, values, results, name, _cost(call, amount))
+        except LlmI2iError as error:
+            # Returned, not raised: a cluster would try a broken function again and again.
+            return BatchOutcome(Amount(), failure=error)
+        return BatchOutcome(amount, [v.message for v in values if isinstance(v, RowError)])
 
 
 def _cost(call: BatchCall, amount: Amount) -> dict[str, Any]:
@@ -219,21 +258,27 @@ def _names(call: BatchCall) -> list[str]:
     return [argument_column(call.relation, i) for i in range(len(call.signature.columns))]
 
 
-def _prepare(call: BatchCall, engine: Engine, cache: Cache) -> tuple[str, list[Path]]:
-    """A table of the distinct arguments without NULLs, and the segments that may hold their results."""
+def _prepare(call: BatchCall, engine: Engine, cache: Cache) -> tuple[str, int, bool]:
+    """A table of the distinct arguments without NULLs, its rows, and whether relation `CACHED` holds calls of the group."""
     todo = f"{call.relation}_todo"
     not_null = " and ".join(f"{name} is not null" for name in _names(call))
-    engine.run(
-        f"create or replace table {todo} as select * from ({call.arguments}) where {not_null}"
-    )
-    return todo, cache.segments(call.signature.name, call.group)
+    distinct = engine.create_table(todo, f"select * from ({call.arguments}) where {not_null}")
+    return todo, distinct, _declare_cached(call, engine, cache)
 
 
-def _missing(call: BatchCall, todo: str, segments: list[Path]) -> str:
-    if not segments:
+def _declare_cached(call: BatchCall, engine: Engine, cache: Cache) -> bool:
+    """Make relation `CACHED` of all calls of the group in the cache; whether there are any."""
+    segments = cache.segments(call.signature.name, call.group)
+    if segments:
+        engine.declare_parquet(CACHED, segments)
+    return bool(segments)
+
+
+def _missing(call: BatchCall, todo: str, has_cache: bool) -> str:
+    if not has_cache:
         return f"select * from {todo}"
     match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
-    return f"select t.* from {todo} as t anti join {parquet_scan(segments)} as c on {match}"
+    return f"select t.* from {todo} as t anti join {CACHED} as c on {match}"
 
 
 def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list[Any]:
@@ -272,27 +317,29 @@ def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list
 
 
 def _commit(
-    call: BatchCall,
-    cache: Cache,
+    work: BatchWork,
     batch: pa.RecordBatch,
-    rows: list[list[Any]],
+    call_keys: list[str],
     values: list[Any],
     results: pa.Array,
+    name: str,
     cost: Mapping[str, Any],
 ) -> None:
     """Write the batch's good rows as one segment; failed rows are not cached, so the next build tries them again."""
     import pyarrow as pa
 
+    call = work.call
     good = [i for i, value in enumerate(values) if not isinstance(value, RowError)]
     kept = pa.Table.from_batches([batch]).take(pa.array(good, type=pa.int64()))
     table = kept.rename_columns([f"arg_{i}" for i in range(kept.num_columns)])
-    keys = pa.array([call_key(call.group, rows[i]) for i in good], type=pa.string())
+    keys = pa.array([call_keys[i] for i in good], type=pa.string())
     if good:
-        cache.commit(
+        work.cache.commit(
             call.signature.name,
             call.group,
             table.append_column("result", results).append_column("call_key", keys),
             cost,
+            name,
         )
 
 
@@ -307,18 +354,19 @@ def _check_errors(call: BatchCall, errors: list[str], total: int) -> None:
 
 
 def _declare_result(call: BatchCall, engine: Engine, cache: Cache, todo: str) -> None:
-    segments = cache.segments(call.signature.name, call.group)
     arguments = [f"arg_{i} as {name}" for i, name in enumerate(_names(call))]
     outputs = [
         f"result as {result_column(call.relation)}",
         f"call_key as {key_column(call.relation)}",
     ]
-    if segments:
+    if _declare_cached(call, engine, cache):
         # Two builds at once may have made the same call: any of its results will do, but only one.
         match = " and ".join(f"t.{name} = c.arg_{i}" for i, name in enumerate(_names(call)))
-        scan = f"select distinct on (call_key) * from {parquet_scan(segments)} as c semi join {todo} as t on {match}"
-        engine.run(
-            f"create or replace table {call.relation} as select {', '.join([*arguments, *outputs])} from ({scan})"
+        scan = f"select c.* from {CACHED} as c semi join {todo} as t on {match}"
+        first = "qualify row_number() over (partition by call_key order by call_key) = 1"
+        engine.create_table(
+            call.relation,
+            f"select {', '.join([*arguments, *outputs])} from ({scan}) as calls {first}",
         )
         return
     types = [
@@ -329,6 +377,4 @@ def _declare_result(call: BatchCall, engine: Engine, cache: Cache, todo: str) ->
         f"cast(null as {call.signature.returns}) as {result_column(call.relation)}",
         f"'' as {key_column(call.relation)}",
     ]
-    engine.run(
-        f"create or replace table {call.relation} as select {', '.join([*types, *empty])} where false"
-    )
+    engine.create_table(call.relation, f"select {', '.join([*types, *empty])} where false")

@@ -39,6 +39,10 @@ class UdfContext:
     progress: ProgressCallback = field(default=_silent, compare=False)
     serving: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For a worker in another process, where `progress` reaches nobody."""
+        return {**self.__dict__, "progress": _silent}
+
     def resolve(self, artifact: str) -> Path:
         """Folder of a published artifact, given the name found in a `checkpoint` column."""
         return self.store_dir / artifact.partition("@")[0]

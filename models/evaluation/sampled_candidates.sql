@@ -21,26 +21,32 @@ keys as (
     inner join {{ ref('users') }} as users on users.user_number = targets.user_number
 ),
 
-round_0 as (
+placed as (
     select
-        keys.target_number,
-        keys.user_number,
-        {%- for round in [1, 2, 3, 4] %}
-        {{ scrambled('keys.seed_' ~ round) }} as key_{{ round }},
-        {%- endfor %}
+        keys.*,
         sizes.n_items,
         sizes.half,
-        places.place,
-        places.place // sizes.half as high_half,
-        places.place % sizes.half as low_half
-    from keys
-    cross join sizes
-    cross join lateral (
         -- 170 where 99 are wanted: fewer than 99 among them is beyond chance, and a data test says so. Never more than all.
-        select unnest(range(
+        unnest(range(
             least(sizes.half * sizes.half, 64 + 170 * sizes.half * sizes.half // greatest(1, sizes.n_items - keys.n_met))
         )) as place
-    ) as places
+    from keys
+    cross join sizes
+),
+
+round_0 as (
+    select
+        target_number,
+        user_number,
+        {%- for round in [1, 2, 3, 4] %}
+        {{ scrambled('seed_' ~ round) }} as key_{{ round }},
+        {%- endfor %}
+        n_items,
+        half,
+        place,
+        place // half as high_half,
+        place % half as low_half
+    from placed
 ),
 
 {%- for round in [1, 2, 3, 4] %}

@@ -69,7 +69,7 @@
     },
     {
         'name': 'k_core_trap', 'unit': 'items',
-        'n': "select case when core.k >= 3 then (select count(*) from (select item_number, count(*) as n_train from " ~ ref('interactions_train') ~ " group by item_number) as counts right join (select distinct item_number from " ~ ref('interactions') ~ ") as every using (item_number) where coalesce(n_train, 0) < core.k) else 0 end from (select least(min(n_user), min(n_item)) as k from (select count(*) over (partition by user_number) as n_user, count(*) over (partition by item_number) as n_item from " ~ ref('interactions') ~ ") as degrees) as core",
+        'n': "select count(*) from (select distinct item_number from " ~ ref('interactions') ~ ") as every left join (select item_number, count(*) as n_train from " ~ ref('interactions_train') ~ " group by item_number) as counts on counts.item_number = every.item_number cross join (select least(min(n_user), min(n_item)) as k from (select count(*) over (partition by user_number) as n_user, count(*) over (partition by item_number) as n_item from " ~ ref('interactions') ~ ") as degrees) as core where core.k >= 3 and coalesce(counts.n_train, 0) < core.k",
         'total': "select count(distinct item_number) from " ~ ref('interactions'),
         'warned_above': 0,
         'meaning': 'items have fewer events in the train part than every item has in the whole log (a k-core): that alone gives away that they are held out somewhere',

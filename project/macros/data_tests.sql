@@ -293,7 +293,7 @@ readable as (
     select distinct recent.user_number
     from recent
     inner join {{ ref('llm_cf_item_embeddings') }} as embeddings on embeddings.item_number = recent.item_number
-    where list_dot_product(embeddings.embedding, embeddings.embedding) > 0
+    where {{ dot_product('embeddings.embedding', 'embeddings.embedding') }} > 0
 ),
 
 eligible as (

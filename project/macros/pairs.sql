@@ -163,7 +163,7 @@ select
     {%- for generated, embeddings, prefix in generators %}
     -- 0: not among those the generator names.
     coalesce({{ prefix }}generated.log_probability, 0) as {{ prefix }}log_probability,
-    {{ rounded('list_dot_product(' ~ prefix ~ 'embedding.embedding, ' ~ prefix ~ 'related_embedding.embedding)') }} as {{ prefix }}embedding_cosine,
+    {{ rounded(dot_product(prefix ~ 'embedding.embedding', prefix ~ 'related_embedding.embedding')) }} as {{ prefix }}embedding_cosine,
     {%- endfor %}
     coalesce(behaviour.cosine, 0) as cosine,
     coalesce(behaviour.cooccurrence, 0) as cooccurrence,

@@ -48,6 +48,11 @@ cast({{ value }} as double)
 cast({{ score }} as float)
 {%- endmacro %}
 
+{# Inner product of two lists. DOUBLE: sums of FLOAT differ in their last digits by engine and by CPU. #}
+{% macro dot_product(first, second) -%}
+list_dot_product(cast({{ first }} as double[]), cast({{ second }} as double[]))
+{%- endmacro %}
+
 {# The log's own timestamp, where events are not ordered by a mere position. #}
 {% macro timestamp_column(prefix='') -%}
 {%- if var('order_column') != 'position' -%}

@@ -105,9 +105,9 @@ embedded as (
     select
         expanded.user_number,
         expanded.item_number,
-        sum(expanded.weight * list_dot_product(trigger_embedding.embedding, embedding.embedding)) as embedding_recent,
+        sum(expanded.weight * {{ dot_product('trigger_embedding.embedding', 'embedding.embedding') }}) as embedding_recent,
         sum(
-            case when expanded.age = 0 then list_dot_product(trigger_embedding.embedding, embedding.embedding) else 0 end
+            case when expanded.age = 0 then {{ dot_product('trigger_embedding.embedding', 'embedding.embedding') }} else 0 end
         ) as embedding_last
     from expanded
     inner join {{ embeddings }} as trigger_embedding on trigger_embedding.item_number = expanded.trigger_number

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,3 +182,14 @@ def reference_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return Project.load(
         Path(__file__).parents[2], vars={"language_model": "fake"}, target_path=target
     )
+
+
+@pytest.fixture(scope="session")
+def reference_shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The reference project built on a made-up log with the fake language model: its folder and vars."""
+    from tests.project.test_reference_project import build, write_log
+
+    folder = tmp_path_factory.mktemp("reference")
+    vars = write_log(folder)
+    build(folder, vars)
+    return folder, vars

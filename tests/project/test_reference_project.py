@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import random
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from llm_i2i.runner.project import Project
+from llm_i2i.runner.steps import Workshop, run_checks
+from tests.project.spark_equality import difference_on, spark_engine, workshop
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -57,11 +60,8 @@ def build(folder: Path, vars: dict[str, Any], select: str = "") -> Project:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("reference")
-    vars = write_log(folder)
-    build(folder, vars)
-    return folder, vars
+def shop(reference_shop: tuple[Path, dict[str, Any]]) -> tuple[Path, dict[str, Any]]:
+    return reference_shop
 
 
 def test_public_tables_have_their_columns(shop: tuple[Path, dict[str, Any]]) -> None:
@@ -187,3 +187,89 @@ def test_swing_reproduces_the_paper(tmp_path: Path, name: str) -> None:
     assert project.rows("select count(*) from item_long_tail where is_long_tail")[1] == [
         (long_tail,)
     ]
+
+
+# -- the same on a second engine: Spark SQL, spoken by Sail ------------------------------------------------------------
+
+MODELS = sorted(path.stem for path in (ROOT / "models").rglob("*.sql"))
+# Model -> what Sail gets wrong. On Spark itself they are equal too: tests/spark.
+DROPPED = "Sail 0.7.2 drops the condition of a join that follows a CROSS JOIN with an unnested list"
+GAPS = {"pair_signals": DROPPED, "crossfit_pair_signals": DROPPED}
+
+
+# Run by `make test-spark` alone: what another model already shows (one macro behind both), and what takes seconds.
+LATER = ("target_ranks_", "index_", "control_", "crossfit_", "second_", "paired_", "pair_cuts", "scored_", "judged_")  # fmt: skip
+SETTINGS = (
+    {"fusion": "append", "recommender": "swing"},
+    {"protocol": "paper"},
+    {"protocol": "sampled99", "swing_preset": "pai_ext"},
+    {"protocol": "global_time", "train_before": "2024-01-04", "query_before": "2024-01-06"},
+    {"discriminator": "history", "min_confidence": 0.5, "negative_sampler": "mixture"},
+    {"filter_real": "drop_below", "filter_folds": 2, "near_column": "item_id"},
+    {"items": None},
+)
+CASES = [pytest.param(m, marks=pytest.mark.spark) if m.startswith(LATER) else m for m in MODELS]
+
+
+@pytest.fixture(scope="module")
+def default(shop: tuple[Path, dict[str, Any]]) -> tuple[Project, Workshop]:
+    project = Project.load(ROOT, vars=shop[1], target_path=shop[0] / "target")
+    return project, workshop(project)
+
+
+@pytest.mark.parametrize("model", CASES)
+def test_a_model_gives_the_same_rows_on_spark(
+    model: str, default: tuple[Project, Workshop], sail_url: str, tmp_path: Path, request: Any
+) -> None:
+    if model in GAPS:
+        request.applymarker(pytest.mark.xfail(reason=GAPS[model], strict=True))
+    project, bench = default
+    steps = {step.node.name: step for step in bench.plan.steps}
+    if model not in steps:
+        pytest.skip("switched off by the vars of this log")
+    if any(call.kind == "table" for call in steps[model].compiled.steps):
+        pytest.skip("a table UDF: it runs in this process on either engine")
+    assert not difference_on(sail_url, project, bench, steps[model], tmp_path)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    "changes", SETTINGS, ids=lambda changes: "-".join(map(str, changes.values()))
+)
+def test_models_of_other_settings_give_the_same_rows_on_spark(
+    shop: tuple[Path, dict[str, Any]],
+    default: tuple[Project, Workshop],
+    changes: dict[str, Any],
+    sail_url: str,
+    tmp_path: Path,
+) -> None:
+    """Of the models whose own SQL the settings change, and those they switch on."""
+    known = {s.node.name: s.compiled.digest for s in default[1].plan.steps}
+    project = build(shop[0], {**shop[1], **changes})
+    bench = workshop(project)
+    wrong = {}
+    for step in bench.plan.steps:
+        name = step.node.name
+        is_new = known.get(name) != step.compiled.digest and name not in GAPS
+        if is_new and all(call.kind == "batch" for call in step.compiled.steps):
+            (tmp_path / name).mkdir()
+            if found := difference_on(sail_url, project, bench, step, tmp_path / name):
+                wrong[name] = found
+    assert not wrong
+
+
+@pytest.mark.spark
+def test_data_tests_pass_on_both_engines(
+    default: tuple[Project, Workshop], sail_url: str, tmp_path: Path
+) -> None:
+    project, bench = default
+    on_spark = dataclasses.replace(
+        bench, new_engine=lambda: spark_engine(project, sail_url, tmp_path)
+    )
+    outcomes = list(run_checks(project.manifest.checks, on_spark, force=True))
+    here = {
+        o.check.name: o.failures for o in run_checks(project.manifest.checks, bench, force=True)
+    }
+    broken = {o.check.name: str(o.error) for o in outcomes if o.error}
+    assert not broken
+    assert {o.check.name: o.failures for o in outcomes} == here

@@ -37,6 +37,7 @@ OWNERS_OF_HEAVY = (
     "dbt_plugin.py",
     "lm/training/",
     "lm/inference/",
+    "engine/spark.py",
     "lm/tokenizer.py",
     "i2i/",
     "experiment/plots.py",

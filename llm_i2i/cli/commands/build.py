@@ -115,10 +115,8 @@ def compile_command(
     nodes = project.manifest.nodes
     chosen = [n for n in project.select(select, exclude) if nodes[n].resource_type == "model"]
     compiled = project.compile(chosen)
-    texts = {}
+    texts = project.compiled_text(chosen)
     for name in chosen:
-        model = compiled[name]
-        texts[name] = model.text()
         path = project.compiled_path(nodes[name])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(texts[name], encoding="utf-8")

@@ -135,11 +135,26 @@ def test_folder_layers(tmp_path, folder, materialized, tags, enabled):
         ),
         ("name: a\ntargets: {}", "targets: is empty", "2:10", "no target", "type: duckdb"),
         (
-            "name: a\ntargets: {d: {type: spark}}",
-            "'targets.d.type' must be",
+            "name: a\ntargets: {d: {type: sparc}}",
+            "'targets.d.type' must be 'duckdb' or 'spark'",
             "2:21",
-            "'spark'",
-            "duckdb",
+            "'sparc'",
+            "did you mean 'spark'?",
+        ),
+        ("name: a\ntargets: {d: {type: spark}}", "missing key 'url'", "2:14", "type", "url:"),
+        (
+            "name: a\ntargets: {d: {type: spark, url: localhost}}",
+            "'targets.d.url' is not an address of Spark Connect",
+            "2:33",
+            "'localhost'",
+            "sc://",
+        ),
+        (
+            "name: a\ntargets: {d: {type: spark, url: sc://a, host: b}}",
+            "unknown key 'host' in a spark target",
+            "2:41",
+            "",
+            "sc://host:port",
         ),
         ("name: a\ntargets: {d: {threads: 1}}", "missing key 'type'", "2:14", "threads", "type:"),
         (
@@ -327,7 +342,8 @@ def test_unknown_vars_of_the_command_line(tmp_path):
 def test_json_schema():
     schema = project.json_schema()
     assert schema["required"] == ["name"]
-    assert schema["properties"]["targets"]["additionalProperties"]["$ref"].endswith("DuckDBTarget")
+    kinds = schema["properties"]["targets"]["additionalProperties"]["discriminator"]["mapping"]
+    assert set(kinds) == {"duckdb", "spark"}
 
 
 def test_imports_stay_light():

@@ -1,0 +1,36 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def sail_url() -> Iterator[str]:
+    """A server of Sail in this process: Spark Connect and Spark SQL without a JVM."""
+    server_module = pytest.importorskip("pysail.spark", reason="needs pysail")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pyspark on pandas 3
+        pytest.importorskip("pyspark.sql", reason="needs the spark extra")
+    server = server_module.SparkConnectServer(ip="127.0.0.1", port=0)
+    server.start(background=True)
+    host, port = server.listening_address
+    yield f"sc://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sail(sail_url: str) -> Iterator[Any]:
+    """A session on Sail."""
+    from pyspark.sql import SparkSession
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        session = SparkSession.builder.remote(sail_url).create()
+        session.range(1).collect()
+    yield session
+    session.stop()
