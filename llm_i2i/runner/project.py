@@ -538,7 +538,9 @@ class Project:
     def _excluded_tests(
         self, select: str | Iterable[str], exclude: str | Iterable[str]
     ) -> tuple[set[str], list[str]]:
-        """Names of the tests that criteria like test_type:unit exclude from a build, and the other criteria.
+        """Names of the tests that --exclude leaves out of a build, and the criteria for nodes.
+
+        A test is named by criteria like test_type:unit, or by its own name where no node has it.
 
         Raises:
             ProjectError: `select` speaks of tests.
@@ -553,7 +555,8 @@ class Project:
                     fix=f"llmi2i test -s {word}",
                 )
         words = [word for text in _words(exclude) for word in text.split()]
-        of_tests = [word for word in words if is_test_criterion(word)]
+        own = {check.name for check in self.manifest.tests} - self.selection.resources.by_key.keys()
+        of_tests = [word for word in words if is_test_criterion(word) or word in own]
         if not of_tests:
             return set(), words
         chosen = select_tests(self.manifest.tests, of_tests, (), self.select)
