@@ -361,12 +361,7 @@ class Project:
         if full_refresh:
             replace_text(self._refresh_file, json.dumps(refreshes))
         shop = self._workshop(plan, reporter or Reporter(), max_calls, store_failures)
-        shop.reporter.started(
-            plan,
-            len(self.manifest.checks),
-            sum(n.is_source for n in self.manifest.nodes.values()),
-            len(self.udfs.signatures),
-        )
+        shop.reporter.started(plan, {**self.manifest.counts(), "UDF": len(self.udfs.signatures)})
         if plan.to_build:
             self._sweep()
         hold = self._hold(plan)
@@ -657,9 +652,11 @@ class Project:
         return plan_calls(step, self._workshop(plan, Reporter()))
 
     def query(self, sql: str) -> duckdb.DuckDBPyRelation:
-        """Run one read-only query on the published environment."""
+        """Run one read-only query on the published environment; ref(), var() and macros work in it."""
         from llm_i2i.runner.query import open_catalogue, run_query
 
+        if "{{" in sql or "{%" in sql:
+            sql = self.render(sql)
         connection = open_catalogue(self.environment, self.store)
         return run_query(connection, sql, list(self.environment.pointers()))
 
