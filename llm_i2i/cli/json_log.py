@@ -24,7 +24,9 @@ class JsonLog(Reporter):
         self._next_progress = 0.0
 
     def started(self, plan: Plan, found: Mapping[str, int]) -> None:
-        counts = {f"{name.replace(' ', '_').lower()}s": number for name, number in found.items()}
+        counts: dict[str, Any] = {
+            f"{name.replace(' ', '_').lower()}s": number for name, number in found.items()
+        }
         self._write("build_started", steps=len(plan.steps), **counts)
 
     def node_started(self, index: int, total: int, step: PlanStep) -> None:

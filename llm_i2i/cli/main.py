@@ -49,7 +49,7 @@ def main() -> None:
         if isinstance(error, click.NoSuchOption):
             from llm_i2i.cli.words import explain
 
-            explain(error, sys.argv[1:])
+            error = explain(error, sys.argv[1:])
         error.show()
         sys.exit(2)
     except LlmI2iError as error:

@@ -53,8 +53,8 @@ def instead_of(command: str) -> str:
     return COMMANDS.get(command, "")
 
 
-def explain(error: click.NoSuchOption, args: list[str]) -> None:
-    """Say in the error what to write in place of an option, if we know.
+def explain(error: click.NoSuchOption, args: list[str]) -> click.NoSuchOption:
+    """The error with what to write in place of the option, if we know.
 
     Args:
         args: The command line: an option that stands before the command belongs behind it.
@@ -65,6 +65,7 @@ def explain(error: click.NoSuchOption, args: list[str]) -> None:
 
         command = next((word for word in args if word in ours), "COMMAND")
         said = f"Options stand behind the command: llmi2i {command} {error.option_name}"
-    if said:
-        error.message = f"No such option '{error.option_name}'. {said}"
-        error.possibilities = None
+    if not said:
+        return error
+    message = f"No such option '{error.option_name}'. {said}"
+    return click.NoSuchOption(error.option_name, message, ctx=error.ctx)
