@@ -367,5 +367,7 @@ def test_on_the_command_line(shop: ShopProject) -> None:
     assert "actual             0.25\n" in done.stderr
     assert "PASS=0 WARN=0 FAIL=1 TOTAL=1" in done.stderr
     assert max(map(len, done.stderr.splitlines())) <= 80
+    listed = shop.run("ls", "-s", "test_type:unit")
+    assert listed.stdout == "scored_asks_the_model\n", listed.stderr
     listed = shop.run("ls", "--resource-type", "unit_test")
     assert listed.stdout.split() == ["scored_asks_the_model"]
