@@ -105,8 +105,9 @@ def _refused(text: str, known: Sequence[str] = ()) -> ProjectError:
         fix = "a query reads published tables alone: make the file a source, or open it with duckdb"
     else:
         fix = sql_fix(what, offered) or "correct the query"
-    if kind == "function" and not fix.startswith("did you mean"):
-        fix = "use a function of DuckDB: UDFs of the project are called in models"
+    if kind == "function":  # DuckDB's guess is of its own functions
+        guess = f"{fix} " if fix.startswith("did you mean") else ""
+        fix = f"{guess}UDFs of the project are called in models, not in queries"
     line = next((line for line in rest if line.startswith("LINE ")), "")
     return ProjectError(what, found=("" if kind else suggestion(offered)) or line, fix=fix)
 

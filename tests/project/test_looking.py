@@ -36,7 +36,7 @@ def test_jinja_works_in_a_query(built: ShopProject) -> None:
 
 def test_a_udf_in_a_query_is_said_to_belong_in_a_model(built: ShopProject) -> None:
     message = run(built, "query", "select score(item_id) from events")
-    assert "UDFs of the project are called in models" in message
+    assert "UDFs of the project are called in models, not in queries" in message
 
 
 def test_a_source_has_nothing_to_show(built: ShopProject) -> None:
