@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from llm_i2i.secrets import hide_secrets
 
@@ -136,3 +136,9 @@ def closest(name: str, known: Iterable[str], *, count: int = 3) -> str:
     """The known names nearest to `name`, quoted and joined for a message; empty if none is near."""
     near = difflib.get_close_matches(name, sorted(known), n=count, cutoff=0.5)
     return ", ".join(repr(n) for n in near)
+
+
+def counted(numbers: Mapping[str, int]) -> str:
+    """Numbers of things for a line to read, without those of which there are none: `1 model, 2 data tests`."""
+    texts = (f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in numbers.items() if n)
+    return ", ".join(texts) or "nothing"
