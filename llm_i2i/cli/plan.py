@@ -111,5 +111,5 @@ def _total(rows: list[dict[str, Any]]) -> str:
     if known and len(known) < len(rows):
         text += f"; {len(rows) - len(known)} of them not known yet (?)"
     if any(row["token_unit"] == "words" for row in rows):
-        text += ".\n~ counts words between white space: the UDF has no checkpoint, or it is not built yet"
+        text += ".\n~ counts words between white space: there is no checkpoint, or not yet"
     return text + "."
