@@ -6,7 +6,9 @@ column. Paths are read and written by driver and executors alike, so the project
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -237,7 +239,7 @@ def _connect(url: str, conf: Mapping[str, str]) -> Any:
 
     _knock(url)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _a_main_file():
             warnings.simplefilter("ignore")  # of pyspark on a newer pandas, which is not used here
             from pyspark.sql import SparkSession
 
@@ -255,6 +257,20 @@ def _connect(url: str, conf: Mapping[str, str]) -> Any:
     except Exception as error:
         raise _no_answer(url, error) from error
     return session
+
+
+@contextlib.contextmanager
+def _a_main_file() -> Iterator[None]:
+    """Let the main module name a file: without one (`python -c`, a worker of pytest-xdist) pyspark takes itself for under test, and exits."""
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__"):
+        yield
+        return
+    main.__file__ = "-c"
+    try:
+        yield
+    finally:
+        del main.__file__
 
 
 def _knock(url: str) -> None:
