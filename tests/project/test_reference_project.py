@@ -207,6 +207,7 @@ SETTINGS = (
     {"discriminator": "history", "min_confidence": 0.5, "negative_sampler": "mixture"},
     {"filter_real": "drop_below", "filter_folds": 2, "near_column": "item_id"},
     {"items": None},
+    {"min_common_users": 2, "swing_form": "by_item"},
 )
 CASES = [pytest.param(m, marks=pytest.mark.spark) if m.startswith(LATER) else m for m in MODELS]
 
