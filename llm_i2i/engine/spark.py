@@ -6,6 +6,7 @@ column. Paths are read and written by driver and executors alike, so the project
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,7 +64,7 @@ class SparkEngine:
         conf: Mapping[str, str] | None = None,
         driver_rows: int = 50_000_000,
     ) -> None:
-        self._session = _connect(url, {**SETTINGS, **(conf or {})})
+        self._session = connect(url, {**SETTINGS, **(conf or {})})
         self._translate = translate
         self._local = local
         self._scratch = scratch / uuid.uuid4().hex
@@ -231,13 +232,13 @@ class SparkEngine:
             return table
 
 
-def _connect(url: str, conf: Mapping[str, str]) -> Any:
+def connect(url: str, conf: Mapping[str, str]) -> Any:
     """A Connect session of its own: what is declared in it nobody else sees."""
     import warnings
 
     _knock(url)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _a_script():
             warnings.simplefilter("ignore")  # of pyspark on a newer pandas, which is not used here
             from pyspark.sql import SparkSession
 
@@ -255,6 +256,21 @@ def _connect(url: str, conf: Mapping[str, str]) -> Any:
     except Exception as error:
         raise _no_answer(url, error) from error
     return session
+
+
+@contextlib.contextmanager
+def _a_script() -> Iterator[None]:
+    """Under `python -c` and in pytest's workers pyspark takes itself to be running its doctests, and exits; not with a prompt."""
+    import sys
+
+    if hasattr(sys, "ps1") or hasattr(sys.modules["__main__"], "__file__"):
+        yield
+        return
+    sys.ps1 = ""
+    try:
+        yield
+    finally:
+        del sys.ps1
 
 
 def _knock(url: str) -> None:
