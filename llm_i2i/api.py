@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llm_i2i.errors import ProjectError
+from llm_i2i.errors import ProjectError, counted
 from llm_i2i.runner import project as runner
 from llm_i2i.runner.events import Reporter
 from llm_i2i.tabular import Records, Tabular
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from llm_i2i.experiment.run import ExperimentPlan, Failure
 
 PREVIEW = 10  # rows in a console
+STATUSES = ("PASS", "WARN", "FAIL", "ERROR")
 
 
 class Project(runner.Project):
@@ -49,6 +51,10 @@ class Project(runner.Project):
     llm_i2i.errors.ProjectError: error: Catalog Error: Table with name item_longtail does not exist!
       fix:   did you mean 'item_long_tail'?
     """
+
+    def __repr__(self) -> str:
+        name, env = self.loaded.config.name, self.environment.name
+        return f"<project {name} in {self.dir}, target {self.target_name}, environment {env}>"
 
     def query(self, sql: str) -> Rows:
         """One read-only query on the published environment; rows are read when you ask for them.
@@ -159,6 +165,10 @@ class Outcomes(list[Any], Tabular):
     def success(self) -> bool:
         """Whether none failed; warnings are no failures."""
         return not any(outcome.status in ("FAIL", "ERROR") for outcome in self)
+
+    def __repr__(self) -> str:
+        counts = Counter(outcome.status for outcome in self)
+        return f"<{counted({'test': len(self)})}: {' '.join(f'{w}={counts[w]}' for w in STATUSES)}>"
 
     def records(self) -> list[dict[str, Any]]:
         return [

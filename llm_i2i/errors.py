@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from llm_i2i.secrets import hide_secrets
 
@@ -26,6 +26,17 @@ def _has_glyph(character: str) -> bool:
     return ord(character) >= 0xA0 and character not in _STEERING and not is_surrogate
 
 
+LINE, TABLE = (
+    1_000,
+    20_000,
+)  # characters at most: of a sentence or a place, and of a list or a table
+
+
+def _bounded(text: str, most: int) -> str:
+    """Text that quotes something huge, cut: who gave it knows the rest."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
+
 class LlmI2iError(Exception):
     """Base of all our errors. The library raises it with data; only the CLI prints it. Secrets are hidden as it is made.
 
@@ -39,11 +50,11 @@ class LlmI2iError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", found: str = "", fix: str = "") -> None:
-        super().__init__(hide_secrets(what))
-        self.what = hide_secrets(what)
-        self.where = hide_secrets(where)
-        self.found = hide_secrets(found)
-        self.fix = hide_secrets(fix)
+        self.what = _bounded(hide_secrets(what), LINE)
+        self.where = _bounded(hide_secrets(where), LINE)
+        self.found = _bounded(hide_secrets(found), TABLE)
+        self.fix = _bounded(hide_secrets(fix), TABLE)
+        super().__init__(self.what)
 
     def render(self) -> str:
         """The message as the terminal shows it, up to four lines, no trailing newline."""
@@ -125,3 +136,9 @@ def closest(name: str, known: Iterable[str], *, count: int = 3) -> str:
     """The known names nearest to `name`, quoted and joined for a message; empty if none is near."""
     near = difflib.get_close_matches(name, sorted(known), n=count, cutoff=0.5)
     return ", ".join(repr(n) for n in near)
+
+
+def counted(numbers: Mapping[str, int]) -> str:
+    """Numbers of things for a line to read, without those of which there are none: `1 model, 2 data tests`."""
+    texts = (f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in numbers.items() if n)
+    return ", ".join(texts) or "nothing"

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_i2i.cli.environments import size
-from llm_i2i.cli.output import plain, render_table
+from llm_i2i.cli.output import line_width, plain, render_table
 from llm_i2i.errors import ProjectError
 
 if TYPE_CHECKING:
     from llm_i2i.runner.calls import CallSet, Filter
     from llm_i2i.runner.project import Project
 
-WIDTH = 80
 KEPT = ("udf", "group", "node", "constants", "calls", "measured", "counted", "seconds", "tokens", "token_unit", "bytes", "made_at", "in_use")  # fmt: skip
 
 
@@ -43,7 +42,7 @@ def print_calls(project: Project, wanted: Filter, output: str) -> None:
         ]
         for c in found
     ]
-    click.echo(render_table(names, rows, WIDTH), nl=False)
+    click.echo(render_table(names, rows, line_width()), nl=False)
     total = sum(c.calls for c in found)
     click.echo(f"{total:,} calls, {size(sum(c.bytes for c in found))}.", err=True)
 
@@ -80,8 +79,8 @@ def print_inspected(project: Project, wanted: Filter, limit: int, output: str) -
         node = f", made by {found.node}" if found.node else ""
         click.echo(f"-- {found.udf} {found.group[:6]}{node}: {found.calls:,} calls")
         for name, value in found.constants.items():
-            click.echo(f"--   {name} = {value}"[:WIDTH])
-        click.echo(render_table(columns, rows, WIDTH))
+            click.echo(f"--   {name} = {value}"[: line_width()])
+        click.echo(render_table(columns, rows, line_width()))
     if output == "json":
         click.echo(json.dumps(plain(shown), indent=1, ensure_ascii=False))
 
@@ -118,7 +117,7 @@ def print_cost(project: Project, wanted: Filter, per_million: float | None, outp
         for row, sets in zip(rows, [*(sets for _, sets in parts), whole], strict=True):
             amount = price(sets, per_million)
             row.append(("?" if amount is None else f"{amount:,.2f}").rjust(8))
-    click.echo(render_table(names, rows, WIDTH).rpartition("(")[0], nl=False)
+    click.echo(render_table(names, rows, line_width()).rpartition("(")[0], nl=False)
     notes = []
     if any(c.measured < c.calls or c.counted < c.calls for c in whole):
         notes.append("? and +: time or tokens of some calls are not known")

@@ -6,8 +6,9 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 
-from llm_i2i.errors import LlmI2iError
+from llm_i2i.errors import LlmI2iError, counted
 from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter, UnitOutcome
 
@@ -29,14 +30,11 @@ class Console(Reporter):
         self._units: Counter[str] = Counter()
         self._warnings: list[LlmI2iError] = []
 
-    def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None:
+    def started(self, plan: Plan, found: Mapping[str, int]) -> None:
         from llm_i2i import __version__
 
-        models = len(plan.fingerprints) - sources
         self._line(f"Running llmi2i {__version__}")
-        self._line(
-            f"Found {max(models, len(plan.steps))} models, {sources} sources, {checks} data tests, {udfs} UDFs"
-        )
+        self._line(f"Found {counted(found)}")
 
     def node_started(self, index: int, total: int, step: PlanStep) -> None:
         self._progress_line(
@@ -63,10 +61,7 @@ class Console(Reporter):
     def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None:
         step = outcome.step
         if outcome.status == "OK":
-            detail = f"{outcome.rows:,} rows in {outcome.seconds:.2f}s"
-            if outcome.calls:
-                detail = f"{outcome.rows:,} rows, {outcome.calls.made:,} calls, {outcome.calls.cached:,} cached, {outcome.seconds:.2f}s"
-            self._status(f"{index} of {total} OK created {_what(step)}", f"[{detail}]")
+            self._status(f"{index} of {total} OK created {_what(step)}", *_details(outcome))
         elif outcome.status == "REUSED":
             self._status(f"{index} of {total} REUSED {_what(step)}", f"[{step.reason}]")
         elif outcome.status == "VIEW":
@@ -158,12 +153,14 @@ class Console(Reporter):
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
-    def _status(self, left: str, right: str) -> None:
-        room = WIDTH - len("00:00:00  ") - len(right) - 2
-        if len(left) > room - 2:
-            left = left.replace(" created ", " ")
-        dots = "." * max(room - len(left), 1)
-        self._line(f"{self._coloured(left)} {dots} {right}")
+    def _status(self, left: str, *rights: str) -> None:
+        """A line with dots in the middle, its end the first of `rights` that leaves room for the rest."""
+        short = left.replace(" created ", " ")
+        for text, right in ((text, right) for right in rights for text in (left, short)):
+            room = WIDTH - len("00:00:00  ") - len(text) - len(right) - 2
+            if room > 0:
+                break
+        self._line(f"{self._coloured(text)} {'.' * room}{' ' * (room > 0)}{right}")
 
     def _coloured(self, text: str) -> str:
         """The status word in its colour, on a terminal whose owner has not set NO_COLOR."""
@@ -206,6 +203,19 @@ class Console(Reporter):
         if self._open:
             print("\r\x1b[K", end="", file=sys.stderr)
             self._open = False
+
+
+def _details(outcome: NodeOutcome) -> list[str]:
+    """What a node that was built took, the longest text first."""
+    rows, seconds, calls = f"{outcome.rows:,} rows", f"{outcome.seconds:.2f}s", outcome.calls
+    if calls is None:
+        return [f"[{rows} in {seconds}]"]
+    made = f"{calls.made:,} calls"
+    return [
+        f"[{rows}, {made}, {calls.cached:,} cached, {seconds}]",
+        f"[{rows}, {made}, {seconds}]",
+        f"[{made}, {seconds}]",
+    ]
 
 
 def _where_to_look(outcome: CheckOutcome) -> str:

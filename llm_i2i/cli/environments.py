@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_i2i.cli.output import print_rows, render_table
+from llm_i2i.cli.output import line_width, print_rows, render_table
 
 if TYPE_CHECKING:
     from llm_i2i.runner.environments import Move
     from llm_i2i.runner.project import Project
     from llm_i2i.store.gc import Collection
-
-WIDTH = 80
 
 
 def promote(
@@ -103,7 +101,7 @@ def _print_move(move: Move, output: str) -> None:
         return
     if move.changes:
         rows = [[c.node, c.change, c.reason] for c in move.changes]
-        click.echo(render_table(["node", "change", "why"], rows, WIDTH), nl=False)
+        click.echo(render_table(["node", "change", "why"], rows, line_width()), nl=False)
     click.echo(
         f"{_counts(move.changes) or 'nothing changes'}, {move.unchanged} unchanged.", err=True
     )
@@ -151,7 +149,9 @@ def _print_garbage(found: Collection) -> None:
     shown += [["environment", name, 1, ""] for name in found.environments]
     shown += [["history", name, n, ""] for name, n in found.states.items()]
     if shown:
-        click.echo(render_table(["garbage", "of", "count", "    size"], shown, WIDTH), nl=False)
+        click.echo(
+            render_table(["garbage", "of", "count", "    size"], shown, line_width()), nl=False
+        )
 
 
 def _parts(found: Collection) -> str:

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import click
 
+from llm_i2i.cli.words import ALIASES, instead_of
 from llm_i2i.errors import closest
 
 SELECTIONS = ("select", "exclude", "output_keys")  # options that take all words up to the next one
@@ -14,7 +15,7 @@ SELECTIONS = ("select", "exclude", "output_keys")  # options that take all words
 MODULES = {
     "build": ("Build", "build plan compile test"),
     "explore": ("Look", "ls query show shell lineage docs export source"),
-    "measure": ("Measure", "experiment simulate-shop"),
+    "measure": ("Measure", "experiment simulate-shop simulate-log"),
     "environments": ("Publish", "promote rollback diff gc"),
     "serving": ("Serve", "serve publish-redis"),
     "calls": ("UDF calls", "calls"),
@@ -40,6 +41,7 @@ class Commands(SelectionGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         defined = vars(import_module(f"llm_i2i.cli.commands.{COMMANDS[cmd_name]}")).values()
@@ -58,9 +60,10 @@ class Commands(SelectionGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            near = closest(args[0], COMMANDS)
-            ctx.fail(f"No such command '{args[0]}'." + (f" Did you mean {near}?" if near else ""))
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS.keys() | ALIASES.keys():
+            instead, near = instead_of(args[0]), closest(args[0], COMMANDS)
+            hint = f" Instead: {instead}." if instead else f" Did you mean {near}?" if near else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,10 +23,11 @@ class JsonLog(Reporter):
         self._quiet = quiet
         self._next_progress = 0.0
 
-    def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None:
-        self._write(
-            "build_started", steps=len(plan.steps), data_tests=checks, sources=sources, udfs=udfs
-        )
+    def started(self, plan: Plan, found: Mapping[str, int]) -> None:
+        counts: dict[str, Any] = {
+            f"{name.replace(' ', '_').lower()}s": number for name, number in found.items()
+        }
+        self._write("build_started", steps=len(plan.steps), **counts)
 
     def node_started(self, index: int, total: int, step: PlanStep) -> None:
         self._write(

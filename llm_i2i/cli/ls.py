@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_i2i.errors import ProjectError, closest
-from llm_i2i.graph.node import DataCheck, UnitCheck
+from llm_i2i.graph.node import DataCheck, UnitCheck, source_node_name
+from llm_i2i.graph.seeds import SEED_FILES
+from llm_i2i.graph.select_tests import is_test_criterion
 
 if TYPE_CHECKING:
     from llm_i2i.graph.resource import Resource
@@ -38,6 +40,10 @@ def print_listing(
     if "all" in resource_types:
         kinds |= {*DEFAULT, *TESTS}
     criteria = project.criteria(select, exclude)
+    if not resource_types and any(
+        is_test_criterion(word) for text in select for word in text.split()
+    ):
+        kinds = set(TESTS)
     if kinds <= set(TESTS):  # test_type: and the like are understood too
         tests = project.select_tests(*criteria)
         rows = [
@@ -60,8 +66,12 @@ def print_listing(
 
 def _rows(project: Project, chosen: Sequence[str], kinds: set[str]) -> Iterator[dict[str, Any]]:
     resources = project.selection.resources.by_key
+    seeds = (r.name for r in resources.values() if r.kind == "seed")
+    files = {
+        source_node_name(SEED_FILES, name) for name in seeds
+    }  # a seed stands for its file, too
     for key in chosen:
-        if resources[key].kind in kinds:
+        if resources[key].kind in kinds and key not in files:
             yield _row(project, resources[key])
     of = set(chosen)
     for row in (_test_row(t, project) for t in project.manifest.tests if t.model in of):

@@ -15,7 +15,7 @@ from llm_i2i.cli.group import Commands
 from llm_i2i.cli.options import LOG_FORMAT
 from llm_i2i.errors import LlmI2iError, disk_error
 
-LISTING = ("ls", "query", "show", "plan", "compile", "lineage", "diff")
+LISTING = ("ls", "list", "query", "show", "plan", "compile", "lineage", "diff")
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
@@ -46,6 +46,10 @@ def main() -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption):
+            from llm_i2i.cli.words import explain
+
+            error = explain(error, sys.argv[1:])
         error.show()
         sys.exit(2)
     except LlmI2iError as error:

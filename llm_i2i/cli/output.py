@@ -43,6 +43,11 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], output: st
         )
 
 
+def line_width() -> int:
+    """Characters of a line of a listing: those of the terminal, 80 at least and where there is none."""
+    return max(80, shutil.get_terminal_size((80, 24)).columns)
+
+
 def _unique(names: Sequence[str]) -> list[str]:
     """Names with a number behind those that were there before, so that no column hides another."""
     seen: dict[str, int] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_i2i.cli.output import print_rows, render_table
+from llm_i2i.cli.output import line_width, print_rows, render_table
 
 if TYPE_CHECKING:
     from llm_i2i.plan.step import Plan
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 COLUMNS = (
     "node", "action", "reason", "rows", "calls", "cached", "to_make", "tokens", "token_unit", "seconds",
 )  # fmt: skip
-WIDTH = 80
 
 
 def plan_rows(project: Project, plan: Plan) -> list[dict[str, Any]]:
@@ -52,7 +51,7 @@ def plan_rows(project: Project, plan: Plan) -> list[dict[str, Any]]:
 
 
 def print_plan(rows: list[dict[str, Any]], output: str) -> None:
-    """The rows as JSON, or as two tables of at most 80 columns: the nodes, and those with calls. A summary on stderr."""
+    """The rows as JSON, or as two tables: the nodes, and those with calls. A summary on stderr."""
     if output == "json":
         print_rows(COLUMNS, [[row[name] for name in COLUMNS] for row in rows], output)
     else:
@@ -76,7 +75,7 @@ def _print_table(columns: Sequence[str], rows: list[list[str]], left: int) -> No
     def aligned(cells: Sequence[str]) -> list[str]:
         return [c if i < left else c.rjust(widths[i]) for i, c in enumerate(cells)]
 
-    click.echo(render_table(aligned(columns), [aligned(row) for row in rows], WIDTH))
+    click.echo(render_table(aligned(columns), [aligned(row) for row in rows], line_width()))
 
 
 def _head(row: dict[str, Any]) -> list[str]:
@@ -112,5 +111,5 @@ def _total(rows: list[dict[str, Any]]) -> str:
     if known and len(known) < len(rows):
         text += f"; {len(rows) - len(known)} of them not known yet (?)"
     if any(row["token_unit"] == "words" for row in rows):
-        text += ".\n~ counts words between white space: the checkpoint is not built yet"
+        text += ".\n~ counts words between white space: there is no checkpoint, or not yet"
     return text + "."

@@ -102,11 +102,12 @@ class Shell:
         try:
             if text.lower() in ("\\q", "exit", "quit"):
                 return False
-            if text.startswith("\\"):
+            if text.lower() == "help":
+                click.echo(HELP, nl=False)
+            elif text.startswith("\\"):
                 self._command(*text.split())
             elif text:
-                sql = self.project.render(text) if "{{" in text or "{%" in text else text
-                columns, rows = self.project.rows(sql, self.limit)
+                columns, rows = self.project.rows(text, self.limit)
                 print_rows(columns, rows, self.output)
                 if len(rows) == self.limit:
                     click.echo(
@@ -172,7 +173,7 @@ def statements(read: Callable[[str], str]) -> Iterator[str]:
         begun = f"{begun}\n{line}" if begun else line
         if not begun.strip():
             begun = ""
-        elif begun.lstrip().startswith("\\") or begun.strip().lower() in ("exit", "quit"):
+        elif begun.lstrip().startswith("\\") or begun.strip().lower() in ("exit", "quit", "help"):
             yield begun
             begun = ""
         else:

@@ -54,6 +54,8 @@ class ModelConfig(Settings):
     enabled: bool = True
     tags: StrList = Field(default_factory=list)
     grain: StrList = Field(default_factory=list)
+    frozen: bool = False
+    partition_by: Literal["file"] | None = None
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
     contract: Contract | None = None
     pre_hook: StrList = Field(default_factory=list)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -238,7 +239,7 @@ def connect(url: str, conf: Mapping[str, str]) -> Any:
 
     _knock(url)
     try:
-        with warnings.catch_warnings(), _a_script():
+        with warnings.catch_warnings(), _a_main_file():
             warnings.simplefilter("ignore")  # of pyspark on a newer pandas, which is not used here
             from pyspark.sql import SparkSession
 
@@ -259,18 +260,17 @@ def connect(url: str, conf: Mapping[str, str]) -> Any:
 
 
 @contextlib.contextmanager
-def _a_script() -> Iterator[None]:
-    """Under `python -c` and in pytest's workers pyspark takes itself to be running its doctests, and exits; not with a prompt."""
-    import sys
-
-    if hasattr(sys, "ps1") or hasattr(sys.modules["__main__"], "__file__"):
+def _a_main_file() -> Iterator[None]:
+    """Let the main module name a file: without one (`python -c`, a worker of pytest-xdist) pyspark takes itself for under test, and exits."""
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__"):
         yield
         return
-    sys.ps1 = ""
+    main.__file__ = "-c"
     try:
         yield
     finally:
-        del sys.ps1
+        del main.__file__
 
 
 def _knock(url: str) -> None:

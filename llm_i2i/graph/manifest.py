@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -35,6 +36,18 @@ class Manifest:
 
     def unit_checks_of(self, name: str) -> list[UnitCheck]:
         return [check for check in self.unit_checks if check.model == name]
+
+    def counts(self) -> dict[str, int]:
+        """How many there are of each kind of thing; the file of a seed is no source of its own."""
+        kinds = Counter(node.resource_type for node in self.nodes.values())
+        return {
+            "model": kinds["model"],
+            "seed": kinds["seed"],
+            "source": kinds["source"] - kinds["seed"],
+            "exposure": len(self.exposures),
+            "data test": len(self.checks),
+            "unit test": len(self.unit_checks),
+        }
 
     def models(self) -> list[Node]:
         """Models in build order."""

@@ -113,6 +113,12 @@ class Selector:
     def _nothing(
         self, select: list[str], exclude: list[str], lost: list[Criterion]
     ) -> ProjectError:
+        if not self._resources.by_key:
+            return ProjectError(
+                "the project has no models",
+                found="no .sql file in the folders of model_paths, no .csv in those of seed_paths",
+                fix="write models/my_model.sql, or start from `llmi2i init DIR`",
+            )
         text = " ".join(select) or "(everything)"
         near = ", ".join(filter(None, map(self._nearest, lost)))
         if not lost and exclude:

@@ -37,6 +37,8 @@ def build_plan(
 ) -> Plan:
     """Decide for each selected node, parents first, whether it is reused or built.
 
+    A model with the config `frozen` keeps the result that is published while only the sources' data have changed since.
+
     Args:
         compiled: The selected models and all their ancestors.
         source_fingerprints: Source node -> digest of its files' content.
@@ -48,13 +50,24 @@ def build_plan(
     """
     fingerprints: dict[str, str] = dict(source_fingerprints)
     parts: dict[str, dict[str, Any]] = {}
+    recipes: dict[str, str] = {}
+    frozen: dict[str, str] = {}
     for name in manifest.dag.order:
         if name in compiled:
             node = manifest.nodes[name]
             parts[name] = _parts(node, compiled[name], fingerprints, refreshes.get(name, 0))
-            fingerprints[name] = fingerprint(
-                [RESULT_FORMAT, {k: v for k, v in parts[name].items() if k != "vars"}]
-            )
+            recipes[name] = _recipe(node, parts[name], manifest, recipes)
+            fingerprints[name] = fingerprint([RESULT_FORMAT, parts[name]])
+            # known beside what the fingerprint is made of
+            parts[name] |= {"vars": node.inputs.get("vars", {}), "recipe": recipes[name]}
+            before = look_up(name, published[name]) if _may_freeze(node, name, published) else None
+            if (
+                before
+                and published[name] != fingerprints[name]
+                and _same_but_data(before.parts, parts[name])
+            ):
+                frozen[name] = explain_change(before.parts, parts[name])
+                fingerprints[name], parts[name] = published[name], before.parts
     steps: list[PlanStep] = []
     ephemeral: dict[str, PlanStep] = {}
     errors: list[LlmI2iError] = []
@@ -63,10 +76,14 @@ def build_plan(
         node = manifest.nodes[name]
         if name not in compiled:
             continue
-        inputs = {parent: fingerprints[parent] for parent in node.reads}
+        inputs: dict[str, str] = parts[name]["inputs"]
         stored = look_up(name, fingerprints[name]) if node.materialized == "table" else None
         action: Action = "view" if node.materialized != "table" else "reuse" if stored else "build"
-        reason = _reason(name, action, parts[name], fingerprints, published, look_up)
+        reason = (
+            f"frozen at {fingerprints[name][:4]}, {frozen[name]}"
+            if name in frozen
+            else _reason(name, action, parts[name], fingerprints, published, look_up)
+        )
         step = PlanStep(
             node, compiled[name], action, reason, fingerprints[name], inputs, parts[name]
         )
@@ -83,17 +100,35 @@ def build_plan(
 def _parts(
     node: Node, model: CompiledModel, fingerprints: Mapping[str, str], refresh: int
 ) -> dict[str, Any]:
-    hooks = {"hooks": list(node.pre_hook)} if node.pre_hook else {}
+    hooks: dict[str, Any] = {"hooks": list(node.pre_hook)} if node.pre_hook else {}
+    if partitioned := node.config.get("partition_by"):
+        hooks["partition_by"] = partitioned
     return {
         **hooks,
         "sql": model.digest,
         "udfs": model.udfs,
         "inputs": {parent: fingerprints[parent] for parent in node.reads},
         "refresh": refresh,
-        "vars": node.inputs.get(
-            "vars", {}
-        ),  # already in the SQL; kept to name the one that changed
     }
+
+
+def _recipe(
+    node: Node, parts: Mapping[str, Any], manifest: Manifest, recipes: Mapping[str, str]
+) -> str:
+    """Digest of all that a result is made by, up to the sources' paths, but not of the data in them."""
+    inputs = {
+        parent: recipes.get(parent) or manifest.nodes[parent].file_path for parent in node.reads
+    }
+    return fingerprint([RESULT_FORMAT, {**parts, "inputs": inputs, "refresh": 0}])
+
+
+def _may_freeze(node: Node, name: str, published: Mapping[str, str]) -> bool:
+    return bool(node.config.get("frozen")) and name in published
+
+
+def _same_but_data(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether a published result differs from the one to build in the sources' data alone; a full refresh is another difference."""
+    return all(before.get(part) == after[part] for part in ("recipe", "refresh"))
 
 
 def _readers(name: str, manifest: Manifest) -> set[str]:
@@ -152,6 +187,8 @@ def explain_change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         changes.append(f"var {', '.join(changed)} changed" if changed else "SQL changed")
     if before.get("hooks") != after.get("hooks"):
         changes.append("pre_hook changed")
+    if before.get("partition_by") != after.get("partition_by"):
+        changes.append("partition_by changed")
     changes += [
         f"UDF {n} changed" for n, v in after["udfs"].items() if before.get("udfs", {}).get(n) != v
     ]

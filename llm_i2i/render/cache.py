@@ -66,6 +66,7 @@ class RenderCache:
 def _packed(result: RenderedModel) -> dict[str, Any] | None:
     """Without what is empty; None if JSON would change it, as it does tuples."""
     values = {name: value for name, value in asdict(result).items() if value}
+    values["sql"] = result.sql  # a template may give nothing
     values["line_map"] = list(result.line_map.lines)
     read = [result.vars, result.config]
     try:

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from llm_i2i.errors import LlmI2iError, ProjectErrors
+from llm_i2i.errors import LlmI2iError, ProjectErrors, counted
 from llm_i2i.runner.project import Project
 
 Status = Literal["ok", "absent", "missing"]
@@ -248,17 +248,11 @@ def _project(project: Project) -> Iterator[Finding]:
         text = f"{name} ({kind}, backend {entry.get('backend', 'transformers')})"
         yield Finding("project", "language model", "ok", text)
     try:
-        nodes = project.manifest.nodes.values()
-        counts = {
-            "models": sum(not node.is_source for node in nodes),
-            "sources": sum(node.is_source for node in nodes),
-            "data tests": len(project.manifest.checks),
-            "UDFs": len(project.udfs.signatures),
-        }
+        counts = {**project.manifest.counts(), "UDF": len(project.udfs.signatures)}
     except LlmI2iError as error:
         yield from _mistakes("project", error)
         return
-    yield Finding("project", "found", "ok", ", ".join(f"{n} {what}" for what, n in counts.items()))
+    yield Finding("project", "found", "ok", counted(counts))
 
 
 def _sources(project: Project) -> Iterator[Finding]:
@@ -290,7 +284,7 @@ def _store(project: Project) -> Iterator[Finding]:
     yield Finding("store", "folder", "ok", f"{folder}, {free} free")
     results = list(project.store.root.glob("[!.]*/*/meta.json"))
     size = size_text(_size(project.store.root))
-    yield Finding("store", "results", "ok", f"{len(results)} of {size}")
+    yield Finding("store", "results", "ok", f"{counted({'result': len(results)})}, {size}")
     calls = project.calls.root
     yield Finding("store", "calls", "ok", f"{size_text(_size(calls))} of cached UDF calls")
     published = sorted(path.stem for path in (folder / "envs").glob("[!.]*.json"))

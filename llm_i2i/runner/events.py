@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -120,8 +121,8 @@ class BuildResult(Tabular):
 class Reporter:
     """Receives events as they happen and does nothing; a console or a notebook overrides what it wants to show."""
 
-    def started(self, plan: Plan, checks: int, sources: int, udfs: int) -> None:
-        """The plan is made; numbers of data tests, sources and UDFs of the project."""
+    def started(self, plan: Plan, found: Mapping[str, int]) -> None:
+        """The plan is made; `found` counts what the project has, `model`, `data test`, `UDF` ..."""
 
     def node_started(self, index: int, total: int, step: PlanStep) -> None:
         """A node is about to be built; `index` counts from 1."""

@@ -399,12 +399,7 @@ class Project:
         if full_refresh:
             replace_text(self._refresh_file, json.dumps(refreshes))
         shop = self._workshop(plan, reporter or Reporter(), max_calls, store_failures)
-        shop.reporter.started(
-            plan,
-            len(self.manifest.checks),
-            sum(n.is_source for n in self.manifest.nodes.values()),
-            len(self.udfs.signatures),
-        )
+        shop.reporter.started(plan, {**self.manifest.counts(), "UDF": len(self.udfs.signatures)})
         if plan.to_build:
             self._sweep()
         hold = self._hold(plan)
@@ -576,7 +571,9 @@ class Project:
     def _excluded_tests(
         self, select: str | Iterable[str], exclude: str | Iterable[str]
     ) -> tuple[set[str], list[str]]:
-        """Names of the tests that criteria like test_type:unit exclude from a build, and the other criteria.
+        """Names of the tests that --exclude leaves out of a build, and the criteria for nodes.
+
+        A test is named by criteria like test_type:unit, or by its own name where no node has it.
 
         Raises:
             ProjectError: `select` speaks of tests.
@@ -591,7 +588,8 @@ class Project:
                     fix=f"llmi2i test -s {word}",
                 )
         words = [word for text in _words(exclude) for word in text.split()]
-        of_tests = [word for word in words if is_test_criterion(word)]
+        own = {check.name for check in self.manifest.tests} - self.selection.resources.by_key.keys()
+        of_tests = [word for word in words if is_test_criterion(word) or word in own]
         if not of_tests:
             return set(), words
         chosen = select_tests(self.manifest.tests, of_tests, (), self.select)
@@ -692,9 +690,11 @@ class Project:
         return plan_calls(step, self._workshop(plan, Reporter()))
 
     def query(self, sql: str) -> duckdb.DuckDBPyRelation:
-        """Run one read-only query on the published environment."""
+        """Run one read-only query on the published environment; ref(), var() and macros work in it."""
         from llm_i2i.runner.query import open_catalogue, run_query
 
+        if "{{" in sql or "{%" in sql:
+            sql = self.render(sql)
         connection = open_catalogue(self.environment, self.store)
         return run_query(connection, sql, list(self.environment.pointers()))
 

@@ -12,7 +12,7 @@ from llm_i2i.errors import ProjectError, closest
 from llm_i2i.names import quote_identifier, quote_literal
 from llm_i2i.runner.reading import check_reads
 from llm_i2i.sql.complaints import missing_name, sql_fix, suggestion
-from llm_i2i.store.environment import Environment
+from llm_i2i.store.environment import Environment, environment_names
 from llm_i2i.store.store import Store
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ def open_catalogue(environment: Environment, store: Store) -> duckdb.DuckDBPyCon
     import duckdb
 
     if not environment.catalogue.exists():
+        others = ", ".join(environment_names(environment.catalogue.parent))
         raise ProjectError(
             f"environment {environment.name!r} has nothing to query yet",
             where=str(environment.catalogue),
             found="no such file",
             fix="run `llmi2i build` first"
-            + (f" with --env {environment.name}" if environment.name != "dev" else ""),
+            + (f" with --env {environment.name}" if environment.name != "dev" else "")
+            + (f"; published: {others}" if others else ""),
         )
     # a session of its own: DuckDB would share one that this process has open on the same path, an older state's too.
     spill = store.root.parent / "tmp" / str(os.getpid())
@@ -103,6 +105,9 @@ def _refused(text: str, known: Sequence[str] = ()) -> ProjectError:
         fix = "a query reads published tables alone: make the file a source, or open it with duckdb"
     else:
         fix = sql_fix(what, offered) or "correct the query"
+    if kind == "function":  # DuckDB's guess is of its own functions
+        guess = f"{fix} " if fix.startswith("did you mean") else ""
+        fix = f"{guess}UDFs of the project are called in models, not in queries"
     line = next((line for line in rest if line.startswith("LINE ")), "")
     return ProjectError(what, found=("" if kind else suggestion(offered)) or line, fix=fix)
 

@@ -104,9 +104,28 @@ class SourceFiles:
         """Remember the digests of files: the next start need not read them again."""
         self._digests.save()
 
-    def scan(self, source: Node) -> str:
-        """A query over the source's files."""
-        files = self.files(source)
+    def file_digests(self, source: Node) -> list[tuple[Path, str]]:
+        """Each file with a digest of its content and of how it is read.
+
+        Raises:
+            ProjectError: They are text, whose types a file alone does not tell.
+        """
+        found = []
+        for path in self.files(source):
+            form = self._format(source, path)
+            if form not in ("parquet", "lines"):
+                raise ProjectError(
+                    f"source {source.name.replace('__', '.', 1)} cannot be read file by file",
+                    where=source.path,
+                    found=f"{path.name}, a {form} file, whose types are guessed from all files together",
+                    fix="write the log as Parquet, or remove partition_by",
+                )
+            found.append((path, fingerprint([form, self._digest(path)])))
+        return found
+
+    def scan(self, source: Node, files: list[Path] | None = None) -> str:
+        """A query over the source's files, or some of them."""
+        files = files or self.files(source)
         listed = ", ".join(quote_literal(p) for p in files)
         form = self._format(source, files[0])
         if form == "lines":

@@ -26,7 +26,7 @@ from llm_i2i.sql.complaints import sql_fix
 from llm_i2i.sql.steps import CallStep
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.files import file_lock, replace_file, replace_text
-from llm_i2i.store.store import DATA, ResultMeta, Store
+from llm_i2i.store.store import DATA, ResultMeta, Store, data_of
 from llm_i2i.udf.batch import BatchCall, CallCounts, count_calls, run_batch_call
 from llm_i2i.udf.context import UdfContext
 from llm_i2i.udf.registry import UdfRegistry, where_raised
@@ -167,9 +167,12 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
                 counts.append(_run_batch(ready, step, engine, shop, folder))
             else:
                 _run_table(call, step, engine, shop, folder)
-        rows = engine.write_parquet(step.compiled.sql, folder / DATA)
+        if node.config.get("partition_by"):
+            rows = _write_partitions(step, shop, folder)
+        else:
+            rows = engine.write_parquet(step.compiled.sql, folder / DATA)
         if node.post_hook:
-            engine.declare_parquet(node.name, [folder / DATA])
+            engine.declare_parquet(node.name, [data_of(folder)])
             run_hooks(node.post_hook, engine, node.path)
     except EngineError as error:
         line = 0 if step.compiled.steps else error.line
@@ -200,6 +203,14 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
         call_groups=groups,
     )
     return Built(shop.store.publish(folder, meta), total if counts else None)
+
+
+def _write_partitions(step: PlanStep, shop: Workshop, folder: Path) -> int:
+    from llm_i2i.runner.partitions import write_partitions
+
+    rows, computed, total = write_partitions(step, shop, folder)
+    shop.reporter.note(f"{step.node.name}: {computed} of {total} partitions computed")
+    return rows
 
 
 def _context(step: PlanStep, shop: Workshop, folder: Path, activity: str) -> UdfContext:

@@ -19,6 +19,7 @@ from pathlib import Path
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.names import parquet_scan, quote_identifier
 from llm_i2i.store.files import file_lock, replace_file, replace_link, replace_text, sha256
+from llm_i2i.store.store import data_of
 
 HISTORY = 20  # states kept of each environment, the one that holds among them
 CATALOGUES = 2  # of these with a catalogue: a client may be opening the one before while an environment moves
@@ -255,7 +256,7 @@ class Environment:
         with duckdb.connect(str(path)) as connection:
             stored = [(n, p) for n, p in nodes.items() if not p.sql]
             for node, pointer in stored:
-                data = (self._store_root / node / pointer.fingerprint / "data.parquet").resolve()
+                data = data_of((self._store_root / node / pointer.fingerprint).resolve())
                 connection.execute(
                     f"create view {quote_identifier(node)} as select * from {parquet_scan([data])}"
                 )

@@ -1,6 +1,6 @@
 """The content-addressed store: `<root>/<node>/<fingerprint>/` holds one immutable result.
 
-A result folder has `data.parquet`, an optional `artifact/` (a checkpoint) and `meta.json`. It is prepared in `<root>/.tmp`
+A result folder has `data.parquet` (of a partitioned model `partitions/*.parquet`), an optional `artifact/` (a checkpoint) and `meta.json`. It is prepared in `<root>/.tmp`
 and renamed into place once complete, so a folder that exists under its final name is whole.
 """
 
@@ -19,7 +19,13 @@ from typing import Any
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.store.files import file_lock, lock_if_free, make_folder, sha256, sync_file
 
-DATA, META, ARTIFACT = "data.parquet", "meta.json", "artifact"
+DATA, META, ARTIFACT, PARTITIONS = "data.parquet", "meta.json", "artifact", "partitions"
+
+
+def data_of(folder: Path) -> Path:
+    """The data of a result folder: its one file, or a pattern for its partitions."""
+    partitions = folder / PARTITIONS
+    return partitions / "*.parquet" if partitions.is_dir() else folder / DATA
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,19 @@ class Store:
         return self.root / node / fingerprint
 
     def data_path(self, node: str, fingerprint: str) -> Path:
-        return self.folder(node, fingerprint) / DATA
+        """The Parquet file of a result, or a pattern for those of its partitions."""
+        return data_of(self.folder(node, fingerprint))
+
+    def partition_paths(self, node: str, fingerprint: str) -> list[Path]:
+        """The files of a partitioned result, in order; none of another."""
+        return sorted((self.folder(node, fingerprint) / PARTITIONS).glob("*.parquet"))
+
+    def find_partition(self, node: str, digest: str) -> Path | None:
+        """A partition of this digest in any result of a node whose files are whole."""
+        for path in (self.root / node).glob(f"*/{PARTITIONS}/*-{digest}.parquet"):
+            if self.meta(node, path.parent.parent.name) is not None:
+                return path
+        return None
 
     def artifact_name(self, node: str, fingerprint: str) -> str:
         """Name of a result's artifact folder relative to the store's root."""

@@ -1,4 +1,11 @@
 -- models/discriminator/candidate_signals.sql: what the discriminator reads of each generated pair, one column a signal. To add one, add a column in
 -- the macro candidate_signals and its name to the macro signal_list.
 {{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
-{{ candidate_signals(ref('generated_interactions'), ref('interactions_train'), ref('swing_pairs'), ref('transitions'), ref('generator_embeddings')) }}
+{{ candidate_signals(
+    ref('generated_interactions'),
+    ref('interactions_train'),
+    ref('signal_pairs') if var('daily') else ref('swing_pairs'),
+    ref('transitions'),
+    ref('generator_embeddings'),
+    degrees=ref('signal_degrees') if var('daily') else none
+) }}

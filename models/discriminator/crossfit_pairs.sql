@@ -1,3 +1,3 @@
 -- models/discriminator/crossfit_pairs.sql: as swing_pairs, on the cross-fit part.
-{{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
-{{ swing_pairs(ref('interactions_crossfit'), recency='position') }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
+{{ swing_pairs(ref('interactions_crossfit'), recency='position', costs=ref('swing_costs')) }}

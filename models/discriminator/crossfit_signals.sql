@@ -1,5 +1,5 @@
 -- models/discriminator/crossfit_signals.sql: the signals of each cross-fit candidate, and whether it was the event held out: what the discriminator learns from.
-{{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 
 with signals as (
     {{ candidate_signals(ref('crossfit_candidates'), ref('interactions_crossfit'), ref('crossfit_pairs'), ref('crossfit_transitions'), ref('crossfit_embeddings')) | indent(4) }}

@@ -1,3 +1,3 @@
 -- models/discriminator/crossfit_transitions.sql: as transitions, on the cross-fit part.
-{{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 {{ transitions(ref('interactions_crossfit')) }}

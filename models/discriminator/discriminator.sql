@@ -1,5 +1,6 @@
 -- models/discriminator/discriminator.sql: fine-tunes the Yes/No model (eq. 3). history: started from the generator's weights; signals: from scratch,
 -- on words only.
+{{ config(frozen=var('daily')) }}
 select
     step,
     epoch,

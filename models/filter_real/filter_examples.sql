@@ -1,5 +1,5 @@
 -- models/filter_real/filter_examples.sql: what the discriminators that filter real pairs learn from: the paper's examples (eq. 3) and the user's fold.
-{{ config(enabled=filters_real() == 'true', tags=['filter_real']) }}
+{{ config(frozen=var('daily'), enabled=filters_real() == 'true', tags=['filter_real']) }}
 
 with examples as (
     {{ history_examples() | indent(4) }}

@@ -1,3 +1,3 @@
 -- models/pairs/crossfit_second_generator.sql: as second_generator, on the cross-fit part.
-{{ config(enabled=var('discriminator') == 'signals' and var('fusion') == 'distil' and var('second_generator'), tags=['crossfit']) }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals' and var('fusion') == 'distil' and var('second_generator'), tags=['crossfit']) }}
 {{ fine_tune_generator(ref('crossfit_generator_examples'), equally=true) }}

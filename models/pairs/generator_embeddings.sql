@@ -1,3 +1,3 @@
 -- models/pairs/generator_embeddings.sql: where the generator places each item; text is folded in.
-{{ config(enabled=var('discriminator') == 'signals') }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals') }}
 {{ generator_embeddings(ref('generator')) }}

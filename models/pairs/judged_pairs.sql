@@ -1,6 +1,6 @@
 -- models/pairs/judged_pairs.sql: the item pairs of each user's last cross-fit events, and whether the related item was the event held out. All hits,
 -- and a seeded draw of `pair_negatives_per_hit` misses for each, weighted by what they stand for: confidences stay calibrated.
-{{ config(enabled=var('discriminator') == 'signals' and var('fusion') == 'distil', tags=['crossfit']) }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals' and var('fusion') == 'distil', tags=['crossfit']) }}
 
 with recent as (
     select

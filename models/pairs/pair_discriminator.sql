@@ -1,5 +1,5 @@
 -- models/pairs/pair_discriminator.sql: fine-tunes the Yes/No model of item pairs (eq. 3), from scratch, on words only.
-{{ config(enabled=var('discriminator') == 'signals' and var('fusion') == 'distil') }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals' and var('fusion') == 'distil') }}
 
 select
     step,

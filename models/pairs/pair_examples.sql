@@ -1,5 +1,5 @@
 -- models/pairs/pair_examples.sql: what the pair discriminator learns from, as prompts of bucket words answered Yes or No.
-{{ config(enabled=var('discriminator') == 'signals' and var('fusion') == 'distil', tags=['crossfit']) }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals' and var('fusion') == 'distil', tags=['crossfit']) }}
 
 select
     signals.user_number,

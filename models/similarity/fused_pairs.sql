@@ -4,5 +4,6 @@
 {{ swing_pairs(
     ref('fused_interactions') if var('fusion') == 'append' else real_events(),
     recency='position',
+    costs=ref('swing_costs'),
     weight=fused_weight()
 ) }}

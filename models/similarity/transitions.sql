@@ -1,3 +1,3 @@
 -- models/similarity/transitions.sql: how often one item directly follows another, degree-normalised.
-{{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 {{ transitions(ref('interactions_train')) }}

@@ -1,5 +1,5 @@
 -- models/split/crossfit_targets.sql: the event held out of each user's train part, on which the discriminator learns what a hit is (findings.md 4).
-{{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 
 select
     train.user_id,

@@ -1,5 +1,5 @@
 -- models/split/interactions_crossfit.sql: the train part less each user's last event, which the cross-fitted generator must guess (findings.md 4).
-{{ config(enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
+{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 
 with numbered as (
     select

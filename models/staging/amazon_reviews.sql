@@ -1,6 +1,6 @@
 -- models/staging/amazon_reviews.sql: Amazon reviews as published (2014 and 2018: reviewerID, asin, unixReviewTime, overall), a line a review, JSON or
 -- Python literal, .gz or not. A line that is neither gives a row without user, item and time, which log_events counts.
-{{ config(enabled=var('log_format') == 'amazon') }}
+{{ config(enabled=var('log_format') == 'amazon', partition_by='file' if var('log_partitions') else none) }}
 with records as (
     select
         line,

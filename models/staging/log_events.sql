@@ -1,4 +1,5 @@
 -- models/staging/log_events.sql: every row of the log as the project reads it; the model to edit for a log that needs more than other column names.
+{{ config(partition_by='file' if var('log_partitions') else none) }}
 select
     {{ quoted(var('user_column')) }} as user_id,
     {{ quoted(var('item_column')) }} as item_id,

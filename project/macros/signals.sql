@@ -32,11 +32,11 @@ inner join degrees on degrees.item_number = counts.item_number
 inner join degrees as next_degrees on next_degrees.item_number = counts.next_item_number
 {%- endmacro %}
 
-{# One row per candidate with a column per signal (findings.md 4), all computed from `events` alone.
+{# One row per candidate with a column per signal (findings.md 4), all computed from `events` alone, but for the popularity where `degrees` (item_number, degree) is given.
    recent: the last five events, weighted .5^age; last: the last one; all: the last fifty, equally. #}
-{% macro candidate_signals(candidates, events, pairs, transitions, embeddings) -%}
+{% macro candidate_signals(candidates, events, pairs, transitions, embeddings, degrees=none) -%}
 with degrees as (
-    select item_number, count(*) as degree from {{ events }} group by item_number
+    select item_number, {{ 'degree' if degrees else 'count(*) as degree' }} from {{ degrees or events }}{{ '' if degrees else ' group by item_number' }}
 ),
 
 history_events as (

@@ -40,6 +40,11 @@ def test_import_is_cheap_until_project_is_used() -> None:
     assert "Project" not in vars(llm_i2i)  # made by __getattr__
 
 
+def test_what_a_console_shows(built: Project) -> None:
+    assert repr(built) == f"<project shop in {built.dir}, target dev, environment dev>"
+    assert repr(built.test("kept")) == "<3 tests: PASS=3 WARN=0 FAIL=0 ERROR=0>"
+
+
 def test_rows_in_every_form(built: Project) -> None:
     rows = built.query("from kept order by user_id limit 3")
     assert rows.columns == ["user_id", "score"]

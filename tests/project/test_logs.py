@@ -26,6 +26,7 @@ def test_a_build_as_json_lines(shop: ShopProject) -> None:
     found = events(done.stderr)
     assert done.returncode == 0
     assert [found[0]["event"], found[-1]["event"]] == ["build_started", "build_finished"]
+    assert (found[0]["models"], found[0]["data_tests"], found[0]["udfs"]) == (5, 6, 2)
     assert found[-1]["success"]
     assert found[-1]["published"]
     scored = next(e for e in found if e["event"] == "node_finished" and e["node"] == "scored")
@@ -45,7 +46,9 @@ def test_errors_are_json_lines_too(shop: ShopProject) -> None:
 
 
 def test_colours_are_for_terminals(shop: ShopProject) -> None:
-    assert "\x1b" not in shop.run("build").stderr
+    plain = shop.run("build").stderr
+    assert "\x1b" not in plain
+    assert "Found 5 models, 1 source, 6 data tests, 2 UDFs\n" in plain
 
     def on_a_terminal(**environment: str) -> bytes:
         ours, theirs = pty.openpty()

@@ -308,6 +308,9 @@ def test_build_runs_them_before_the_model_and_publishes_nothing_when_one_fails(
     assert without.published
     assert without.units == []
     assert Project.load(shop.dir).plan(exclude="unit_test:scored*").steps
+    by_name = Project.load(shop.dir).build(exclude="scored_asks_the_model not_empty_events")
+    assert by_name.units == []
+    assert "not_empty_events" not in {outcome.check.name for outcome in by_name.checks}
     with pytest.raises(ProjectError, match="a build selects models"):
         Project.load(shop.dir).build("test_type:unit")
 
@@ -364,5 +367,7 @@ def test_on_the_command_line(shop: ShopProject) -> None:
     assert "actual             0.25\n" in done.stderr
     assert "PASS=0 WARN=0 FAIL=1 TOTAL=1" in done.stderr
     assert max(map(len, done.stderr.splitlines())) <= 80
+    listed = shop.run("ls", "-s", "test_type:unit")
+    assert listed.stdout == "scored_asks_the_model\n", listed.stderr
     listed = shop.run("ls", "--resource-type", "unit_test")
     assert listed.stdout.split() == ["scored_asks_the_model"]

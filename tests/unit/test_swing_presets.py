@@ -141,6 +141,42 @@ def test_a_var_overrides_the_preset(vars: dict[str, Any], options: dict[str, Any
     assert swing(log, swing_preset="paper", **vars) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("form", ["auto", "by_user", "by_item"])
+@pytest.mark.parametrize("fewest", [2, 3])
+def test_both_forms_equal_ten_lines(seed: int, form: str, fewest: int) -> None:
+    log = log_of(seed)
+    vars = {"min_common_users": fewest, "swing_form": form}
+    expected = ten_lines(baskets(log), fewest=fewest, selves=0.1, exponent=0.5)
+    assert len(expected) > 20
+    assert swing(log, **vars) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("popular", "by_user"), [(True, True), (False, False)])
+def test_auto_takes_the_form_of_fewer_pairs(popular: bool, by_user: bool) -> None:
+    """One item that all have makes pairs of users; one user who has all makes pairs of items."""
+    one, all_of_them = ("i0", "u{}") if popular else ("i{}", "u0")
+    log = [(all_of_them.format(n), one.format(n), n) for n in range(20)]
+    house = Warehouse(log, held_out_events=0, min_common_users=2).build("swing_costs")
+    found = house.rows("select item_pairs, user_pairs, by_user from swing_costs")
+    assert found == [(0, 190, True) if by_user else (190, 0, False)]
+
+
+def test_a_log_over_the_budget_fails_with_the_cap_that_would_do() -> None:
+    log = [(f"u{u}", f"i{i}", i) for u in range(60) for i in range(40)]
+    house = Warehouse(log, held_out_events=0, swing_max_pairs=10_000)
+    (failures,) = house.failures("swing_costs").values()
+    assert "46,800" in failures[0][0]
+    assert "max_users_per_item: 20" in failures[0][0]  # 40 items, 190 pairs of users each
+    assert "min_common_users: 2" in failures[0][0]
+    assert not Warehouse(log, held_out_events=0).failures("swing_costs")
+
+
+def test_by_item_cannot_know_items_with_one_user_in_common() -> None:
+    with pytest.raises(ProjectError, match="min_common_users"):
+        Warehouse(WORKED_LOG, swing_form="by_item")
+
+
 @pytest.mark.parametrize(("cap", "kept"), [(4, 4), (0, 10**9)])
 def test_the_most_recent_items_stay(cap: int, kept: int) -> None:
     log = log_of(6)

@@ -19,6 +19,7 @@ from llm_i2i.cli.options import (
     table_or_json,
     text_or_json,
 )
+from llm_i2i.errors import counted
 
 if TYPE_CHECKING:
     from llm_i2i.runner.project import Project
@@ -131,7 +132,10 @@ def compile_command(
     elif select:
         for name in chosen:
             click.echo(f"-- {name}\n{texts[name]}")
-    click.echo(f"Compiled {len(chosen)} models to {project.target_dir / 'compiled'}.", err=True)
+    click.echo(
+        f"Compiled {counted({'model': len(chosen)})} to {project.target_dir / 'compiled'}.",
+        err=True,
+    )
 
 
 @click.command()

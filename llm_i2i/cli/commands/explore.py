@@ -61,7 +61,7 @@ def list_nodes(
 @click.option("--output", type=OUTPUTS, default="table", show_default=True)
 @click.option("--limit", type=click.IntRange(min=-1), default=-1, help="Rows at most; -1 for all.")
 def query(sql: str, output: str, limit: int, **settings: Any) -> None:
-    """Run one read-only SQL query on the published environment."""
+    """Run one read-only SQL query on the published environment; ref() and var() work in it."""
     _show_query(open_project(**settings), sql, limit, output)
 
 
@@ -94,9 +94,16 @@ def show(
             "show takes one model or --inline SQL", fix="llmi2i show i2i_index --limit 10"
         )
     if inline:
-        _show_query(project, project.render(inline), limit, output)
+        _show_query(project, inline, limit, output)
         return
-    chosen = [n for n in project.select([str(name)]) if not project.manifest.nodes[n].is_source]
+    selected = project.select([str(name)])
+    chosen = [n for n in selected if not project.manifest.nodes[n].is_source]
+    if not chosen:
+        raise ProjectError(
+            "a source is not published, so there is nothing to show",
+            found=", ".join(selected),
+            fix="show what reads it: --inline \"from {{ ref('...') }}\", or open its file in DuckDB",
+        )
     for model in chosen:
         if len(chosen) > 1:
             click.echo(f"-- {model}")

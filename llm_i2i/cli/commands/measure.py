@@ -1,8 +1,9 @@
-"""Experiments and made-up A/B tests: experiment, simulate-shop."""
+"""Experiments and made-up A/B tests: experiment, simulate-shop, simulate-log."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -121,3 +122,42 @@ def simulate_shop(
         project_dir, vars_text, target=target, target_path=target_path, threads=threads, env=env
     )
     simulate(project, ShopSettings(**settings), project.dir / out, output)
+
+
+@click.command("simulate-log")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--events",
+    type=click.IntRange(min=100),
+    default=1_000_000,
+    show_default=True,
+    help="About so many rows.",
+)
+@click.option(
+    "--users", type=click.IntRange(min=2), help="The paper's share of the events without: 1 to 48."
+)
+@click.option(
+    "--items", type=click.IntRange(min=2), help="The paper's share of the events without: 1 to 147."
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3660),
+    default=30,
+    show_default=True,
+    help="The events lie on so many days.",
+)
+@click.option(
+    "--daily",
+    is_flag=True,
+    help="OUT is a folder with a file a day (logs of a few million events).",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
+def simulate_log(
+    out: Path, events: int, users: int | None, items: int | None, days: int, daily: bool, seed: int
+) -> None:
+    """Write a made-up log of any size to OUT, a Parquet file, to measure what a build of it costs."""
+    from llm_i2i.simulate.big_log import BigLog, write_big_log, write_daily_log
+
+    log = BigLog(events, users, items, days=days, seed=seed)
+    rows = sum(write_daily_log(log, out).values()) if daily else write_big_log(log, out)
+    click.echo(f"Wrote {rows:,} events of {log.n_users:,} users and {log.n_items:,} items to {out}.", err=True)  # fmt: skip

@@ -53,7 +53,7 @@ def test_a_project_that_lacks_nothing(shop: Path) -> None:
     found = findings(shop)
     assert found["project", "name"]["detail"].startswith("shop ")
     assert found["project", "target"]["detail"] == "dev (duckdb) threads 1"
-    assert found["project", "found"]["detail"] == "1 models, 2 sources, 0 data tests, 0 UDFs"
+    assert found["project", "found"]["detail"] == "1 model, 2 sources"
     assert found["sources", "log.events"]["detail"] == "log.csv, 11 B"
     assert ("sources", "log.unread") not in found  # no model reads it
 
@@ -87,7 +87,7 @@ def test_published_environments_are_listed(shop: Path) -> None:
     assert CliRunner().invoke(cli, build).exit_code == 0
     found = findings(shop)
     assert found["store", "environments"]["detail"] == "try"
-    assert found["store", "results"]["detail"].startswith("1 of ")
+    assert found["store", "results"]["detail"].startswith("1 result, ")
 
 
 @pytest.fixture

@@ -82,6 +82,8 @@ def test_it_reads_what_is_published_and_writes_nothing(
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 3
     assert "(the first 2;" in shown.err
+    assert shell.run("help;")
+    assert "columns of a table" in capsys.readouterr().out
     assert shell.run("\\d events")
     assert "position,BIGINT" in capsys.readouterr().out
     assert not shell.failed

@@ -357,10 +357,10 @@ def test_listing_as_json_path_and_selector(tiny):
 def test_listing_by_resource_type(tiny):
     assert ls(tiny, "--resource-type", "seed") == ["kinds"]
     assert ls(tiny, "--resource-type", "source", "--resource-type", "exposure") == [
-        "log__events", "log__items", "seeds__kinds", "shop_window",
+        "log__events", "log__items", "shop_window",
     ]  # fmt: skip
     assert ls(tiny, "--resource-type", "test") == ["grain_kinds"]
-    assert len(ls(tiny, "--resource-type", "all")) == len(ALL) + 1
+    assert len(ls(tiny, "--resource-type", "all")) == len(ALL)
     with pytest.raises(ProjectError, match="nothing selected"):
         ls(tiny, "-s", "named", "--resource-type", "seed")
     with pytest.raises(ProjectError, match="there is no key 'nam'"):
@@ -393,3 +393,12 @@ def test_the_text_of_an_empty_selection(tiny):
         "  found: --select +namd --exclude tag:raw, 10 nodes known\n"
         "  fix:   did you mean 'named'?"
     )
+
+
+def test_a_project_without_models_says_so(tmp_path):
+    from llm_i2i.runner.project import Project
+
+    (tmp_path / "project.yml").write_text("name: empty\n")
+    with pytest.raises(ProjectError, match="the project has no models") as caught:
+        Project.load(tmp_path).select()
+    assert "models/my_model.sql" in caught.value.fix

@@ -103,6 +103,16 @@ def test_mistakes_are_not_kept(kept: dict[str, Any], tmp_path: Path) -> None:
             MacroLibrary.load([_folder(tmp_path)], cache=RenderCache(kept))
 
 
+@pytest.mark.parametrize("text", ["", "{# nothing yet #}", "{{ config(tags=['a']) }}"])
+def test_a_template_that_gives_nothing_gives_nothing_again(
+    kept: dict[str, Any], tmp_path: Path, text: str
+) -> None:
+    first = make(kept, tmp_path).render_model("m.sql", text, name="m")
+    again = make(kept, tmp_path).render_model("m.sql", text, name="m")
+    assert again == first
+    assert again.sql == ""
+
+
 def _folder(place: Path) -> Path:
     (place / "macros").mkdir(exist_ok=True)
     (place / "macros" / "bad.sql").write_text("{% macro a() %}")

@@ -1,0 +1,12 @@
+-- models/discriminator/signal_pairs.sql: var daily: the sums of Swing that the signals are read off, as of the training: what a day adds to them must not rename
+-- the calls of all who did nothing.
+{{ config(enabled=var('daily') and var('discriminator') == 'signals', frozen=true) }}
+select
+    item_number,
+    related_item_number,
+    user_pairs,
+    self_terms,
+    n_common_users,
+    degree,
+    related_degree
+from {{ ref('swing_pairs') }}

@@ -1,0 +1,293 @@
+{# Swing (Yang et al. 2020, arXiv 2010.05525; method.md 6.1), exact in two forms that mirror each other; neither builds a pair of users that shares one
+   item, nor a list of all pairs of items twice. Pairs are packed in one BIGINT, smaller number above: half the size of the hash tables.
+
+   by_user: a pair of items (i < j) is met once in each user who has both. Of the pairs met at least twice, the pairs among their users are counted:
+   two users who share c items share n = c (c - 1) / 2 pairs of items, so n gives c = (1 + sqrt(1 + 8 n)) / 2 without another join.
+   by_item: a pair of users (u < v) is met once at each item both have, c times. The pairs among the items of those met at least twice are summed; a pair
+   of items with n users in common is met in n (n - 1) / 2 pairs of users, which gives n, and each u = v term comes n - 1 times.
+   Cost: the pairs of items of each user, or the pairs of users of each item (swing_costs). Pairs of items with one user in common are in the first alone,
+   so by_item needs min_common_users of 2 or more; nor does it know weights.
+
+   swing_pairs gives, for each pair of items with at least min_common_users users in common,
+     user_pairs = sum over u < v of  w_u w_v / (swing_alpha + items in common of u and v)      with w_u = (|I_u| + user_alpha) ^ -user_beta
+     self_terms = sum over u     of  w_u w_u / (swing_alpha + |I_u|)                           the u = v term of the literal sum
+   `relation` has user_number and item_number; repeated rows count once. `weight` names a column of weights g: a user then adds w_u g_ui g_uj in place of
+   w_u to a pair of items. The caps are those of capped_events. Defaults: the vars, or what swing_preset says (swing_setting).
+   `costs`: a relation of swing_costs that chooses the form (form: auto); without, it is computed here.
+   Everything that grows with the number of pairs is a hash join or a sum by key, which spill to disk; lists, which do not, are of events alone. #}
+{% macro swing_pairs(
+    relation,
+    user_alpha=swing_setting('user_alpha'),
+    user_beta=swing_setting('user_beta'),
+    swing_alpha=swing_setting('swing_alpha'),
+    max_users_per_item=swing_setting('max_users_per_item'),
+    max_items_per_user=swing_setting('max_items_per_user'),
+    min_items_per_user=swing_setting('min_items_per_user'),
+    over_max_items=swing_setting('over_max_items'),
+    min_common_users=swing_setting('min_common_users'),
+    recency=none,
+    weight=none,
+    random_seed=var('random_seed'),
+    form=var('swing_form'),
+    costs=none
+) -%}
+{%- set knows_by_item = min_common_users | int >= 2 and not weight -%}
+{%- if form == 'by_item' and not knows_by_item -%}
+    {{ exceptions.raise_compiler_error("swing_form by_item needs min_common_users of 2 or more and no weights; set min_common_users: 2, or swing_form: auto") }}
+{%- endif -%}
+{%- set form = form if knows_by_item else 'by_user' -%}
+with {{ capped_events(relation, max_users_per_item, max_items_per_user, min_items_per_user, over_max_items, recency, weight, random_seed) }},
+
+degrees as (
+    select
+        item_number,
+        count(*) as degree
+    from events
+    group by item_number
+),
+
+user_weights as (
+    select
+        user_number,
+        power(count(*) + {{ double(user_alpha) }}, -{{ double(user_beta) }}) as user_weight,
+        power(count(*) + {{ double(user_alpha) }}, -2 * {{ double(user_beta) }}) / ({{ double(swing_alpha) }} + count(*)) as self_term
+    from events
+    group by user_number
+),
+
+{% if form == 'auto' -%}
+costs as (
+    {%- if costs %}
+    select by_user from {{ costs }}
+    {%- else %}
+    select
+        {{ double(1.5) }} * coalesce((select sum(n * (n - 1)) from (select count(*) as n from events group by user_number) as users), 0)
+        <= coalesce((select sum(n * (n - 1)) from (select count(*) as n from events group by item_number) as items), 0) as by_user
+    {%- endif %}
+),
+
+{% endif -%}
+{% if form != 'by_item' -%}
+{{ swing_by_user('costs' if form == 'auto' else none, swing_alpha, min_common_users, weight) }},
+
+{% endif -%}
+{% if form != 'by_user' -%}
+{{ swing_by_item('costs' if form == 'auto' else none, swing_alpha) }},
+
+{% endif -%}
+pair_sums as (
+    {%- if form != 'by_item' %}
+    select
+        item_pairs.item_pair,
+        coalesce(user_pair_sums.user_pairs, 0) as user_pairs,
+        item_pairs.self_terms,
+        item_pairs.n_met as n_common_users
+    from item_pairs
+    left join user_pair_sums on user_pair_sums.item_pair = item_pairs.item_pair
+    where item_pairs.n_met >= {{ min_common_users }}
+    {%- endif %}
+    {{- '
+    union all' if form == 'auto' }}
+    {%- if form != 'by_user' %}
+    select
+        item_pair,
+        user_pairs,
+        self_terms / (n_common_users - 1) as self_terms,
+        n_common_users
+    from counted_sums
+    where n_common_users >= {{ min_common_users }}
+    {%- endif %}
+)
+
+select
+    cast(pair_sums.item_pair >> 32 as integer) as item_number,
+    cast(pair_sums.item_pair & 4294967295 as integer) as related_item_number,
+    pair_sums.user_pairs,
+    pair_sums.self_terms,
+    cast(pair_sums.n_common_users as integer) as n_common_users,
+    cast(degrees.degree as integer) as degree,
+    cast(related_degrees.degree as integer) as related_degree
+from pair_sums
+inner join degrees on degrees.item_number = pair_sums.item_pair >> 32
+inner join degrees as related_degrees on related_degrees.item_number = pair_sums.item_pair & 4294967295
+{%- endmacro %}
+
+{# The CTEs of the form by_user: item_pairs and user_pair_sums. `costs`: the relation that says whether the form is wanted; else its input is empty. #}
+{% macro swing_by_user(costs, swing_alpha, min_common_users, weight) -%}
+user_events as (
+    select
+        events.user_number,
+        events.item_number,
+        {%- if weight %}
+        events.weight,
+        {%- endif %}
+        user_weights.self_term
+    from events
+    inner join user_weights on user_weights.user_number = events.user_number
+    {%- if costs %}
+    cross join {{ costs }} as costs
+    where costs.by_user
+    {%- endif %}
+),
+
+{{ pairs_met('item', 'user', weight) }},
+
+item_pairs as (
+    select
+        item_pair,
+        count(*) as n_met,
+        sum(self_term) as self_terms
+    from incidences
+    group by item_pair
+    {%- if min_common_users | int > 1 %}
+    -- no more than 2, even where more users in common are asked for: pairs met twice say how much two users share.
+    having count(*) >= 2
+    {%- endif %}
+),
+
+shared_incidences as (
+    select
+        incidences.user_number,
+        incidences.item_pair{% if weight %},
+        incidences.weight{% endif %}
+    from incidences
+    inner join item_pairs on item_pairs.item_pair = incidences.item_pair
+    where item_pairs.n_met >= 2
+),
+
+-- not materialized: in a dense log the crossings outgrow memory; reading them twice costs a sparse log a quarter more CPU.
+crossings as not materialized (
+    select
+        first_user.item_pair,
+        (cast(first_user.user_number as bigint) << 32) | second_user.user_number as user_pair{% if weight %},
+        first_user.weight * second_user.weight as weight{% endif %}
+    from shared_incidences as first_user
+    inner join shared_incidences as second_user
+        on second_user.item_pair = first_user.item_pair and first_user.user_number < second_user.user_number
+),
+
+overlap_counts as (
+    select
+        user_pair,
+        (1 + sqrt(cast(1 + 8 * count(*) as double))) / 2 as n_common_items
+    from crossings
+    group by user_pair
+),
+
+user_pair_terms as (
+    select
+        overlap_counts.user_pair,
+        first_user.user_weight * second_user.user_weight / ({{ double(swing_alpha) }} + overlap_counts.n_common_items) as term
+    from overlap_counts
+    inner join user_weights as first_user on first_user.user_number = overlap_counts.user_pair >> 32
+    inner join user_weights as second_user on second_user.user_number = overlap_counts.user_pair & 4294967295
+),
+
+user_pair_sums as (
+    select
+        crossings.item_pair,
+        sum(user_pair_terms.term{% if weight %} * crossings.weight{% endif %}) as user_pairs
+    from crossings
+    inner join user_pair_terms on user_pair_terms.user_pair = crossings.user_pair
+    group by crossings.item_pair
+)
+{%- endmacro %}
+
+{# The CTEs of the form by_item: counted_sums, per pair of items with at least two users in common; its self_terms are n_common_users - 1 times too large. #}
+{% macro swing_by_item(costs, swing_alpha) -%}
+item_events as (
+    select
+        events.item_number,
+        events.user_number
+    from events
+    {%- if costs %}
+    cross join {{ costs }} as costs
+    where not costs.by_user
+    {%- endif %}
+),
+
+{{ pairs_met('user', 'item') }},
+
+met_pairs as (
+    select
+        user_pair,
+        count(*) as n_met
+    from meetings
+    group by user_pair
+    having count(*) >= 2
+),
+
+met_terms as (
+    select
+        met_pairs.user_pair,
+        first_user.user_weight * second_user.user_weight / ({{ double(swing_alpha) }} + met_pairs.n_met) as term,
+        first_user.self_term + second_user.self_term as self_terms
+    from met_pairs
+    inner join user_weights as first_user on first_user.user_number = met_pairs.user_pair >> 32
+    inner join user_weights as second_user on second_user.user_number = met_pairs.user_pair & 4294967295
+),
+
+shared_meetings as (
+    select
+        meetings.item_number,
+        meetings.user_pair,
+        met_terms.term,
+        met_terms.self_terms
+    from meetings
+    inner join met_terms on met_terms.user_pair = meetings.user_pair
+),
+
+counted_sums as (
+    select
+        item_pair,
+        sum(term) as user_pairs,
+        sum(self_terms) as self_terms,
+        (1 + sqrt(cast(1 + 8 * count(*) as double))) / 2 as n_common_users
+    from (
+        select
+            (cast(first_item.item_number as bigint) << 32) | second_item.item_number as item_pair,
+            first_item.term,
+            first_item.self_terms
+        from shared_meetings as first_item
+        inner join shared_meetings as second_item
+            on second_item.user_pair = first_item.user_pair and first_item.item_number < second_item.item_number
+    ) as crossings
+    group by item_pair
+)
+{%- endmacro %}
+
+{# Each pair of `of` (item or user) that meets `within` (the other), once a meeting: the CTE incidences with user_number, item_pair and self_term (meetings with
+   item_number and user_pair). Reads user_events (item_events). Computed at each use: it is cheaper to make again than to store. #}
+{% macro pairs_met(of, within, weight=none) -%}
+{{ within }}_lists as (
+    select
+        {{ within }}_number,
+        {%- if weight %}
+        list(struct_pack(number := {{ of }}_number, weight := weight)) as members
+        {%- else %}
+        list({{ of }}_number) as members
+        {%- endif %}
+    from {{ within }}_events
+    group by {{ within }}_number
+),
+
+{{ 'incidences' if of == 'item' else 'meetings' }} as not materialized (
+    select
+        {{ within }}_number,
+        {%- if weight %}
+        weight * member.weight as weight,
+        self_term * weight * weight * member.weight * member.weight as self_term,
+        {%- elif of == 'item' %}
+        self_term,
+        {%- endif %}
+        (cast({{ of }}_number as bigint) << 32) | member{{ '.number' if weight }} as {{ of }}_pair
+    from (
+        select
+            {{ within }}_events.*,
+            unnest({{ within }}_lists.members) as member
+        from {{ within }}_events
+        inner join {{ within }}_lists on {{ within }}_lists.{{ within }}_number = {{ within }}_events.{{ within }}_number
+    ) as listed
+    where {{ of }}_number < member{{ '.number' if weight }}
+)
+{%- endmacro %}
