@@ -263,9 +263,9 @@ counted_sums as (
     select
         {{ within }}_number,
         {%- if weight %}
-        list(struct_pack(number := {{ of }}_number, weight := weight)) as members
+        list(struct_pack(number := {{ of }}_number, weight := weight) order by {{ of }}_number) as members
         {%- else %}
-        list({{ of }}_number) as members
+        list({{ of }}_number order by {{ of }}_number) as members
         {%- endif %}
     from {{ within }}_events
     group by {{ within }}_number
