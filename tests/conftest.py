@@ -26,11 +26,9 @@ def sail_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def sail(sail_url: str) -> Iterator[Any]:
     """A session on Sail."""
-    from pyspark.sql import SparkSession
+    from llm_i2i.engine.spark import connect
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        session = SparkSession.builder.remote(sail_url).create()
-        session.range(1).collect()
+    session = connect(sail_url, {})
+    session.range(1).collect()
     yield session
     session.stop()

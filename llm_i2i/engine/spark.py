@@ -65,7 +65,7 @@ class SparkEngine:
         conf: Mapping[str, str] | None = None,
         driver_rows: int = 50_000_000,
     ) -> None:
-        self._session = _connect(url, {**SETTINGS, **(conf or {})})
+        self._session = connect(url, {**SETTINGS, **(conf or {})})
         self._translate = translate
         self._local = local
         self._scratch = scratch / uuid.uuid4().hex
@@ -233,7 +233,7 @@ class SparkEngine:
             return table
 
 
-def _connect(url: str, conf: Mapping[str, str]) -> Any:
+def connect(url: str, conf: Mapping[str, str]) -> Any:
     """A Connect session of its own: what is declared in it nobody else sees."""
     import warnings
 

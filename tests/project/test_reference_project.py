@@ -198,7 +198,7 @@ GAPS = {"pair_signals": DROPPED, "crossfit_pair_signals": DROPPED}
 
 
 # Run by `make test-spark` alone: what another model already shows (one macro behind both), and what takes seconds.
-LATER = ("target_ranks_", "index_", "control_", "crossfit_", "second_", "paired_", "pair_cuts", "scored_", "judged_")  # fmt: skip
+LATER = ("target_ranks_", "index_", "control_", "crossfit_", "second_", "paired_", "pair_cuts", "signal_cuts", "scored_", "judged_")  # fmt: skip
 SETTINGS = (
     {"fusion": "append", "recommender": "swing"},
     {"protocol": "paper"},
