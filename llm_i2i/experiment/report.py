@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -39,11 +40,19 @@ def report(
     """
     folder = project.target_dir / "experiments" / plan.trials.name
     folder.mkdir(parents=True, exist_ok=True)
-    for table, found in (("experiment_results", rows), ("experiment_summary", summary)):
-        stored = _store(project, f"{table}_{plan.trials.name}", TABLES[table], found)
-        copied = folder / f"{table.removeprefix('experiment_')}.parquet"
-        replace_file(copied, partial(_copy, stored))
-    _publish(project)
+    with ExitStack() as held:
+        found = {"experiment_results": rows, "experiment_summary": summary}
+        digests = {
+            f"{table}_{plan.trials.name}": _store(
+                project, f"{table}_{plan.trials.name}", TABLES[table], found[table], held
+            )
+            for table in TABLES
+        }
+        _publish(project, digests)
+    for node, digest in digests.items():
+        name = node.removeprefix("experiment_").removesuffix(f"_{plan.trials.name}")
+        stored = project.store.data_path(node, digest)
+        replace_file(folder / f"{name}.parquet", partial(_copy, stored))
     figure, problem = "", ""
     try:
         figure = draw_figure(plan.trials, summary, folder)
@@ -53,8 +62,10 @@ def report(
     return folder, problem
 
 
-def _store(project: Project, node: str, row_type: type, rows: Sequence[Any]) -> Path:
-    """Keep rows as a result of the store, named by what is in them."""
+def _store(
+    project: Project, node: str, row_type: type, rows: Sequence[Any], held: ExitStack
+) -> str:
+    """Keep rows as a result of the store, named by what is in them; its fingerprint, which `held` keeps from `gc`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -63,29 +74,25 @@ def _store(project: Project, node: str, row_type: type, rows: Sequence[Any]) -> 
     schema = pa.schema([(name, arrow[sql_type]) for name, sql_type in types.items()])
     records = [asdict(row) for row in rows]
     digest = fingerprint([list(types.items()), records])
-    with project.holds.held(ENVIRONMENT, {node: digest}):
-        if project.store.meta(node, digest) is None:
-            with project.store.new_folder() as folder:
-                pq.write_table(pa.Table.from_pylist(records, schema=schema), folder / DATA)
-                meta = ResultMeta(node, digest, len(records), 0.0, list(types.items()))
-                project.store.publish(folder, meta)
-        _point(project, {node: Pointer(digest)})
-    return project.store.data_path(node, digest)
+    held.enter_context(project.holds.held(ENVIRONMENT, {node: digest}))
+    if project.store.meta(node, digest) is None:
+        with project.store.new_folder() as folder:
+            pq.write_table(pa.Table.from_pylist(records, schema=schema), folder / DATA)
+            meta = ResultMeta(node, digest, len(records), 0.0, list(types.items()))
+            project.store.publish(folder, meta)
+    return digest
 
 
-def _publish(project: Project) -> None:
-    """`experiment_results` and `experiment_summary` over all experiments that were run."""
-    known = Environment(project.target_dir, ENVIRONMENT).pointers()
-    views = {}
+def _publish(project: Project, digests: Mapping[str, str]) -> None:
+    """In one step: the tables of this experiment, and the views over those of all experiments that were run."""
+    environment = Environment(project.target_dir, ENVIRONMENT)
+    new = {node: Pointer(digest) for node, digest in digests.items()}
+    known = environment.pointers() | new
     for table in TABLES:
         nodes = sorted(n for n, p in known.items() if n.startswith(f"{table}_") and not p.sql)
         sql = " union all by name ".join(f"select * from {quote_identifier(n)}" for n in nodes)
-        views[table] = Pointer(fingerprint(sql), sql)
-    _point(project, views)
-
-
-def _point(project: Project, nodes: Mapping[str, Pointer]) -> None:
-    Environment(project.target_dir, ENVIRONMENT).publish(nodes)
+        new[table] = Pointer(fingerprint(sql), sql)
+    environment.publish(new)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -178,7 +178,6 @@ def play(stage: Stage, scene: Scene) -> Tally:
         else:
             tally.random += 1
         told = [f"{scene.name} {point}: {problem}" for problem in found]
-        print(*told, sep="\n", end="\n" if told else "", flush=True)
         tally.lost += bool(told)
         tally.problems += told
     return tally
