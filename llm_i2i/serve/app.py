@@ -14,7 +14,6 @@ from pydantic_core import to_json
 from llm_i2i.serve.index import ServingIndex
 from llm_i2i.serve.merge import Recommendation, recommend
 from llm_i2i.serve.metrics import Metrics
-from llm_i2i.serve.openapi import openapi_document
 from llm_i2i.serve.publications import Publications
 from llm_i2i.serve.request import RequestError, parse_body, parse_parameters, read_body
 from llm_i2i.serve.schemas import (
@@ -158,6 +157,8 @@ class _Service:
         return Response(text, headers={"content-type": content_type})
 
     async def openapi(self, request: Request) -> Response:
+        from llm_i2i.serve.openapi import openapi_document  # for the few who ask
+
         return _json(openapi_document())
 
     async def page(self, request: Request) -> Response:

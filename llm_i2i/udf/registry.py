@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +99,17 @@ def source_version(path: Path) -> str:
     return fingerprint(ast.dump(tree))
 
 
+class _SourceAlone(SourceFileLoader):
+    """Reads the source, never `__pycache__`: a full disk leaves that cut short, and its dates miss an edit within a second."""
+
+    def path_stats(self, path: Any) -> Any:
+        raise OSError("no bytecode")
+
+
 def _import_file(path: Path) -> Any:
     name = f"llm_i2i_project_udfs.{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = _SourceAlone(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
