@@ -10,7 +10,7 @@ from llm_i2i.errors import ProjectError
 from llm_i2i.sql.portable.types import FLOATS
 from llm_i2i.sql.portable.walk import has_type, unknown
 
-_FIELD = re.compile(r"\{(?::(\+?\.\d+f))?\}")
+_FIELD = re.compile(r"\{(?::(\+?\.\d+f|,))?\}")
 _T = exp.DataType.Type
 
 
@@ -76,7 +76,7 @@ def printed_float(node: exp.Expression) -> exp.Expression:
 
 
 def formatted_text(node: exp.Expression) -> exp.Expression:
-    """format() with {}, {:.2f} and {:+.2f} in printf's notation; a NULL makes all of it NULL.
+    """format() with {}, {:.2f}, {:+.2f} and {:,} of integers in printf's notation; a NULL makes all of it NULL.
 
     Before:
         select format('{:.2f} of {}', x, n)
@@ -91,13 +91,15 @@ def formatted_text(node: exp.Expression) -> exp.Expression:
     if not template.is_string or len(fields) != len(values) or "{" in plain or "}" in plain:
         raise ProjectError(
             f"{node.sql('duckdb')[:120]} cannot be carried to Spark",
-            found="a placeholder other than {}, {:.2f} or {:+.2f}",
+            found="a placeholder other than {}, {:.2f}, {:+.2f} or {:,}",
             fix="write the text with || and round(...)",
         )
-    written = _FIELD.sub(lambda field: f"%{field[1] or 's'}", template.name.replace("%", "%%"))
+    printf, kinds = {"": "s", ",": ",d"}, {"": "TEXT", ",": "BIGINT"}
+    written = _FIELD.sub(
+        lambda field: "%" + printf.get(field[1] or "", field[1]), template.name.replace("%", "%%")
+    )
     for place, field in enumerate(fields):
-        kind = "DOUBLE" if field else "TEXT"
-        values[place] = exp.cast(values[place], kind)
+        values[place] = exp.cast(values[place], kinds.get(field, "DOUBLE"))
     text = exp.Anonymous(this="FORMAT_STRING", expressions=[exp.Literal.string(written), *values])
     known = [exp.Not(this=exp.Is(this=v.copy(), expression=exp.Null())) for v in values]
     return exp.Case(ifs=[exp.If(this=exp.and_(*known, copy=False), true=text)]) if known else text
