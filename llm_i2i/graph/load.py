@@ -94,13 +94,15 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
         _add_nodes(load_seeds(project, part, errors), nodes, errors)
         models = _render_models(project, part, renderer, rendered, errors)
         rendered |= models
+        built: list[Node] = []
         for name, (path, model) in models.items():
             try:
                 node = _model_node(project, part, name, path, model)
-                _add_nodes([_with_hooks(node, renderer)], nodes, errors)
+                built.append(_with_hooks(node, renderer))
             except LlmI2iError as error:
                 error.where = error.where or path
                 errors.append(error)
+        _add_nodes(built, nodes, errors)
     names = {file.stem for part in project.parts for file in files_of(part, "model_paths", ".sql")}
     names |= {name for name, node in nodes.items() if node.resource_type == "seed"}
     _check_references(nodes, rendered, names, errors)
