@@ -391,8 +391,8 @@ class Project:
         from llm_i2i.runner.hooks import run_project_hooks
         from llm_i2i.runner.run import run_build
 
-        select, exclude = self.criteria(select, exclude)
-        left_out, exclude = self._excluded_tests(select, exclude)
+        select, asked_out = self.criteria(select, exclude)
+        left_out, exclude = self._excluded_tests(select, asked_out)
         refreshes = self._refreshes(full_refresh, select, exclude)
         plan = self._plan(select, exclude, refreshes)
         self.write_state()
@@ -408,7 +408,7 @@ class Project:
             self._disown_damaged(plan, shop)
             if any(s.action == "reuse" and not shop.has_result(s.node.name) for s in plan.steps):
                 return self.build(  # damaged, or removed by `gc` just before it was held
-                    select, exclude, full_refresh=full_refresh, fail_fast=fail_fast,
+                    select, asked_out, full_refresh=full_refresh, fail_fast=fail_fast,
                     max_calls=max_calls, store_failures=store_failures, reporter=reporter,
                 )  # fmt: skip
             run_project_hooks(self, "on_run_start")
