@@ -29,9 +29,9 @@ test-contract: .venv-contract/.installed
 test-fuzz: $(VENV)/.installed
 	$(BIN)/pytest -q -m fuzz tests/fuzz
 
-# Known vulnerabilities of the pinned packages; asks PyPI, so it needs an index that answers such questions.
+# Known vulnerabilities of the pinned packages; asks PyPI, so it needs an index that answers such questions, and fails where it does not.
 audit: .venv-audit/.installed
-	.venv-audit/bin/pip-audit --no-deps --disable-pip -r .ci/constraints.txt
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r .ci/constraints.txt
 
 .venv-audit/.installed:
 	test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
