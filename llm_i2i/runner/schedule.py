@@ -87,7 +87,9 @@ class Schedule:
         self._busy[turn] = time.monotonic() + LOOK_SECONDS
 
     def close(self) -> None:
-        """Give up what is parked."""
+        """Give up what is parked; its processes end first, since they write where it is swept."""
+        if self._parked and self._shop.workers is not None:
+            self._shop.workers.close()
         for turn in self._parked:
             if turn.work is not None:
                 turn.work.close()
