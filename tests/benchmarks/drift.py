@@ -76,8 +76,9 @@ def _drift(
     if now is None:
         assert before is not None
         assert then is not None
-        how = asked.get(then.test, "not run")
-        return Drift(name, before.name, before, None, "not measured", (f"its test: {how}",))
+        how = asked.get(then.test, "was not run")
+        how = "passed without it" if how == "passed" else how
+        return Drift(name, before.name, before, None, "not measured", (f"its test {how}",))
     assert today is not None
     if before is None or then is None:
         why = () if now.meets_aim else (_aim(now),)
@@ -139,7 +140,7 @@ def explain(
     sides, ours_moved = _moved(before, now)
     why.append(sides)
     if then.place != today.place:
-        why.append("seconds of two machines or Pythons do not tell which side moved")
+        why.append("it may be another machine or Python: seconds alone do not tell which side moved")  # fmt: skip
     if ours_moved or then.place != today.place:
         why.append(_ours(then, commits()))
     elif not _versions(then, today) and then.place == today.place:
@@ -171,8 +172,10 @@ def _step(before: Side, now: Side) -> tuple[int, str]:
 
 
 def _places(then: Run, today: Run) -> list[str]:
-    pairs = zip(("machine", "cores", "Python"), then.place, today.place, strict=True)
-    return [f"{what}: {old or 'not recorded'} -> {new}" for what, old, new in pairs if old != new]
+    pairs = list(zip(("machine", "cores", "Python"), then.place, today.place, strict=True))
+    unknown = [what for what, old, _ in pairs if not old]
+    changed = [f"{what}: {old} -> {new}" for what, old, new in pairs if old and old != new]
+    return changed + ([f"not recorded with the committed figure: {', '.join(unknown)}"] if unknown else [])  # fmt: skip
 
 
 def _versions(then: Run, today: Run) -> list[str]:
@@ -223,10 +226,13 @@ def table(drifts: Sequence[Drift], runs: Mapping[str, Run]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
+    alike: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for drift in drifts:
-        if drift.why:
-            lines += ["", f"{drift.benchmark}, {drift.name}: {drift.verdict}"]
-            lines += [f"  - {sentence}" for sentence in drift.why]
+        alike.setdefault((drift.benchmark, drift.verdict, drift.why), []).append(drift.name)
+    for (benchmark, verdict, why), names in alike.items():
+        if why:
+            lines += ["", f"{benchmark}: {verdict}: {'; '.join(names)}"]
+            lines += [f"  - {sentence}" for sentence in why]
     lines.append("")
     for name, run in runs.items():
         how = {True: "quiet", False: "NOT QUIET: not to be committed", None: ""}[run.quiet]

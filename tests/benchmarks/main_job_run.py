@@ -39,7 +39,7 @@ def swing_references(project: Project) -> dict[str, list[float]]:
     events = project.query("select user_number, item_number from interactions_train").fetchnumpy()
     users = np.unique(events["user_number"], return_inverse=True)[1].astype(np.int64)
     items = np.unique(events["item_number"], return_inverse=True)[1].astype(np.int64)
-    wanted = project.query("select count(*), sum(user_pairs), sum(self_terms) from swing_pairs").fetchone()  # fmt: skip
+    wanted = project.query("select count(*), sum(user_pairs), sum(self_terms) from swing_pairs").fetchall()[0]  # fmt: skip
     seconds = {}
     for name, swing in (("numba", numba_swing), ("scipy.sparse", scipy_swing)):
         swing(users, items)  # compile outside the clock

@@ -108,7 +108,7 @@ class Run:
 
     @property
     def place(self) -> tuple[str, int, str]:
-        """What has to be equal for seconds to be compared."""
+        """What has to be equal for seconds to be compared; an empty text where it is not recorded."""
         return self.machine, self.cores, self.python
 
 

@@ -76,7 +76,9 @@ def versions() -> dict[str, str]:
     found = {}
     for name in LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            found[name] = metadata.version(name).partition("+")[
+                0
+            ]  # torch 2.13.0+cpu is the pinned 2.13.0
         except metadata.PackageNotFoundError:
             continue
     return found
