@@ -13,7 +13,7 @@ from llm_i2i.runner.schedule import Schedule, Turn
 from llm_i2i.runner.steps import Built, Busy, Work, Workshop, build_node, run_checks
 from llm_i2i.runner.views import pointers_of
 from llm_i2i.store.environment import Environment
-from llm_i2i.udf.processes import RunningCall
+from llm_i2i.udf.processes import RunningCall, cpu_seconds
 
 UnitRunner = Callable[[str], Iterable[UnitOutcome]]  # runs the unit tests of a model
 
@@ -102,12 +102,14 @@ def _go_on(turn: Turn, schedule: Schedule, shop: Workshop, broken: set[str]) -> 
             shop.reporter.node_started(turn.number, len(shop.plan.steps), step)
         turn.work = build_node(step, shop, patient=schedule.patient)
     try:
-        turn.waits = _resume(turn.work)
+        turn.waits = _resume(turn, turn.work)
     except StopIteration as end:
         built: Built = end.value
         status: Status = "REUSED" if built.reused else "OK"
         seconds = time.monotonic() - turn.started
-        return NodeOutcome(step, status, built.meta.rows, seconds, built.calls)
+        return NodeOutcome(
+            step, status, built.meta.rows, seconds, built.calls, cpu_seconds=turn.cpu_seconds
+        )
     except Busy:
         turn.work = None
         schedule.later(turn)
@@ -120,7 +122,10 @@ def _go_on(turn: Turn, schedule: Schedule, shop: Workshop, broken: set[str]) -> 
     return None
 
 
-def _resume(work: Work) -> RunningCall:
+def _resume(turn: Turn, work: Work) -> RunningCall:
+    if turn.waits is not None:
+        turn.cpu_seconds += turn.waits.cpu_seconds
+    before = cpu_seconds()
     try:
         return next(work)
     except OSError as error:
@@ -128,6 +133,8 @@ def _resume(work: Work) -> RunningCall:
         if problem is None:
             raise
         raise problem from error
+    finally:
+        turn.cpu_seconds += cpu_seconds() - before
 
 
 def _run_units(

@@ -29,6 +29,7 @@ class Turn:
         begun: It was taken before.
         work: Its build, once there is one.
         waits: The call it is parked for.
+        cpu_seconds: What it has used, here and in the processes of its calls.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Turn:
     begun: bool = False
     work: Work | None = None
     waits: RunningCall | None = None
+    cpu_seconds: float = 0.0
 
 
 class Schedule:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import selectors
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,6 +43,7 @@ class RunningCall:
     place: Path
     done: bool = False
     error: LlmI2iError | None = None
+    cpu_seconds: float = 0.0  # of the process, its start included
 
     def result(self) -> pa.Table:
         """What the function returned; raises what it raised. The folder is gone afterwards."""
@@ -140,6 +143,7 @@ class Workers:
             return
         if event["event"] == "error":
             running.error = _error_of(event)
+        running.cpu_seconds = event["cpu_seconds"]
         running.done, worker.running = True, None
 
     def _lost(self, worker: _Worker) -> None:
@@ -161,6 +165,12 @@ class Workers:
                 if code == -signal.SIGKILL
                 else "see what it wrote above, then build again",
             )
+
+
+def cpu_seconds() -> float:
+    """What this process has used until now, all threads, and its children that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def _tell(worker: _Worker, place: Path) -> None:

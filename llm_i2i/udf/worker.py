@@ -19,7 +19,7 @@ from typing import Any
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.tabular import write_table
-from llm_i2i.udf.processes import RESULT, read_call
+from llm_i2i.udf.processes import RESULT, cpu_seconds, read_call
 from llm_i2i.udf.registry import UdfRegistry
 
 SECONDS = 0.2  # between two reports of progress
@@ -55,6 +55,7 @@ def main() -> None:
         os.write(events, (json.dumps(event) + "\n").encode())
 
     registries: dict[Path, UdfRegistry] = {}
+    told = 0.0  # CPU seconds
     while True:
         place = Path(places.get())
         os.set_blocking(events, False)
@@ -67,7 +68,8 @@ def main() -> None:
             traceback.print_exc()
             end = {"event": "error", "what": f"{type(error).__name__}: {error}"}
         os.set_blocking(events, True)
-        emit(end)
+        emit({**end, "cpu_seconds": cpu_seconds() - told})
+        told = cpu_seconds()
 
 
 def _described(error: LlmI2iError) -> dict[str, Any]:

@@ -49,6 +49,14 @@ def shown(*, number: int, share: float, names: list[str], shares: list[float], n
 
 
 @table_udf(returns={"value": "BIGINT"})
+def burns(*, seconds: float) -> pa.Table:
+    started = time.process_time()
+    while time.process_time() - started < seconds:
+        pass
+    return pa.table({"value": [1]})
+
+
+@table_udf(returns={"value": "BIGINT"})
 def fails(rows: pa.Table, *, how: str, context: UdfContext) -> pa.Table:
     if how == "raise":
         raise ValueError("no such luck")
@@ -123,6 +131,19 @@ def test_the_result_is_the_same_with_any_number(shop: ShopProject, tmp_path: Pat
     # and no fingerprint knows of it
     again = Project.load(shop.dir, jobs=1, target_path=tmp_path / "target3").build()
     assert set(statuses(again).values()) == {"REUSED"}
+
+
+def test_cpu_seconds_of_a_step_are_known_wherever_it_runs(shop: ShopProject) -> None:
+    shop.write("udfs/meet.py", MEET)
+    for name in ("a", "b"):
+        shop.write(f"models/burnt_{name}.sql", "select value from burns(seconds := 0.4)\n")
+    for jobs in (1, 2):
+        project = Project.load(shop.dir, jobs=jobs, target_path=shop.dir / f"target{jobs}")
+        nodes = project.build("burnt_a burnt_b events").nodes
+        spent = {node.step.node.name: node.cpu_seconds for node in nodes}
+        assert min(spent["burnt_a"], spent["burnt_b"]) >= 0.4
+        assert 0.0 < spent["events"] < 0.4
+        assert all(n.cpu_seconds == 0.0 for n in project.build("burnt_a burnt_b events").nodes)
 
 
 def test_constants_arrive_as_they_are(shop: ShopProject) -> None:
