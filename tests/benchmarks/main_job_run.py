@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from llm_i2i.runner.project import Project
+from llm_i2i.udf.processes import cpu_seconds
 from tests.benchmarks.meter import Meter
-from tests.benchmarks.watch import own_seconds
 
 ROOT = Path(__file__).parents[2]
 REPEATS = 3
@@ -25,7 +25,7 @@ def main(folder: Path, vars: dict[str, object]) -> None:
     with Meter() as meter:
         project = Project.load(ROOT, vars=vars, target_path=folder)
         result = project.build(reporter=meter)
-    whole = {"cpu_s": own_seconds(), "wall_s": time.monotonic() - started, "peak_mb": meter.peak_mb}
+    whole = {"cpu_s": cpu_seconds(), "wall_s": time.monotonic() - started, "peak_mb": meter.peak_mb}
     errors = [o.error.what for o in result.nodes if o.error]
     errors += [c.check.name for c in result.checks if c.status in ("FAIL", "ERROR")]
     references = {} if errors else swing_references(project)

@@ -1,26 +1,27 @@
-"""What each node of a build costs: CPU seconds of all threads and child processes, wall seconds, memory of all processes together."""
+"""What each node of a build costs: CPU seconds of all threads and processes, wall seconds, memory of all processes together."""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
 from pathlib import Path
 
 from llm_i2i.plan.step import PlanStep
 from llm_i2i.runner.events import NodeOutcome, Reporter
-from tests.benchmarks.watch import own_seconds
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Meter(Reporter):
-    """A reporter that measures; memory is sampled while the `with` block lasts. Where there is no /proc, it stays 0."""
+    """A reporter that measures; memory is sampled while the `with` block lasts. Where there is no /proc, it stays 0.
+
+    Nodes may overlap (`jobs`): the memory of each is that of all processes while it was on its way.
+    """
 
     def __init__(self) -> None:
         self.stages: dict[str, dict[str, float]] = {}
         self.peak_mb = 0.0
-        self._node_peak = 0.0
+        self._peaks: dict[str, float] = {}  # of the nodes on their way
         self._ended = threading.Event()
         self._sampler = threading.Thread(target=self._sample, daemon=True)
 
@@ -33,22 +34,29 @@ class Meter(Reporter):
         self._sampler.join()
 
     def node_started(self, index: int, total: int, step: PlanStep) -> None:
-        self._node_peak = 0.0
-        self._cpu, self._wall = own_seconds(), time.monotonic()
+        self._peaks[step.node.name] = 0.0
 
     def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None:
+        self._look()
+        peak = self._peaks.pop(outcome.step.node.name, 0.0)
         if outcome.status == "OK":
             self.stages[outcome.step.node.name] = {
-                "rows": outcome.rows or 0,
-                "cpu_s": round(own_seconds() - self._cpu, 2),
-                "wall_s": round(time.monotonic() - self._wall, 2),
-                "peak_mb": round(max(self._node_peak, tree_mb())),
+                "rows": outcome.rows,
+                "cpu_s": round(outcome.cpu_seconds, 2),
+                "wall_s": round(outcome.seconds, 2),
+                "peak_mb": round(peak),
             }
 
     def _sample(self) -> None:
         while not self._ended.wait(0.2):
-            now = tree_mb()
-            self.peak_mb, self._node_peak = max(self.peak_mb, now), max(self._node_peak, now)
+            self._look()
+
+    def _look(self) -> None:
+        now = tree_mb()
+        self.peak_mb = max(self.peak_mb, now)
+        for name, peak in list(self._peaks.items()):
+            if name in self._peaks:
+                self._peaks[name] = max(peak, now)
 
 
 def tree_mb(root: int | None = None, proc: Path = Path("/proc")) -> float:

@@ -7,13 +7,13 @@ import functools
 import os
 import platform
 import re
-import resource
 import subprocess
 import time
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from llm_i2i.udf.processes import cpu_seconds
 from tests.benchmarks.ratios import FILE, Run
 
 ROOT = Path(__file__).parents[2]
@@ -28,14 +28,14 @@ class Watch:
 
     def __init__(self) -> None:
         self._load = os.getloadavg()[0]
-        self._started, self._busy, self._own = time.monotonic(), busy_seconds(), own_seconds()
+        self._started, self._busy, self._own = time.monotonic(), busy_seconds(), cpu_seconds()
 
     def stop(self) -> Run:
         seconds = time.monotonic() - self._started
         busy = busy_seconds()
         others = None
         if busy is not None and self._busy is not None:
-            others = max(0.0, busy - self._busy - (own_seconds() - self._own)) / seconds
+            others = max(0.0, busy - self._busy - (cpu_seconds() - self._own)) / seconds
         return Run(
             date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
             commit=git("rev-parse", "HEAD").strip(),
@@ -48,12 +48,6 @@ class Watch:
             seconds=round(seconds, 1),
             uncommitted=bool(changed_files((":!project/docs",))),
         )
-
-
-def own_seconds() -> float:
-    """CPU seconds of this process and of its children that have ended."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def busy_seconds(stat: Path = Path("/proc/stat")) -> float | None:

@@ -262,7 +262,7 @@ def test_a_run_of_one_benchmark_writes_compares_and_fails(tmp_path: Path) -> Non
 
     def run(ours: float) -> tuple[int, str]:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-        environment = {**os.environ, "OURS": str(ours), "PYTHONPATH": "", "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}  # fmt: skip
+        environment = {**os.environ, "OURS": str(ours), "PYTHONPATH": str(ROOT), "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}  # fmt: skip
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)  # fmt: skip
         return done.returncode, done.stdout
 
