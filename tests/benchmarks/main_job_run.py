@@ -25,7 +25,12 @@ def main(folder: Path, vars: dict[str, object]) -> None:
     with Meter() as meter:
         project = Project.load(ROOT, vars=vars, target_path=folder)
         result = project.build(reporter=meter)
-    whole = {"cpu_s": cpu_seconds(), "wall_s": time.monotonic() - started, "peak_mb": meter.peak_mb}
+    whole = {
+        "planned_s": meter.planned_s,
+        "cpu_s": cpu_seconds(),
+        "wall_s": time.monotonic() - started,
+        "peak_mb": meter.peak_mb,
+    }
     errors = [o.error.what for o in result.nodes if o.error]
     errors += [c.check.name for c in result.checks if c.status in ("FAIL", "ERROR")]
     references = {} if errors else swing_references(project)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
-from llm_i2i.plan.step import PlanStep
+from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import NodeOutcome, Reporter
+from llm_i2i.udf.processes import cpu_seconds
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -20,6 +22,7 @@ class Meter(Reporter):
 
     def __init__(self) -> None:
         self.stages: dict[str, dict[str, float]] = {}
+        self.planned_s = 0.0  # CPU seconds until the plan was made, imports included
         self.peak_mb = 0.0
         self._peaks: dict[str, float] = {}  # of the nodes on their way
         self._ended = threading.Event()
@@ -32,6 +35,9 @@ class Meter(Reporter):
     def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._sampler.join()
+
+    def started(self, plan: Plan, found: Mapping[str, int]) -> None:
+        self.planned_s = cpu_seconds()
 
     def node_started(self, index: int, total: int, step: PlanStep) -> None:
         self._peaks[step.node.name] = 0.0
