@@ -85,7 +85,9 @@ def private_torch_state(seed: int, threads: int) -> Iterator[None]:
         try:
             torch.set_num_threads(threads or before[0])
             torch.use_deterministic_algorithms(True, warn_only=True)
-            torch.utils.deterministic.fill_uninitialized_memory = False  # none is read; a tenth of the time
+            torch.utils.deterministic.fill_uninitialized_memory = (
+                False  # none is read; a tenth of the time
+            )
             matmul.fp32_precision = "bf16"
             yield
         finally:
