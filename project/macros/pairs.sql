@@ -98,6 +98,26 @@ text_related as (
     select item_number, related_item_number, {{ rounded('score') }} as text from {{ ref('text_neighbours') }}
 ),
 
+-- each ranking once: it says what is a candidate, and what is near.
+by_text as (
+    select
+        item_number,
+        related_item_number,
+        text,
+        text / sum(text) over (partition by item_number) as share,
+        row_number() over (partition by item_number order by text desc, related_item_number) as place
+    from text_related
+),
+
+by_cosine as (
+    select
+        item_number,
+        related_item_number,
+        cosine,
+        row_number() over (partition by item_number order by cosine desc, related_item_number) as place
+    from behaviour
+),
+
 sources as (
     {%- for generated, embeddings, prefix in generators %}
     select
@@ -108,7 +128,15 @@ sources as (
     {{- '
     union' if not loop.last }}
     {%- endfor %}
-    {%- for relation, score in [('behaviour', 'cosine'), ('behaviour', 'cooccurrence'), ('steps', 'follows'), ('text_related', 'text')] %}
+    {%- for relation in ['by_cosine', 'by_text'] %}
+    union
+    select
+        item_number,
+        related_item_number
+    from {{ relation }}
+    where place <= {{ var('pair_candidates') }}
+    {%- endfor %}
+    {%- for relation, score in [('behaviour', 'cooccurrence'), ('steps', 'follows')] %}
     union
     select
         item_number,
@@ -118,14 +146,30 @@ sources as (
     {%- endfor %}
 ),
 
+-- apart from the other signals: joined together, every row would carry its embeddings through all their joins.
+candidates as (
+    select
+        sources.item_number,
+        sources.related_item_number,
+        {%- for generated, embeddings, prefix in generators %}
+        {{ rounded(dot_product(prefix ~ 'embedding.embedding', prefix ~ 'related_embedding.embedding')) }} as {{ prefix }}embedding_cosine{{ ',' if not loop.last }}
+        {%- endfor %}
+    from sources
+    {%- for generated, embeddings, prefix in generators %}
+    inner join {{ embeddings }} as {{ prefix }}embedding on {{ prefix }}embedding.item_number = sources.item_number
+    inner join {{ embeddings }} as {{ prefix }}related_embedding on {{ prefix }}related_embedding.item_number = sources.related_item_number
+    {%- endfor %}
+    where sources.item_number <> sources.related_item_number
+),
+
 -- two steps: what is taken with the items of like text, and the items of like text of what is taken.
 near_text as (
     select
         item_number,
         related_item_number,
-        text / sum(text) over (partition by item_number) as share
-    from text_related
-    qualify row_number() over (partition by item_number order by text desc, related_item_number) <= 20
+        share
+    from by_text
+    where place <= 20
 ),
 
 near_behaviour as (
@@ -133,8 +177,8 @@ near_behaviour as (
         item_number,
         related_item_number,
         cosine
-    from behaviour
-    qualify row_number() over (partition by item_number order by cosine desc, related_item_number) <= 20
+    from by_cosine
+    where place <= 20
 ),
 
 text_then_taken as (
@@ -158,12 +202,12 @@ taken_then_text as (
 )
 
 select
-    sources.item_number,
-    sources.related_item_number,
+    candidates.item_number,
+    candidates.related_item_number,
     {%- for generated, embeddings, prefix in generators %}
     -- 0: not among those the generator names.
     coalesce({{ prefix }}generated.log_probability, 0) as {{ prefix }}log_probability,
-    {{ rounded(dot_product(prefix ~ 'embedding.embedding', prefix ~ 'related_embedding.embedding')) }} as {{ prefix }}embedding_cosine,
+    candidates.{{ prefix }}embedding_cosine,
     {%- endfor %}
     coalesce(behaviour.cosine, 0) as cosine,
     coalesce(behaviour.cooccurrence, 0) as cooccurrence,
@@ -175,26 +219,23 @@ select
     coalesce(taken_then_text.taken_then_text, 0) as taken_then_text,
     cast(coalesce(related_degrees.degree, 0) as double) as popularity,
     cast(coalesce(degrees.degree, 0) as double) as trigger_popularity
-from sources
+from candidates
 {%- for generated, embeddings, prefix in generators %}
-inner join {{ embeddings }} as {{ prefix }}embedding on {{ prefix }}embedding.item_number = sources.item_number
-inner join {{ embeddings }} as {{ prefix }}related_embedding on {{ prefix }}related_embedding.item_number = sources.related_item_number
 left join {{ generated }} as {{ prefix }}generated
-    on {{ prefix }}generated.item_number = sources.item_number and {{ prefix }}generated.related_item_number = sources.related_item_number
+    on {{ prefix }}generated.item_number = candidates.item_number and {{ prefix }}generated.related_item_number = candidates.related_item_number
 {%- endfor %}
 left join behaviour
-    on behaviour.item_number = sources.item_number and behaviour.related_item_number = sources.related_item_number
+    on behaviour.item_number = candidates.item_number and behaviour.related_item_number = candidates.related_item_number
 left join steps
-    on steps.item_number = sources.item_number and steps.related_item_number = sources.related_item_number
+    on steps.item_number = candidates.item_number and steps.related_item_number = candidates.related_item_number
 left join steps as reverse_steps
-    on reverse_steps.item_number = sources.related_item_number and reverse_steps.related_item_number = sources.item_number
+    on reverse_steps.item_number = candidates.related_item_number and reverse_steps.related_item_number = candidates.item_number
 left join text_related
-    on text_related.item_number = sources.item_number and text_related.related_item_number = sources.related_item_number
+    on text_related.item_number = candidates.item_number and text_related.related_item_number = candidates.related_item_number
 left join text_then_taken
-    on text_then_taken.item_number = sources.item_number and text_then_taken.related_item_number = sources.related_item_number
+    on text_then_taken.item_number = candidates.item_number and text_then_taken.related_item_number = candidates.related_item_number
 left join taken_then_text
-    on taken_then_text.item_number = sources.item_number and taken_then_text.related_item_number = sources.related_item_number
-left join degrees on degrees.item_number = sources.item_number
-left join degrees as related_degrees on related_degrees.item_number = sources.related_item_number
-where sources.item_number <> sources.related_item_number
+    on taken_then_text.item_number = candidates.item_number and taken_then_text.related_item_number = candidates.related_item_number
+left join degrees on degrees.item_number = candidates.item_number
+left join degrees as related_degrees on related_degrees.item_number = candidates.related_item_number
 {%- endmacro %}

@@ -88,12 +88,13 @@ def padded_batches(
         ):
             stop = start + (stop - start) // 2
         index = order[start : min(stop, len(order))]
-        yield index, _pad([rows[i] for i in index], lengths[index]), lengths[index]
+        yield index, pad([rows[i] for i in index], lengths[index]), lengths[index]
         start = min(stop, len(order))
 
 
-def _pad(rows: Sequence[Sequence[int]], lengths: Ints) -> Ints:
-    tokens = np.full((len(rows), lengths.max()), PAD, dtype=np.int64)
+def pad(rows: Sequence[Sequence[int]], lengths: Ints) -> Ints:
+    """Right-padded token ids, shape (rows, longest)."""
+    tokens = np.full((len(rows), lengths.max(initial=0)), PAD, dtype=np.int64)
     inside = np.arange(tokens.shape[1]) < lengths[:, None]
     tokens[inside] = np.fromiter(
         (token for row in rows for token in row), np.int64, int(lengths.sum())

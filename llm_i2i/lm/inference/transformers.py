@@ -17,6 +17,7 @@ from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import Logits, no_text, probabilities, text_room
 from llm_i2i.lm.checkpoint import load_metadata, open_vocabulary
 from llm_i2i.lm.inference.beam import beam_search
+from llm_i2i.lm.inference.prefixes import last_states
 from llm_i2i.lm.inference.ranking import Ints, label_ids, padded_batches, seen_items
 from llm_i2i.lm.inference.tree import PromptTree
 from llm_i2i.lm.inference.trie import Trie, build_trie
@@ -129,18 +130,18 @@ class TransformersBackend:
         self, prompts: Sequence[str], n: int, exclude: bool
     ) -> list[list[tuple[str, float]]]:
         items, table = self.vocabulary.item_tokens, self._item_table
-        results: list[list[tuple[str, float]]] = [[]] * len(prompts)
-        for index, hidden in self._last_states(prompts, MAX_LOGITS // max(1, len(items))):
-            logits = (hidden @ table.T).float()
+        results: list[list[tuple[str, float]]] = []
+        rows = max(1, min(MAX_LOGITS // max(1, len(items)), MAX_ROWS))
+        states = self._last_states(prompts)
+        for start in range(0, len(prompts), rows):
+            logits = states[start : start + rows] @ table.T
             logits -= logits.logsumexp(dim=1, keepdim=True)
             if exclude:
-                logits[self._seen([prompts[row] for row in index])] = -np.inf
+                logits[self._seen(prompts[start : start + rows])] = -np.inf
             best = logits.topk(min(n, len(items)), dim=1)
-            for row, chosen, values in zip(
-                index.tolist(), best.indices.tolist(), best.values.tolist(), strict=True
-            ):
+            for chosen, values in zip(best.indices.tolist(), best.values.tolist(), strict=True):
                 pairs = zip(chosen, values, strict=True)
-                results[row] = [(items[item], value) for item, value in pairs if value > -np.inf]
+                results.append([(items[item], value) for item, value in pairs if value > -np.inf])
         return results
 
     def _seen(self, prompts: Sequence[str]) -> tuple[list[int], list[int]]:
@@ -186,11 +187,7 @@ class TransformersBackend:
         return spellings if self.sum_spellings else spellings[:1]
 
     def _token_logits(self, prompts: Sequence[str], tokens: Sequence[int]) -> Logits:
-        table = self.table[list(tokens)]
-        result = np.zeros((len(prompts), len(tokens)), dtype=np.float32)
-        for index, hidden in self._last_states(prompts, MAX_ROWS):
-            result[index] = (hidden @ table.T).float().numpy()
-        return result
+        return (self._last_states(prompts) @ self.table[list(tokens)].T).numpy()
 
     def _sequence_scores(
         self, prompts: Sequence[str], answers: Sequence[tuple[int, ...]]
@@ -223,10 +220,15 @@ class TransformersBackend:
         rows = [self.vocabulary.encode(prompt, self._room) for prompt in prompts]
         return padded_batches(rows, MAX_TOKENS, max(1, min(max_rows, MAX_ROWS)))
 
-    def _last_states(self, prompts: Sequence[str], max_rows: int) -> Iterator[tuple[Ints, Tensor]]:
-        """Batches of (row numbers, final hidden state of the last token, shape (rows, d))."""
-        for index, padded, lengths in self._batches(prompts, max_rows):
-            yield index, self._forward(torch.from_numpy(padded), torch.from_numpy(lengths))
+    def _last_states(self, prompts: Sequence[str]) -> Tensor:
+        """Final hidden state of the last token of each prompt, shape (prompts, d)."""
+        if not isinstance(self.vocabulary, TokenizerVocabulary):
+            rows = [self.vocabulary.encode(prompt, self._room) for prompt in prompts]
+            return last_states(self.model, rows)
+        states = torch.empty(len(prompts), self.table.shape[1])
+        for index, tokens, lengths in self._batches(prompts, MAX_ROWS):
+            states[index] = self._forward(torch.from_numpy(tokens), torch.from_numpy(lengths))
+        return states
 
     @torch.inference_mode()
     def _forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
