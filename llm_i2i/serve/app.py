@@ -13,7 +13,7 @@ import msgspec
 
 from llm_i2i.serve.index import ServingIndex
 from llm_i2i.serve.merge import Recommendation, recommend
-from llm_i2i.serve.metrics import Metrics
+from llm_i2i.serve.metrics import CONTENT_TYPE, Metrics
 from llm_i2i.serve.publications import Publications
 from llm_i2i.serve.request import RequestError, parse_body, parse_parameters, read_body
 from llm_i2i.serve.schemas import (
@@ -152,8 +152,7 @@ class _Service:
     async def metrics_text(self, request: Request) -> Response:
         from starlette.responses import Response
 
-        text, content_type = self.metrics.text()
-        return Response(text, headers={"content-type": content_type})
+        return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     async def openapi(self, request: Request) -> Response:
         from llm_i2i.serve.openapi import openapi_document  # for the few who ask

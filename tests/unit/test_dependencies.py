@@ -32,7 +32,6 @@ HEAVY = {
     "starlette",
     "uvicorn",
     "msgspec",
-    "prometheus_client",
     "redis",
 }
 OWNERS_OF_HEAVY = (

@@ -14,6 +14,7 @@ import msgspec
 from llm_i2i.serve import app as serving
 from llm_i2i.serve import request
 from llm_i2i.serve.merge import recommend
+from llm_i2i.serve.metrics import Metrics
 from llm_i2i.serve.publications import Publications
 from llm_i2i.serve.schemas import (
     MAX_BODY,
@@ -166,8 +167,23 @@ def test_metrics_count_what_was_asked(publications: Publications) -> None:
     assert found["llmi2i_queries_total", "empty_history"] == 1
     assert found["llmi2i_unknown_items_total",] == 1
     assert found["llmi2i_request_seconds_count", "recommend"] == 3
+    assert found["llmi2i_request_seconds_bucket", "+Inf", "recommend"] == 3
+    assert 0 < found["llmi2i_request_seconds_bucket", "1.0", "recommend"] <= 3
+    assert 0 < found["llmi2i_request_seconds_sum", "recommend"] < 3
+    assert found["process_cpu_seconds_total",] > 0
     assert found["llmi2i_index_info", *sorted(["prod", publications.served.version])] == 1
     assert found["llmi2i_publications_total", "served"] == 1
+
+
+def test_metrics_take_any_name(tmp_path: Path) -> None:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    name = 'it\'s\n"prod"'
+    publish_in(tmp_path, env=name)
+    text = Metrics(Publications(tmp_path, name)).text()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert families["llmi2i_index_info"].samples[0].labels["environment"] == name
+    assert families["llmi2i_request_seconds"].type == "histogram"
 
 
 def nested(depth: int) -> bytes:
