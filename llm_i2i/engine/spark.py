@@ -7,6 +7,7 @@ column. Paths are read and written by driver and executors alike, so the project
 from __future__ import annotations
 
 import contextlib
+import glob
 import shutil
 import sys
 import uuid
@@ -100,7 +101,7 @@ class SparkEngine:
             schema = _spark_schema(self.arrow_schema(columns))
             if schema is not None:  # saves the job that would look for it in the files
                 reader = reader.schema(schema)
-            frame = reader.parquet(*(path.resolve().as_uri() for path in paths))
+            frame = reader.parquet(*(file.as_uri() for path in paths for file in _listed(path)))
             frame.createOrReplaceTempView(name)
 
     def declare_files(self, name: str, scan: str, copy: Path) -> None:
@@ -325,6 +326,17 @@ def ship(function: Callable[..., Any]) -> None:
     module = sys.modules.get(function.__module__)
     if module is not None and not function.__module__.startswith("llm_i2i."):
         cloudpickle.register_pickle_by_value(module)
+
+
+def _listed(path: Path) -> list[Path]:
+    """A file or folder itself, absolute; the files of a pattern."""
+    if "*" not in path.name:
+        return [path.resolve()]
+    return [
+        Path(found).resolve()
+        for found in sorted(glob.glob(str(path), recursive=True))
+        if Path(found).is_file()
+    ]
 
 
 def _spark_schema(schema: pa.Schema) -> Any:

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Partition:
-    """One part of what a partitioned model reads: its name, the digest of its content, and a query for it."""
+    """One part of what a partitioned model reads: its name, the digest of its content, and its file, or folder of files."""
 
     name: str
     digest: str
-    sql: str
+    path: Path
 
 
 def write_partitions(step: PlanStep, shop: Workshop, folder: Path) -> tuple[int, int, int]:
-    """Write `<folder>/partitions/<name>-<digest>.parquet` for each partition of what the step reads.
+    """Write `<folder>/partitions/<name>-<digest>.parquet`, a file or a folder of files, for each partition of what the step reads.
 
     Returns:
         Number of rows, of partitions that were computed, and of all partitions.
@@ -92,13 +92,11 @@ def _has_partitions(node: Node) -> bool:
 def _partitions_of(parent: Node, shop: Workshop) -> list[Partition]:
     if parent.is_source:
         return [
-            Partition(_plain(path), digest, shop.sources.scan(parent, [path]))
+            Partition(_plain(path), digest, path)
             for path, digest in shop.sources.file_digests(parent)
         ]
-    files = shop.store.partition_paths(parent.name, shop.plan.fingerprints[parent.name])
-    return [
-        Partition(p.stem[6:-17], p.stem[-16:], f"select * from read_parquet('{p}')") for p in files
-    ]
+    paths = shop.store.partition_paths(parent.name, shop.plan.fingerprints[parent.name])
+    return [Partition(p.stem[6:-17], p.stem[-16:], p) for p in paths]
 
 
 def _plain(path: Path) -> str:
@@ -111,7 +109,10 @@ def _compute(
 ) -> None:
     engine = shop.open_step(step, tuple(n for n in step.node.reads if n != parent.name))
     try:
-        engine.declare_query(parent.name, partition.sql)
+        if parent.is_source:
+            shop.declare_source(engine, parent, partition.path, partition.digest)
+        else:
+            engine.declare_parquet(parent.name, [partition.path])
         # a file alone may have narrower types than all together
         columns = ", ".join(
             f"cast({quote_identifier(name)} as {sql_type}) as {quote_identifier(name)}"
@@ -123,6 +124,12 @@ def _compute(
 
 
 def _link(known: Path, path: Path) -> None:
+    """Let `path` be the partition `known`, which a cluster writes as a folder of files."""
+    if known.is_dir():
+        path.mkdir()
+        for file in known.iterdir():
+            _link(file, path / file.name)
+        return
     try:
         os.link(known, path)
     except OSError:  # another file system, or one without links
@@ -132,4 +139,5 @@ def _link(known: Path, path: Path) -> None:
 def _row_count(path: Path) -> int:
     import pyarrow.parquet as pq
 
-    return int(pq.read_metadata(path).num_rows)
+    files = path.glob("*.parquet") if path.is_dir() else [path]
+    return sum(int(pq.read_metadata(file).num_rows) for file in files)

@@ -80,7 +80,7 @@ class Workshop:
         for name in names:
             node = self.manifest.nodes[name]
             if node.is_source:
-                self._declare_source(engine, node)
+                self.declare_source(engine, node)
             elif name in self.plan.ephemeral:
                 view = self.plan.ephemeral[name]
                 self.declare(engine, node.reads)
@@ -105,13 +105,16 @@ class Workshop:
                 total += sum(meta.files.values()) if meta else 0
         return total
 
-    def _declare_source(self, engine: Engine, node: Node) -> None:
+    def declare_source(
+        self, engine: Engine, node: Node, file: Path | None = None, digest: str = ""
+    ) -> None:
+        """Make a source readable, all of it or one of its files, whose content has this digest."""
         if files := self.sources.parquet_files(node):
-            engine.declare_parquet(node.name, files)
+            engine.declare_parquet(node.name, [file] if file else files)
             return
-        copy = f"{node.name}-{self.sources.fingerprint(node)}.parquet"
-        folder = self.target_dir / "cache" / "sources"
-        engine.declare_files(node.name, self.sources.scan(node), folder / copy)
+        copy = f"{node.name}-{digest or self.sources.fingerprint(node)}.parquet"
+        scan = self.sources.scan(node, [file] if file else None)
+        engine.declare_files(node.name, scan, self.target_dir / "cache" / "sources" / copy)
 
     def _declare_scalars(self, engine: Engine, step: PlanStep) -> None:
         for name in step.compiled.udfs:
@@ -168,22 +171,25 @@ def build_node(step: PlanStep, shop: Workshop, *, patient: bool = True) -> Work:
 
 def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Work:
     started = time.monotonic()
-    engine = shop.open_step(step)
+    node = step.node
+    has_hooks = bool(node.pre_hook or node.post_hook)
+    in_parts = bool(node.config.get("partition_by"))
+    # each partition has a session of its own: the whole log is declared for hooks alone
+    engine = shop.open_step(step, () if in_parts and not has_hooks else None)
     counts: list[CallCounts] = []
     groups: list[str] = []
-    node = step.node
     try:
         for hook in (*node.pre_hook, *node.post_hook):
             check_hook(hook, shop.target_dir, node.path)
         run_hooks(node.pre_hook, engine, node.path)
-        for call in step.compiled.steps:
+        for call in () if in_parts else step.compiled.steps:
             if call.kind == "batch":
                 ready = batch_call(call, step, call_constants(call, step.node, engine), shop)
                 groups.append(f"{ready.signature.name}/{ready.group}")
                 counts.append(_run_batch(ready, step, engine, shop, folder))
             else:
                 yield from _run_table(call, step, engine, shop, folder)
-        if node.config.get("partition_by"):
+        if in_parts:
             rows = _write_partitions(step, shop, folder)
         else:
             rows = engine.write_parquet(step.compiled.sql, folder / DATA)

@@ -23,9 +23,9 @@ DATA, META, ARTIFACT, PARTITIONS = "data.parquet", "meta.json", "artifact", "par
 
 
 def data_of(folder: Path) -> Path:
-    """The data of a result folder: its one file, or a pattern for its partitions."""
+    """The data of a result folder: its one file (a folder of files where a cluster wrote it), or a pattern for its partitions."""
     partitions = folder / PARTITIONS
-    return partitions / "*.parquet" if partitions.is_dir() else folder / DATA
+    return partitions / "**" / "*.parquet" if partitions.is_dir() else folder / DATA
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class Store:
         return self.root / node / fingerprint
 
     def data_path(self, node: str, fingerprint: str) -> Path:
-        """The Parquet file of a result, or a pattern for those of its partitions."""
+        """The Parquet file, or folder, of a result, or a pattern for the files of its partitions."""
         return data_of(self.folder(node, fingerprint))
 
     def partition_paths(self, node: str, fingerprint: str) -> list[Path]:
-        """The files of a partitioned result, in order; none of another."""
+        """The files, or folders, of a partitioned result's partitions, in order; none of another."""
         return sorted((self.folder(node, fingerprint) / PARTITIONS).glob("*.parquet"))
 
     def find_partition(self, node: str, digest: str) -> Path | None:
