@@ -45,6 +45,22 @@ class Translate(Protocol):
     ) -> str: ...
 
 
+class Rounds(Protocol):
+    """A query that is run in rounds, over the relations `FOUND` and `CHANGED`; see `llm_i2i.sql.portable.rounds`."""
+
+    @property
+    def first(self) -> str: ...
+    @property
+    def again(self) -> str: ...
+    @property
+    def merged(self) -> str: ...
+    @property
+    def result(self) -> str: ...
+
+
+FOUND, CHANGED = "__rounds_found", "__rounds_changed"
+
+
 class SparkEngine:
     """One Connect session. Tables of the session are Parquet folders below `scratch`, removed by `close`.
 
@@ -54,6 +70,7 @@ class SparkEngine:
         scratch: A folder that the cluster can write to.
         conf: Spark SQL settings over ours.
         driver_rows: Most rows that `table` brings to this process.
+        rounds: The rounds of a query, None where it takes none.
     """
 
     def __init__(
@@ -65,12 +82,14 @@ class SparkEngine:
         scratch: Path,
         conf: Mapping[str, str] | None = None,
         driver_rows: int = 50_000_000,
+        rounds: Callable[[str], Rounds | None] = lambda sql: None,
     ) -> None:
         self._session = connect(url, {**SETTINGS, **(conf or {})})
         self._translate = translate
         self._local = local
         self._scratch = scratch / uuid.uuid4().hex
         self._driver_rows = driver_rows
+        self._rounds = rounds
         self._relations: dict[str, Columns] = {}
         self._tables: dict[str, Path] = {}
         self._udfs: list[str] = []
@@ -152,11 +171,8 @@ class SparkEngine:
     # -- results -------------------------------------------------------------------------------------------------------
 
     def run(self, sql: str) -> None:
-        raise EngineError(
-            "a statement of DuckDB cannot run on Spark",
-            found=" ".join(sql.split())[:120],
-            fix="write it as a model",
-        )
+        """A statement of DuckDB, run in this process over the same files: a hook that checks or copies rows."""
+        self._local.run(sql)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         columns = [column.to_pylist() for column in self._collected(sql).columns]
@@ -202,6 +218,7 @@ class SparkEngine:
     def write_parquet(self, sql: str, path: Path) -> int:
         import pyarrow.parquet as pq
 
+        sql = self._after_rounds(sql)
         with _named_errors():
             frame = self._session.sql(self._carried(sql))
             frame.write.mode("overwrite").parquet(path.resolve().as_uri())
@@ -214,6 +231,19 @@ class SparkEngine:
                 self.arrow_schema(self.columns(sql)).empty_table(), path / "part.parquet"
             )
         return sum(pq.read_metadata(file).num_rows for file in files)
+
+    def _after_rounds(self, sql: str) -> str:
+        """Run the rounds of a recursive query, each a table of this session; the query that is left."""
+        parts = self._rounds(sql)
+        if parts is None:
+            return sql
+        self.create_table(FOUND, parts.first)
+        while self.create_table(CHANGED, parts.again):
+            old = [self._tables[FOUND], self._tables[CHANGED]]
+            self.create_table(FOUND, parts.merged)
+            for folder in old:
+                shutil.rmtree(folder, ignore_errors=True)
+        return parts.result
 
     def close(self) -> None:
         with _named_errors():

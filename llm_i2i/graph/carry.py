@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -13,7 +14,8 @@ from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import Node
 from llm_i2i.sql.steps import CallStep, Columns
 
-VERSION = 1  # part of the cache's key; raise it when a translation changes
+_COMMENTS = re.compile(r"\A(\s|--[^\n]*\n|/\*.*?\*/)*", re.DOTALL)
+VERSION = 2  # part of the cache's key; raise it when a translation changes
 
 
 def carry_models(
@@ -64,10 +66,28 @@ def _carry(
     for name, columns in inputs.items():
         binder.declare(name, columns)
 
-    def translated(sql: str) -> str:
+    def plainly(sql: str) -> str:
         from llm_i2i.sql.portable.translate import translate
 
         return translate(sql, relations, binder.columns(sql), binder, model.udfs)
+
+    def translated(sql: str) -> str:
+        from llm_i2i.sql.portable.rounds import CHANGED, FOUND, rounds
+
+        parts = rounds(sql)
+        if parts is None:
+            return plainly(sql)
+        columns = binder.columns(parts.first)
+        for name in (FOUND, CHANGED):
+            relations[name] = columns
+            binder.declare(name, columns)
+        named = [
+            (f"{FOUND}, at first", parts.first),
+            (f"{CHANGED}, again until it is empty", parts.again),
+            (f"{FOUND}, after each", parts.merged),
+            ("then", parts.result),
+        ]
+        return ";\n\n".join(f"-- {name}\n{plainly(part)}" for name, part in named)
 
     steps = []
     for step in model.steps:
@@ -86,9 +106,11 @@ def _carry_step(step: CallStep, translated: Callable[[str], str]) -> CallStep:
 
 
 def _refuse_hooks(node: Node) -> None:
-    if node.pre_hook or node.post_hook:
-        raise ProjectError(
-            "hooks cannot be carried to Spark: they are statements of DuckDB",
-            found="pre_hook" if node.pre_hook else "post_hook",
-            fix="do it in a model, or run the hook's statement outside",
-        )
+    """Hooks run on DuckDB in this process, over the tables the model reads: one that sets an option would not reach the cluster."""
+    for hook in (*node.pre_hook, *node.post_hook):
+        if _COMMENTS.sub("", hook).lower().startswith(("set", "reset", "load", "pragma", "install")):  # fmt: skip
+            raise ProjectError(
+                "a hook that changes the session cannot be carried to Spark",
+                found=" ".join(hook.split())[:120],
+                fix="remove it; settings of the cluster's session go under conf: of the target",
+            )

@@ -375,6 +375,7 @@ class Project:
         if self.target.type == "duckdb":
             return self.local_engine()
         from llm_i2i.engine.spark import SparkEngine
+        from llm_i2i.sql.portable.rounds import rounds
         from llm_i2i.sql.portable.translate import translate
 
         return SparkEngine(
@@ -384,6 +385,7 @@ class Project:
             scratch=self._scratch().resolve() / "spark",
             conf=self.target.conf,
             driver_rows=self.target.driver_rows,
+            rounds=rounds,
         )
 
     def _scratch(self) -> Path:

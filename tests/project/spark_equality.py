@@ -16,6 +16,7 @@ from llm_i2i.plan.step import PlanStep
 from llm_i2i.runner.events import Reporter
 from llm_i2i.runner.project import Project
 from llm_i2i.runner.steps import Workshop, _run_batch, batch_call, call_constants
+from llm_i2i.sql.portable.rounds import rounds
 from llm_i2i.sql.portable.translate import translate
 
 TOLERANCE = 1e-9  # of floats, absolute and relative
@@ -113,7 +114,11 @@ def workshop(project: Project) -> Workshop:
 
 def spark_engine(project: Project, url: str, folder: Path) -> SparkEngine:
     return SparkEngine(
-        url, translate=translate, local=project.local_engine(), scratch=folder / "scratch"
+        url,
+        translate=translate,
+        local=project.local_engine(),
+        scratch=folder / "scratch",
+        rounds=rounds,
     )
 
 

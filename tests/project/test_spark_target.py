@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import textwrap
+from pathlib import Path
 
+from llm_i2i.config.targets import SparkTarget
+from llm_i2i.runner.events import Reporter
 from llm_i2i.runner.project import Project
+from llm_i2i.runner.steps import run_checks
 from tests.project.conftest import ShopProject
+from tests.project.spark_equality import difference_on, spark_engine
+from tests.project.test_reference_project import ROOT, write_log
 
 TARGETS = "targets: {dev: {type: duckdb, threads: 1, memory_limit: 1GB}"
 
@@ -77,3 +85,58 @@ def test_engines_share_store_calls_and_fingerprints(shop: ShopProject, sail_url:
     shop.calls()
     Project.load(shop.dir, target="cluster", vars={"threshold": 0.7}).build()
     assert not shop.calls()
+
+
+def test_a_k_core_is_the_same_on_spark(tmp_path: Path, sail_url: str) -> None:
+    """min_events is a recursive CTE, which Spark runs in rounds."""
+    vars = {**write_log(tmp_path, users=60), "min_events": 3}
+    project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
+    project.build(select="+log_pairs")
+    pairs = "select count(distinct (user_id, item_id)) from log_events"
+    kept = "select count(*) from log_pairs"
+    assert 0 < project.rows(kept)[1][0][0] < project.rows(pairs)[1][0][0]
+    bench = project._workshop(project.plan(select="+log_pairs"), Reporter())
+    step = next(step for step in bench.plan.steps if step.node.name == "log_pairs")
+    assert "ANTI JOIN" not in project.compiled_text(["log_pairs"])["log_pairs"]
+    assert not difference_on(sail_url, project, bench, step, tmp_path)
+    on_spark = dataclasses.replace(
+        bench, new_engine=lambda: spark_engine(project, sail_url, tmp_path)
+    )
+    checks = [c for c in project.manifest.checks_of("log_pairs") if set(c.depends_on) <= {"log_pairs"}]  # fmt: skip
+    assert any("k_core" in check.name for check in checks)
+    assert {c.status for c in run_checks(checks, on_spark, force=True)} == {"PASS"}
+    project.target = SparkTarget(type="spark", url=sail_url)
+    shown = project.compiled_text(["log_pairs"])["log_pairs"]
+    assert "-- __rounds_changed, again until it is empty" in shown
+    assert "ANTI JOIN" in shown
+
+
+def test_hooks_run_in_this_process_over_the_same_tables(shop: ShopProject, sail_url: str) -> None:
+    add_target(shop, sail_url)
+    out = shop.dir / "out.csv"
+    config = f"""
+          - name: scored
+            config:
+              pre_hook: "select error('no prompt') from {{{{ ref('prompts') }}}} having count(*) = 0"
+              post_hook: "copy (select user_id from {{{{ this }}}} order by 1) to '{out}'"
+    """
+    shop.write("models/hooks.yml", "models:" + textwrap.dedent(config))
+    result = Project.load(shop.dir, target="cluster").build(select="+scored")
+    assert not [n.error for n in result.nodes if n.error]
+    assert len(out.read_text().splitlines()) == 21
+    shop.replace("models/hooks.yml", "copy (", "select error('as I said') from (")
+    shop.replace("models/hooks.yml", f" to '{out}'", "")
+    failed = Project.load(shop.dir, target="cluster").build(select="scored", full_refresh=True)
+    assert any("a hook failed" in n.error.what for n in failed.nodes if n.error)
+
+
+def test_a_hook_that_changes_the_session_is_refused(shop: ShopProject) -> None:
+    add_target(shop)
+    hook = "set default_null_order = 'nulls_first'"
+    shop.replace("models/models.yml", "{tags: [log]}", f'{{tags: [log], pre_hook: "{hook}"}}')
+    failed = shop.run("build", "--target", "cluster")
+    assert failed.returncode == 2
+    assert "events: a hook that changes the session cannot be carried to Spark" in failed.stderr
+    assert "models/events.sql" in failed.stderr
+    assert "set default_null_order" in failed.stderr
+    assert "conf:" in failed.stderr

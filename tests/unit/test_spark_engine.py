@@ -84,8 +84,8 @@ def test_tables_views_and_files_can_be_read(engine: SparkEngine, tmp_path: Path)
 
 def test_messages_are_ours(engine: SparkEngine) -> None:
     engine.load("words", words(3))
-    with pytest.raises(EngineError, match="cannot run on Spark"):
-        engine.run("set threads = 1")
+    with pytest.raises(EngineError, match="too few"):
+        engine.run("select error('too few') from words")
     with pytest.raises(EngineError, match="hash"):
         engine.rows("select hash(word) as h from words")
     engine.load("many", words(1001))

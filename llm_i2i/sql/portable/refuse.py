@@ -79,7 +79,8 @@ def _errors(node: exp.Expression, udfs: Collection[str]) -> Iterator[LlmI2iError
         fix = "join on a range and keep the first by row_number(); for places join on row_number()"
         yield _clause(node, f"a {node.method} join", fix)
     elif isinstance(node, exp.With) and node.recursive:
-        yield _clause(node, "a recursive CTE", "unroll it, or compute it in a table UDF")
+        fix = "give it USING KEY and read recurring.<its name> alone (then it runs in rounds), unroll it, or compute it in a table UDF"
+        yield _clause(node, "a recursive CTE", fix)
     elif isinstance(node, exp.Pivot):
         yield _clause(node, "PIVOT", "write max(case when key = 'a' then value end) as a, ...")
     elif isinstance(node, exp.Lateral):
