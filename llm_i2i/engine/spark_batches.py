@@ -19,16 +19,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A batch: `rows` rows of a Parquet file from row `start` on."""
+class Piece:
+    """`rows` rows of a Parquet file from row `start` on."""
 
     file: Path
     start: int
     rows: int
 
-    def read(self) -> pa.RecordBatch:
+    def read(self) -> pa.Table:
         """The rows; of the file's row groups only those that hold them are read."""
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         parquet = pq.ParquetFile(self.file)
@@ -39,20 +38,44 @@ class Cut:
                 groups.append(index)
                 first = offset if first is None else first
             offset += size
-        table = parquet.read_row_groups(groups).slice(self.start - (first or 0), self.rows)
-        batches = table.combine_chunks().to_batches()
-        return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+        return parquet.read_row_groups(groups).slice(self.start - (first or 0), self.rows)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A batch: rows of one or more files, one after the other."""
+
+    pieces: tuple[Piece, ...]
+
+    def read(self) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        table = pa.concat_tables([piece.read() for piece in self.pieces])
+        return table.combine_chunks().to_batches()[0]
 
 
 def cuts(folder: Path, size: int) -> list[Cut]:
-    """The batches of a table: each file by itself, so the last of a file may be smaller."""
+    """The batches of a table, of `size` rows each but the last, in the order of its files.
+
+    An ordered table's files are in order, so its batches are those that DuckDB cuts: a language model's last digits depend on what
+    else is in a batch.
+    """
     import pyarrow.parquet as pq
 
-    found = []
+    found: list[Cut] = []
+    pieces: list[Piece] = []
+    room = size
     for file in sorted(folder.glob("*.parquet")):
-        n_rows = pq.read_metadata(file).num_rows
-        found += [Cut(file, start, min(size, n_rows - start)) for start in range(0, n_rows, size)]
-    return found
+        start, n_rows = 0, pq.read_metadata(file).num_rows
+        while start < n_rows:
+            piece = Piece(file, start, min(room, n_rows - start))
+            pieces.append(piece)
+            start += piece.rows
+            room -= piece.rows
+            if not room:
+                found.append(Cut(tuple(pieces)))
+                pieces, room = [], size
+    return [*found, Cut(tuple(pieces))] if pieces else found
 
 
 def run_on_executors(
