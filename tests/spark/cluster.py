@@ -26,11 +26,16 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 @dataclass
 class Cluster:
-    """Processes and folders below `folder`; `stop` ends all of them."""
+    """Processes and folders below `folder`; `stop` ends all of them.
+
+    Attributes:
+        conf: Settings of Spark over ours, which are for a few hundred rows.
+    """
 
     folder: Path
     worker_memory: str = "3g"
     executor_memory: str = "1500m"
+    conf: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     url: str = ""
 
@@ -61,6 +66,7 @@ class Cluster:
             "spark.worker.timeout": "15",
             "spark.network.timeout": "60s",
             "spark.executor.heartbeatInterval": "5s",
+            **self.conf,
         }
         options = [part for key, value in settings.items() for part in ("--conf", f"{key}={value}")]
         self._run(

@@ -28,32 +28,34 @@ def made(result: BuildResult) -> int:
     return sum(node.calls.made for node in result.nodes if node.calls)
 
 
-def build(
-    vars: dict[str, Any], target_path: Path, cluster: Cluster | None
-) -> tuple[Project, BuildResult]:
-    project = Project.load(ROOT, vars=vars, target_path=target_path)
-    if cluster is not None:
-        project.target = SparkTarget(type="spark", url=cluster.url)
-    result = project.build()
+def well(result: BuildResult) -> BuildResult:
+    """The result of a build that ended well."""
     assert not [f"{n.step.node.name}: {n.error}" for n in result.nodes if n.status == "ERROR"]
     assert not [c.check.name for c in result.checks if c.status in ("FAIL", "ERROR")]
     assert result.published
-    return project, result
+    return result
 
 
 METRICS = "select recommender, augmentation, segment, split, metric, k, value, n_users from ranking_metrics order by 1, 2, 3, 4, 5, 6"
 
 
-def compare(vars: dict[str, Any], folder: Path, cluster: Cluster) -> None:
-    """Build on both engines, each with a store of its own: the same metrics, the same number of calls."""
-    here, on_duckdb = build(vars, folder / "duckdb", None)
-    there, on_spark = build(vars, folder / "spark", cluster)
+def compare_metrics(here: Project, there: Project) -> None:
     _, expected = here.rows(METRICS)
     _, found = there.rows(METRICS)
     assert [row[:6] for row in found] == [row[:6] for row in expected]
     for one, other in zip(expected, found, strict=True):
         assert other[6] == pytest.approx(one[6], abs=1e-6), one
         assert other[7] == one[7]
+
+
+def compare(vars: dict[str, Any], folder: Path, cluster: Cluster) -> None:
+    """Build on both engines, each with a store of its own: the same metrics, the same number of calls."""
+    here = Project.load(ROOT, vars=vars, target_path=folder / "duckdb")
+    on_duckdb = well(here.build())
+    there = Project.load(ROOT, vars=vars, target_path=folder / "spark")
+    there.target = SparkTarget(type="spark", url=cluster.url)
+    on_spark = well(there.build())
+    compare_metrics(here, there)
     assert made(on_spark) == made(on_duckdb) > 0
     # no edit and no new fingerprint: each engine reuses what the other built
     again = Project.load(ROOT, vars=vars, target_path=folder / "spark").build()
