@@ -15,7 +15,7 @@ from llm_i2i.graph.node import Node
 from llm_i2i.sql.steps import CallStep, Columns
 
 _COMMENTS = re.compile(r"\A(\s|--[^\n]*\n|/\*.*?\*/)*", re.DOTALL)
-VERSION = 2  # part of the cache's key; raise it when a translation changes
+VERSION = 3  # part of the cache's key; raise it when a translation changes
 
 
 def carry_models(

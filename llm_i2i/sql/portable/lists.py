@@ -246,10 +246,12 @@ def distinct_values(node: exp.Expression) -> exp.Expression:
 def dot_product(node: exp.Expression) -> exp.Expression:
     """list_dot_product of DOUBLE lists as a fold; of FLOAT lists the engines add in another precision, so these are refused.
 
+    The lists stand outside the lambda: Spark evaluates what is inside anew for each element. A cast keeps the fields' names 0 and 1.
+
     Before:
         select list_dot_product(v, w)
     After:
-        select aggregate(transform(v, (p, i) -> p * element_at(w, i + 1)), cast(0 as double), (p, q) -> p + q)
+        select aggregate(arrays_zip(cast(v as array<double>), cast(w as array<double>)), cast(0 as double), (s, z) -> s + z.`0` * z.`1`)
     """
     names = ("list_dot_product", "list_inner_product")
     if not isinstance(node, exp.Anonymous) or node.name.lower() not in names:
@@ -261,18 +263,20 @@ def dot_product(node: exp.Expression) -> exp.Expression:
                 found=f"{side.sql('duckdb')[:60]} is {side.type.sql('duckdb') if side.type else 'of unknown type'}",
                 fix="cast both lists: list_dot_product(cast(v as DOUBLE[]), cast(w as DOUBLE[]))",
             )
-    first, second = (side.copy() for side in node.expressions)
-    other = exp.Anonymous(this="ELEMENT_AT", expressions=[second, exp.maybe_parse("i + 1")])
-    product = exp.Mul(this=exp.column("p"), expression=other)
-    terms = exp.Anonymous(
-        this="TRANSFORM",
-        expressions=[first, exp.Lambda(this=product, expressions=[_name("p"), _name("i")])],
+    sides = [
+        side.copy() if isinstance(side, exp.Cast) else exp.cast(side.copy(), "DOUBLE[]")
+        for side in node.expressions
+    ]
+    first, second = (
+        exp.Dot(this=exp.column("z"), expression=exp.to_identifier(place, quoted=True))
+        for place in "01"
     )
+    total = exp.Add(this=exp.column("s"), expression=exp.Mul(this=first, expression=second))
     return exp.Anonymous(
         this="AGGREGATE",
-        expressions=[terms, exp.cast(exp.Literal.number(0), "DOUBLE"), _lambda("p + q", "p", "q")],
+        expressions=[
+            exp.Anonymous(this="ARRAYS_ZIP", expressions=sides),
+            exp.cast(exp.Literal.number(0), "DOUBLE"),
+            exp.Lambda(this=total, expressions=[_name("s"), _name("z")]),
+        ],
     )
-
-
-def _lambda(body: str, *names: str) -> exp.Expression:
-    return exp.Lambda(this=exp.maybe_parse(body), expressions=[_name(n) for n in names])

@@ -25,7 +25,7 @@ from llm_i2i.sql.portable.types import spark_type
 from llm_i2i.sql.portable.walk import Rule, rewrite
 from llm_i2i.sql.steps import Columns
 
-VERSION = 1  # raise it when the translation of a query changes
+VERSION = 2  # raise it when the translation of a query changes
 
 RULES: tuple[Rule, ...] = (
     # before anything is rewritten: what they say depends on types that rewriting would hide

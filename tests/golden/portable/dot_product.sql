@@ -7,12 +7,9 @@ FROM (
   SELECT
     `t`.`id` AS `id`,
     AGGREGATE(
-      TRANSFORM(
-        CAST(`t`.`l` AS ARRAY<DOUBLE>),
-        (p, i) -> p * ELEMENT_AT(CAST(`t`.`l` AS ARRAY<DOUBLE>), i + 1)
-      ),
+      ARRAYS_ZIP(CAST(`t`.`l` AS ARRAY<DOUBLE>), CAST(`t`.`l` AS ARRAY<DOUBLE>)),
       CAST(0 AS DOUBLE),
-      (p, q) -> p + q
+      (s, z) -> s + z.`0` * z.`1`
     ) AS `squared`
   FROM `t` AS `t`
 ) AS outputs(c0, c1)
