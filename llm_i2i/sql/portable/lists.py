@@ -246,12 +246,13 @@ def distinct_values(node: exp.Expression) -> exp.Expression:
 def dot_product(node: exp.Expression) -> exp.Expression:
     """list_dot_product of DOUBLE lists as a fold; of FLOAT lists the engines add in another precision, so these are refused.
 
-    The lists stand outside the lambda: Spark evaluates what is inside anew for each element. A cast keeps the fields' names 0 and 1.
+    Spark evaluates what is inside a lambda anew for each element, and casts lists slowly: columns are cast by the element, and lists that
+    have to be computed stand outside.
 
     Before:
-        select list_dot_product(v, w)
+        select list_dot_product(cast(v as double[]), cast(w as double[]))
     After:
-        select aggregate(arrays_zip(cast(v as array<double>), cast(w as array<double>)), cast(0 as double), (s, z) -> s + z.`0` * z.`1`)
+        select aggregate(transform(v, (p, i) -> cast(p as double) * cast(element_at(w, i + 1) as double)), cast(0 as double), (s, q) -> s + q)
     """
     names = ("list_dot_product", "list_inner_product")
     if not isinstance(node, exp.Anonymous) or node.name.lower() not in names:
@@ -263,20 +264,21 @@ def dot_product(node: exp.Expression) -> exp.Expression:
                 found=f"{side.sql('duckdb')[:60]} is {side.type.sql('duckdb') if side.type else 'of unknown type'}",
                 fix="cast both lists: list_dot_product(cast(v as DOUBLE[]), cast(w as DOUBLE[]))",
             )
-    sides = [
-        side.copy() if isinstance(side, exp.Cast) else exp.cast(side.copy(), "DOUBLE[]")
-        for side in node.expressions
-    ]
-    first, second = (
-        exp.Dot(this=exp.column("z"), expression=exp.to_identifier(place, quoted=True))
-        for place in "01"
-    )
-    total = exp.Add(this=exp.column("s"), expression=exp.Mul(this=first, expression=second))
-    return exp.Anonymous(
-        this="AGGREGATE",
-        expressions=[
-            exp.Anonymous(this="ARRAYS_ZIP", expressions=sides),
-            exp.cast(exp.Literal.number(0), "DOUBLE"),
-            exp.Lambda(this=total, expressions=[_name("s"), _name("z")]),
-        ],
-    )
+    lists = [side.this if isinstance(side, exp.Cast) else side for side in node.expressions]
+    if all(isinstance(side, exp.Column) for side in lists):
+        first, second = (side.copy() for side in lists)
+        other = exp.Anonymous(this="ELEMENT_AT", expressions=[second, exp.maybe_parse("i + 1")])
+        product = exp.Mul(this=exp.cast(exp.column("p"), "DOUBLE"), expression=exp.cast(other, "DOUBLE"))  # fmt: skip
+        pairs = _lambda(product, "p", "i")
+        terms = exp.Anonymous(this="TRANSFORM", expressions=[first, pairs])
+        total = _lambda(exp.maybe_parse("s + q"), "s", "q")
+    else:  # a cast keeps the names of the fields, 0 and 1
+        sides = [exp.cast(side.copy(), "DOUBLE[]") for side in node.expressions]
+        terms = exp.Anonymous(this="ARRAYS_ZIP", expressions=sides)
+        total = _lambda(exp.maybe_parse("s + z.`0` * z.`1`", dialect="spark"), "s", "z")
+    start = exp.cast(exp.Literal.number(0), "DOUBLE")
+    return exp.Anonymous(this="AGGREGATE", expressions=[terms, start, total])
+
+
+def _lambda(body: exp.Expression, *names: str) -> exp.Lambda:
+    return exp.Lambda(this=body, expressions=[_name(n) for n in names])
