@@ -40,3 +40,7 @@ def key_column(call: str) -> str:
 
 CALL_PREFIX = "__call_"
 TABLE_PREFIX = "__table_"
+
+# What a query carried to Spark may read and call besides what the project names: see sql/portable/rounds.py, engine/spark_functions.py.
+FOUND, CHANGED = "__rounds_found", "__rounds_changed"
+DOT_PRODUCT = "__dot_product"

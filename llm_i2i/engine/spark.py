@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_i2i.engine.base import Columns, Engine, Outcome
 from llm_i2i.errors import EngineError, LlmI2iError, ProjectError, ProjectErrors
-from llm_i2i.names import quote_identifier
+from llm_i2i.names import CHANGED, FOUND, quote_identifier
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,9 +60,6 @@ class Rounds(Protocol):
     def result(self) -> str: ...
 
 
-FOUND, CHANGED = "__rounds_found", "__rounds_changed"
-
-
 class SparkEngine:
     """One Connect session. Tables of the session are Parquet folders below `scratch`, removed by `close`.
 
@@ -95,6 +92,7 @@ class SparkEngine:
         self._relations: dict[str, Columns] = {}
         self._tables: dict[str, Path] = {}
         self._udfs: list[str] = []
+        self._functions: set[str] = set()
 
     # -- binding: DuckDB does it ---------------------------------------------------------------------------------------
 
@@ -254,11 +252,16 @@ class SparkEngine:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _carried(self, sql: str) -> str:
+        from llm_i2i.engine.spark_functions import register
+
+        columns = self.columns(sql)
         try:
-            return self._translate(sql, self._relations, self.columns(sql), self._local, self._udfs)
+            carried = self._translate(sql, self._relations, columns, self._local, self._udfs)
         except ProjectError as error:
             first = error.errors[0] if isinstance(error, ProjectErrors) else error
             raise EngineError(first.what, found=first.found, fix=first.fix) from error
+        register(self._session, carried, self._functions)
+        return carried
 
     def _collected(self, sql: str) -> pa.Table:
         with _named_errors():

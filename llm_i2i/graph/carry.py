@@ -12,10 +12,11 @@ from llm_i2i.fingerprint import fingerprint
 from llm_i2i.graph.compile import Binder, BinderFactory, CompiledModel, placed, restored
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import Node
+from llm_i2i.names import CHANGED, FOUND
 from llm_i2i.sql.steps import CallStep, Columns
 
 _COMMENTS = re.compile(r"\A(\s|--[^\n]*\n|/\*.*?\*/)*", re.DOTALL)
-VERSION = 3  # part of the cache's key; raise it when a translation changes
+VERSION = 4  # part of the cache's key; raise it when a translation changes
 
 
 def carry_models(
@@ -72,7 +73,7 @@ def _carry(
         return translate(sql, relations, binder.columns(sql), binder, model.udfs)
 
     def translated(sql: str) -> str:
-        from llm_i2i.sql.portable.rounds import CHANGED, FOUND, rounds
+        from llm_i2i.sql.portable.rounds import rounds
 
         parts = rounds(sql)
         if parts is None:

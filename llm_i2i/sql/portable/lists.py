@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from llm_i2i.errors import ProjectError
+from llm_i2i.names import DOT_PRODUCT
+from llm_i2i.sql.portable.types import FLOATS, INTEGERS
 from llm_i2i.sql.portable.walk import is_array, unknown
 
 _T = exp.DataType.Type
@@ -244,15 +246,14 @@ def distinct_values(node: exp.Expression) -> exp.Expression:
 
 
 def dot_product(node: exp.Expression) -> exp.Expression:
-    """list_dot_product of DOUBLE lists as a fold; of FLOAT lists the engines add in another precision, so these are refused.
+    """list_dot_product of DOUBLE lists as a function of ours; of FLOAT lists DuckDB adds in another precision, so these are refused.
 
-    Spark evaluates what is inside a lambda anew for each element, and casts lists slowly: columns are cast by the element, and lists that
-    have to be computed stand outside.
+    The function computes in DOUBLE whatever numbers the lists hold: what casts a list need not be done on Spark.
 
     Before:
-        select list_dot_product(cast(v as double[]), cast(w as double[]))
+        select list_dot_product(cast(v as double[]), w)
     After:
-        select aggregate(transform(v, (p, i) -> cast(p as double) * cast(element_at(w, i + 1) as double)), cast(0 as double), (s, q) -> s + q)
+        select __dot_product(v, w)
     """
     names = ("list_dot_product", "list_inner_product")
     if not isinstance(node, exp.Anonymous) or node.name.lower() not in names:
@@ -264,21 +265,12 @@ def dot_product(node: exp.Expression) -> exp.Expression:
                 found=f"{side.sql('duckdb')[:60]} is {side.type.sql('duckdb') if side.type else 'of unknown type'}",
                 fix="cast both lists: list_dot_product(cast(v as DOUBLE[]), cast(w as DOUBLE[]))",
             )
-    lists = [side.this if isinstance(side, exp.Cast) else side for side in node.expressions]
-    if all(isinstance(side, exp.Column) for side in lists):
-        first, second = (side.copy() for side in lists)
-        other = exp.Anonymous(this="ELEMENT_AT", expressions=[second, exp.maybe_parse("i + 1")])
-        product = exp.Mul(this=exp.cast(exp.column("p"), "DOUBLE"), expression=exp.cast(other, "DOUBLE"))  # fmt: skip
-        pairs = _lambda(product, "p", "i")
-        terms = exp.Anonymous(this="TRANSFORM", expressions=[first, pairs])
-        total = _lambda(exp.maybe_parse("s + q"), "s", "q")
-    else:  # a cast keeps the names of the fields, 0 and 1
-        sides = [exp.cast(side.copy(), "DOUBLE[]") for side in node.expressions]
-        terms = exp.Anonymous(this="ARRAYS_ZIP", expressions=sides)
-        total = _lambda(exp.maybe_parse("s + z.`0` * z.`1`", dialect="spark"), "s", "z")
-    start = exp.cast(exp.Literal.number(0), "DOUBLE")
-    return exp.Anonymous(this="AGGREGATE", expressions=[terms, start, total])
+    lists = [
+        side.this if isinstance(side, exp.Cast) and _has_numbers(side.this) else side
+        for side in node.expressions
+    ]
+    return exp.Anonymous(this=DOT_PRODUCT, expressions=[side.copy() for side in lists])
 
 
-def _lambda(body: exp.Expression, *names: str) -> exp.Lambda:
-    return exp.Lambda(this=body, expressions=[_name(n) for n in names])
+def _has_numbers(node: exp.Expression) -> bool:
+    return is_array(node) and node.type.expressions[0].this in INTEGERS | FLOATS

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlglot import exp, parse_one
 
-FOUND, CHANGED = "__rounds_found", "__rounds_changed"  # relations, while the rounds run
+from llm_i2i.names import CHANGED, FOUND
 
 
 class Rounds(NamedTuple):

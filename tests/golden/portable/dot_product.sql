@@ -11,18 +11,10 @@ SELECT
 FROM (
   SELECT
     `t`.`id` AS `id`,
-    AGGREGATE(
-      TRANSFORM(`t`.`l`, (p, i) -> CAST(p AS DOUBLE) * CAST(ELEMENT_AT(`t`.`l`, i + 1) AS DOUBLE)),
-      CAST(0 AS DOUBLE),
-      (s, q) -> s + q
-    ) AS `squared`,
-    AGGREGATE(
-      ARRAYS_ZIP(
-        CAST(CONCAT(COALESCE(`t`.`l`, ARRAY()), ARRAY(`t`.`id`)) AS ARRAY<DOUBLE>),
-        CAST(CONCAT(ARRAY(`t`.`n`), COALESCE(`t`.`l`, ARRAY())) AS ARRAY<DOUBLE>)
-      ),
-      CAST(0 AS DOUBLE),
-      (s, z) -> s + z.`0` * z.`1`
+    __DOT_PRODUCT(`t`.`l`, `t`.`l`) AS `squared`,
+    __DOT_PRODUCT(
+      CONCAT(COALESCE(`t`.`l`, ARRAY()), ARRAY(`t`.`id`)),
+      CONCAT(ARRAY(`t`.`n`), COALESCE(`t`.`l`, ARRAY()))
     ) AS `computed`
   FROM `t` AS `t`
 ) AS outputs(c0, c1, c2)

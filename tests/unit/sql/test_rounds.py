@@ -9,7 +9,8 @@ import pytest
 from llm_i2i.engine.duckdb import DuckDBEngine
 from llm_i2i.engine.spark import SparkEngine
 from llm_i2i.errors import EngineError
-from llm_i2i.sql.portable.rounds import CHANGED, FOUND, Rounds, rounds
+from llm_i2i.names import CHANGED, FOUND
+from llm_i2i.sql.portable.rounds import Rounds, rounds
 from llm_i2i.sql.portable.translate import translate
 
 EDGES = "select * from (values (1, 2), (2, 3), (3, 1), (4, 5), (6, null)) as e(a, b)"
