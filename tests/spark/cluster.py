@@ -35,6 +35,7 @@ class Cluster:
     folder: Path
     worker_memory: str = "3g"
     executor_memory: str = "1500m"
+    driver_memory: str = "1g"
     conf: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     url: str = ""
@@ -54,7 +55,6 @@ class Cluster:
             "spark.connect.grpc.binding.port": str(connect),
             "spark.executor.cores": "1",
             "spark.executor.memory": self.executor_memory,
-            "spark.driver.memory": "1g",
             # small data: compiling a query's code costs more than running it
             "spark.sql.shuffle.partitions": "2",
             "spark.sql.codegen.wholeStage": "false",
@@ -119,7 +119,8 @@ class Cluster:
             "SPARK_LOG_DIR": str(self.folder),
             "PYSPARK_PYTHON": sys.executable,
             "PYTHONPATH": str(ROOT),
-            "SPARK_DAEMON_MEMORY": "512m",
+            # of the Connect server, too: spark-submit takes it for a daemon and passes over spark.driver.memory
+            "SPARK_DAEMON_MEMORY": self.driver_memory if name == "connect" else "512m",
             "OMP_NUM_THREADS": "1",
         }
         for unwanted in ("SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED"):

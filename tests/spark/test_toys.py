@@ -40,7 +40,6 @@ CONF = {
     "spark.sql.codegen.factoryMode": "FALLBACK",
     "spark.driver.extraJavaOptions": "-Xss16m",
     "spark.executor.extraJavaOptions": "-Xss16m",
-    "spark.driver.memory": "2g",
     "spark.sql.shuffle.partitions": "4",
     "spark.network.timeout": "300s",
     "spark.worker.timeout": "60",
@@ -73,7 +72,9 @@ def test_toys_is_the_same_on_a_cluster(new_cluster: Callable[..., Cluster], tmp_
         shutil.copytree(here.store.root / name, tmp_path / "spark" / "store" / name)
 
     there = Project.load(ROOT, vars=VARS, target_path=tmp_path / "spark")
-    cluster = new_cluster(worker_memory="5g", executor_memory="3500m", conf=CONF)
+    cluster = new_cluster(
+        worker_memory="5g", executor_memory="3500m", driver_memory="2g", conf=CONF
+    )
     there.target = SparkTarget(type="spark", url=cluster.url)
     on_spark = well(there.build(reporter=Printed("spark")))
 
