@@ -29,8 +29,6 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",  # an overflow stops the query, as in DuckDB, and does not wrap around
     "spark.sql.parquet.compression.codec": "zstd",
-    # 10 MB of our files are some 100 MB of rows in memory: too many for Spark to send to every worker
-    "spark.sql.sources.fileCompressionFactor": "10",
 }
 
 

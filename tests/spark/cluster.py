@@ -55,10 +55,8 @@ class Cluster:
             "spark.connect.grpc.binding.port": str(connect),
             "spark.executor.cores": "1",
             "spark.executor.memory": self.executor_memory,
-            # small data: compiling a query's code costs more than running it
+            # small data, few cores: compilers of the JVM would take more than they save
             "spark.sql.shuffle.partitions": "2",
-            "spark.sql.codegen.wholeStage": "false",
-            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
             "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
             "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1",
             "spark.ui.enabled": "false",

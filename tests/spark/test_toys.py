@@ -34,10 +34,8 @@ VARS = {
     "order_column": "position",
     "near_column": "asin",
 }
-# For more than a few hundred rows: queries are compiled, tasks have memory, a busy machine is no lost worker.
+# For more than a few hundred rows: the JVM compiles what runs long, and a busy machine is no lost worker.
 CONF = {
-    "spark.sql.codegen.wholeStage": "true",
-    "spark.sql.codegen.factoryMode": "FALLBACK",
     "spark.driver.extraJavaOptions": "-Xss16m",
     "spark.executor.extraJavaOptions": "-Xss16m",
     "spark.sql.shuffle.partitions": "4",
