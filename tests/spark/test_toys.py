@@ -39,8 +39,8 @@ CONF = {
     "spark.driver.extraJavaOptions": "-Xss16m",
     "spark.executor.extraJavaOptions": "-Xss16m",
     "spark.sql.shuffle.partitions": "4",
-    "spark.network.timeout": "300s",
-    "spark.worker.timeout": "60",
+    "spark.network.timeout": "600s",
+    "spark.worker.timeout": "600",
     "spark.executor.heartbeatInterval": "20s",
 }
 
