@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_i2i.engine.base import Columns, Engine, Outcome
 from llm_i2i.errors import EngineError, LlmI2iError, ProjectError, ProjectErrors
-from llm_i2i.names import CHANGED, FOUND, quote_identifier
+from llm_i2i.names import CHANGED, DOT_PRODUCT, FOUND, quote_identifier
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -250,15 +250,13 @@ class SparkEngine:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _carried(self, sql: str) -> str:
-        from llm_i2i.engine.spark_functions import register
-
         columns = self.columns(sql)
         try:
             carried = self._translate(sql, self._relations, columns, self._local, self._udfs)
         except ProjectError as error:
             first = error.errors[0] if isinstance(error, ProjectErrors) else error
             raise EngineError(first.what, found=first.found, fix=first.fix) from error
-        register(self._session, carried, self._functions)
+        register_functions(self._session, carried, self._functions)
         return carried
 
     def _collected(self, sql: str) -> pa.Table:
@@ -348,6 +346,18 @@ class _named_errors:
             text.splitlines()[0][:300] if text else type(error).__name__,
             found=" ".join(text.splitlines()[1:4])[:300],
         ) from error
+
+
+def register_functions(session: Any, sql: str, known: set[str]) -> None:
+    """Register the functions of ours that a query calls; `known` are those that the session has, and is added to."""
+    if DOT_PRODUCT not in sql.lower() or DOT_PRODUCT in known:
+        return
+    from pyspark.sql.functions import arrow_udf
+
+    from llm_i2i.engine.spark_functions import dot_product
+
+    session.udf.register(DOT_PRODUCT, arrow_udf(dot_product, "double"))
+    known.add(DOT_PRODUCT)
 
 
 def ship(function: Callable[..., Any]) -> None:

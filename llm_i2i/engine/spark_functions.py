@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from llm_i2i.names import DOT_PRODUCT
 
 
 def dot_product(first: pa.Array, second: pa.Array) -> pa.Array:
@@ -36,13 +32,3 @@ def dot_product(first: pa.Array, second: pa.Array) -> pa.Array:
     values = np.zeros(len(first))
     values[mask] = sums
     return pa.array(values, mask=~mask)
-
-
-def register(session: Any, sql: str, known: set[str]) -> None:
-    """Register the functions that a query calls; `known` are those that the session has, and is added to."""
-    if DOT_PRODUCT not in sql.lower() or DOT_PRODUCT in known:
-        return
-    from pyspark.sql.functions import arrow_udf
-
-    session.udf.register(DOT_PRODUCT, arrow_udf(dot_product, "double"))
-    known.add(DOT_PRODUCT)

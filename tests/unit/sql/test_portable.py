@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from llm_i2i.engine.duckdb import DuckDBEngine
-from llm_i2i.engine.spark_functions import register
+from llm_i2i.engine.spark import register_functions
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.sql.portable.translate import RULES, translate
 
@@ -59,7 +59,7 @@ def test_golden_rows_are_the_same_on_a_spark_dialect(
 ) -> None:
     query, translation = parts(path)
     sail.createDataFrame(engine.table("select * from t")).createOrReplaceTempView("t")
-    register(sail, translation, set())
+    register_functions(sail, translation, set())
     found = sail.sql(translation).toArrow().to_pylist()
     expected = engine.table(query).to_pylist()
     assert sorted(map(repr, map(plain, found))) == sorted(map(repr, map(plain, expected)))
