@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import ProjectError
@@ -109,3 +110,19 @@ class Records(Tabular):
 
     def __repr__(self) -> str:
         return f"<{len(self._rows):,} rows>"
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Rows as an Arrow file."""
+    import pyarrow as pa
+
+    with pa.ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+def read_table(path: Path) -> pa.Table:
+    """Rows of an Arrow file."""
+    import pyarrow as pa
+
+    with pa.ipc.open_file(path) as reader:
+        return reader.read_all()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+# One process to a test: tests run beside each other already. tests/project/test_jobs.py has several.
+os.environ.setdefault("LLMI2I_JOBS", "1")
 
 
 @pytest.fixture(scope="session")

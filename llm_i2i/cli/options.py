@@ -64,6 +64,11 @@ place_options = together(
     click.option("-t", "--target", help="Target of project.yml to run on."),
     click.option("--target-path", help="Folder for results, instead of project.yml's."),
     click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine."),
+    click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        help="Trainings and other table UDFs that run at once, each in a process of its own.",
+    ),
 )
 
 

@@ -15,7 +15,7 @@ from llm_i2i.runner.project import Project
 
 def run_serve(project: Project, index: str, host: str, port: int) -> NoReturn:
     """Become the service of the project's environment; what was loaded to read the project goes with this program."""
-    _need("serve", "starlette", "uvicorn", "httptools", "prometheus_client")
+    _need("serve", "starlette", "uvicorn", "httptools", "msgspec")
     place = [project.target_dir, project.environment.name, index, host, port]
     command = [sys.executable, "-m", "llm_i2i.serve.service", *map(str, place)]
     os.execv(command[0], command)

@@ -27,9 +27,16 @@ def _check_url(text: str) -> str:
 
 
 class _LocalTarget(Settings):
-    """What is said of this process, whichever engine runs the queries."""
+    """What is said of this process, whichever engine runs the queries.
+
+    Attributes:
+        threads: Of the engine.
+        jobs: Table UDFs (trainings) that run at once, each in a process of its own, while the build goes on with what does not
+            need them; 1: in this process, one after another.
+    """
 
     threads: Annotated[int, Field(ge=1)] | None = None
+    jobs: Annotated[int, Field(ge=1)] = 1
     memory_limit: Annotated[str, AfterValidator(_check_size)] | None = None
     temp_directory: str | None = None
 

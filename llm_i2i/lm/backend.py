@@ -126,7 +126,7 @@ def open_backend(context: UdfContext, model: str, backend: str | None = None) ->
 def backend_for(
     checkpoint_dir: Path | str,
     backend_name: str | None = None,
-    serving: ServingSettings | Mapping[str, ServingSettings] | None = None,
+    serving: ServingSettings | Mapping[str, Mapping[str, Any]] | None = None,
 ) -> TextBackend:
     """A long-lived backend for a checkpoint: the second call for the same files and options gives the same object.
 
@@ -159,14 +159,14 @@ def backend_for(
 
 
 def _options(
-    metadata: Metadata, serving: ServingSettings | Mapping[str, ServingSettings] | None
+    metadata: Metadata, serving: ServingSettings | Mapping[str, Mapping[str, Any]] | None
 ) -> ServingSettings:
     recorded = metadata.settings.serving
-    if serving is None:
+    if isinstance(serving, ServingSettings):
+        return serving
+    if serving is None or recorded.entry not in serving:
         return recorded
-    return (
-        serving if isinstance(serving, ServingSettings) else serving.get(recorded.entry, recorded)
-    )
+    return ServingSettings.model_validate(serving[recorded.entry])
 
 
 @lru_cache(maxsize=KEPT_OPEN)

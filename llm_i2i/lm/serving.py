@@ -107,10 +107,12 @@ def serving_settings(options: Mapping[str, Any], where: str = "serving") -> Serv
 
 def project_serving(
     language_models: Mapping[str, Mapping[str, Any]],
-) -> dict[str, ServingSettings]:
-    """The serving options of each entry of a project's `language_models` that has any."""
+) -> dict[str, dict[str, Any]]:
+    """The serving options of each entry of a project's `language_models` that has any, checked, as plain values."""
     return {
-        name: serving_settings(entry["serving"] or {}, f"language_models.{name}.serving")
+        name: serving_settings(
+            entry["serving"] or {}, f"language_models.{name}.serving"
+        ).model_dump()
         for name, entry in language_models.items()
         if "serving" in entry
     }

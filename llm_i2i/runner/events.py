@@ -19,7 +19,7 @@ Verdict = Literal["PASS", "WARN", "FAIL"]
 
 @dataclass(frozen=True)
 class NodeOutcome:
-    """What became of one step."""
+    """What became of one step; CPU seconds are of all threads and processes that worked on it, 0.0 where nothing did."""
 
     step: PlanStep
     status: Status
@@ -28,6 +28,7 @@ class NodeOutcome:
     calls: CallCounts | None = None
     error: LlmI2iError | None = None
     completed_at: float = field(default_factory=time.time)
+    cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +48,25 @@ if TYPE_CHECKING:
     from llm_i2i.runner.steps import Workshop
     from llm_i2i.runner.unit_tests import UnitBench
     from llm_i2i.store.gc import Collection
+    from llm_i2i.udf.processes import Workers
 
 
 LONGEST_NAME = 100  # characters of an environment's name
 TAKEN_NAMES = ("memory", "system", "temp")
+
+
+def jobs_of_environment() -> int:
+    """What LLMI2I_JOBS says; 0 where it is not set.
+
+    Raises:
+        ProjectError: It is no number of processes.
+    """
+    text = os.environ.get("LLMI2I_JOBS", "")
+    if text and not (text.isascii() and text.isdigit() and int(text)):
+        raise ProjectError(
+            "LLMI2I_JOBS is not a number of processes", found=repr(text), fix="LLMI2I_JOBS=2"
+        )
+    return int(text or 0)
 
 
 class Project:
@@ -67,6 +84,7 @@ class Project:
         env: str = "dev",
         target_path: str | Path | None = None,
         threads: int | None = None,
+        jobs: int | None = None,
         state: str | Path | None = None,
     ) -> None:
         self.dir = project_dir
@@ -85,6 +103,7 @@ class Project:
                 fix="pass --target-path with a folder you may write to",
             ) from error
         self.threads = threads or self.target.threads
+        self.jobs = jobs or jobs_of_environment() or self.target.jobs
         self.state_dir = Path(state) if state else None
         self.environment = self.other_environment(env)
         self.store = Store(self.target_dir)
@@ -95,7 +114,7 @@ class Project:
 
     @classmethod
     def load(cls, project_dir: str | Path = ".", **settings: Any) -> Project:
-        """Read a project. Settings: vars, target, env, target_path, threads, state."""
+        """Read a project. Settings: vars, target, env, target_path, threads, jobs, state."""
         return cls(Path(project_dir), **settings)
 
     @property
@@ -412,13 +431,14 @@ class Project:
                     max_calls=max_calls, store_failures=store_failures, reporter=reporter,
                 )  # fmt: skip
             run_project_hooks(self, "on_run_start")
-            result = run_build(
-                shop,
-                self.environment,
-                run_units=self._run_units_of(left_out),
-                checks={check for check in self.manifest.checks if check.name not in left_out},
-                fail_fast=fail_fast,
-            )
+            with self._workers() as workers:
+                result = run_build(
+                    replace(shop, workers=workers),
+                    self.environment,
+                    run_units=self._run_units_of(left_out),
+                    checks={check for check in self.manifest.checks if check.name not in left_out},
+                    fail_fast=fail_fast,
+                )
             run_project_hooks(self, "on_run_end")
             success = result.success
             asked = {"select": _words(select), "exclude": _words(exclude)}
@@ -730,6 +750,17 @@ class Project:
             self.dir, self.target_dir, self.manifest, plan, self.store, self.calls, self.sources, self.udfs,
             self.new_engine, reporter, max_calls, self.serving, store_failures, *self._local_bench(),
         )  # fmt: skip
+
+    @contextmanager
+    def _workers(self) -> Iterator[Workers | None]:
+        """The processes that run table UDFs; None where this one does."""
+        from llm_i2i.udf.processes import Workers
+
+        if self.jobs == 1:
+            yield None
+            return
+        with closing(Workers(self.jobs)) as workers:
+            yield workers
 
     def _local_bench(self) -> tuple[Callable[[], Engine] | None, int]:
         return (

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import closing
 
 from llm_i2i.errors import LlmI2iError, NodeError, disk_error
 from llm_i2i.graph.node import DataCheck
-from llm_i2i.plan.step import PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, UnitOutcome
-from llm_i2i.runner.steps import Built, Workshop, build_node, run_checks
+from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Status, UnitOutcome
+from llm_i2i.runner.schedule import Schedule, Turn
+from llm_i2i.runner.steps import Built, Busy, Work, Workshop, build_node, run_checks
 from llm_i2i.runner.views import pointers_of
 from llm_i2i.store.environment import Environment
+from llm_i2i.udf.processes import RunningCall, cpu_seconds
 
 UnitRunner = Callable[[str], Iterable[UnitOutcome]]  # runs the unit tests of a model
 
@@ -46,22 +48,28 @@ def run_build(
     broken: set[str] = set()
     absent: dict[DataCheck, list[str]] = {}
     broken |= _run_checks_now(shop, pending, set(named), result, absent)
-    for index, step in enumerate(steps, start=1):
-        outcome = _run_units(step, shop, broken, run_units, result) or _run_step(
-            index, step, shop, broken
-        )
-        result.nodes.append(outcome)
-        shop.reporter.node_finished(index, len(steps), outcome)
-        if outcome.status in ("ERROR", "SKIP"):
-            broken.add(step.node.name)
-            if fail_fast:
+    schedule = Schedule(shop)
+    with closing(schedule):
+        for turn in schedule.turns():
+            outcome = _run_units(turn, shop, broken, run_units, result) or _go_on(
+                turn, schedule, shop, broken
+            )
+            if outcome is None:
+                continue
+            schedule.finished(turn)
+            result.nodes.append(outcome)
+            shop.reporter.node_finished(turn.number, len(steps), outcome)
+            name = turn.step.node.name
+            if outcome.status in ("ERROR", "SKIP"):
+                broken.add(name)
+                if fail_fast:
+                    break
+                continue
+            unavailable = schedule.unfinished | broken
+            if failed := _run_checks_now(shop, pending, unavailable, result, absent):
+                broken |= failed | {name}
+            if fail_fast and broken:
                 break
-            continue
-        unavailable = set(named[index:]) | broken
-        if failed := _run_checks_now(shop, pending, unavailable, result, absent):
-            broken |= failed | {step.node.name}
-        if fail_fast and broken:
-            break
     if result.success and len(result.nodes) == len(steps):
         known = set(environment.pointers()) | {s.node.name for s in steps}
         pointers = [pointers_of(step, shop, known) for step in steps]
@@ -76,46 +84,65 @@ def run_build(
     return result
 
 
-def _run_step(index: int, step: PlanStep, shop: Workshop, broken: set[str]) -> NodeOutcome:
-    failed_parents = sorted(parent for parent in step.node.reads if parent in broken)
-    if failed_parents:
-        return NodeOutcome(
-            step, "SKIP", error=NodeError(f"upstream failed: {', '.join(failed_parents)}")
-        )
-    if step.action == "view":
-        return NodeOutcome(step, "VIEW")
-    if step.action == "reuse":
-        meta = shop.store.meta(step.node.name, step.fingerprint)
-        return NodeOutcome(step, "REUSED", rows=meta.rows if meta else 0)
-    shop.reporter.node_started(index, len(shop.plan.steps), step)
-    started = time.monotonic()
+def _go_on(turn: Turn, schedule: Schedule, shop: Workshop, broken: set[str]) -> NodeOutcome | None:
+    """Begin a step, or go on with one whose call is done; None if it is to be resumed later."""
+    step = turn.step
+    if turn.work is None:
+        failed_parents = sorted(parent for parent in step.node.reads if parent in broken)
+        if failed_parents:
+            return NodeOutcome(
+                step, "SKIP", error=NodeError(f"upstream failed: {', '.join(failed_parents)}")
+            )
+        if step.action == "view":
+            return NodeOutcome(step, "VIEW")
+        if step.action == "reuse":
+            meta = shop.store.meta(step.node.name, step.fingerprint)
+            return NodeOutcome(step, "REUSED", rows=meta.rows if meta else 0)
+        if not turn.begun:
+            shop.reporter.node_started(turn.number, len(shop.plan.steps), step)
+        turn.work = build_node(step, shop, patient=schedule.patient)
     try:
-        built = _build(step, shop)
+        turn.waits = _resume(turn, turn.work)
+    except StopIteration as end:
+        built: Built = end.value
+        status: Status = "REUSED" if built.reused else "OK"
+        seconds = time.monotonic() - turn.started
+        return NodeOutcome(
+            step, status, built.meta.rows, seconds, built.calls, cpu_seconds=turn.cpu_seconds
+        )
+    except Busy:
+        turn.work = None
+        schedule.later(turn)
+        return None
     except LlmI2iError as error:
         if not error.where:
             error.where = step.node.path
-        return NodeOutcome(step, "ERROR", seconds=time.monotonic() - started, error=error)
-    seconds = time.monotonic() - started
-    return NodeOutcome(
-        step, "REUSED" if built.reused else "OK", built.meta.rows, seconds, built.calls
-    )
+        return NodeOutcome(step, "ERROR", seconds=time.monotonic() - turn.started, error=error)
+    schedule.park(turn)
+    return None
 
 
-def _build(step: PlanStep, shop: Workshop) -> Built:
+def _resume(turn: Turn, work: Work) -> RunningCall:
+    if turn.waits is not None:
+        turn.cpu_seconds += turn.waits.cpu_seconds
+    before = cpu_seconds()
     try:
-        return build_node(step, shop)
+        return next(work)
     except OSError as error:
         problem = disk_error(error)
         if problem is None:
             raise
         raise problem from error
+    finally:
+        turn.cpu_seconds += cpu_seconds() - before
 
 
 def _run_units(
-    step: PlanStep, shop: Workshop, broken: set[str], run_units: UnitRunner, result: BuildResult
+    turn: Turn, shop: Workshop, broken: set[str], run_units: UnitRunner, result: BuildResult
 ) -> NodeOutcome | None:
     """Run a model's unit tests before it is built; its outcome if one fails, None if it may be built."""
-    if broken & set(step.node.reads):
+    step = turn.step
+    if turn.begun or broken & set(step.node.reads):
         return None
     failed = []
     for outcome in run_units(step.node.name):

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -29,15 +29,19 @@ from llm_i2i.store.files import file_lock, replace_file, replace_text
 from llm_i2i.store.store import DATA, ResultMeta, Store, data_of
 from llm_i2i.udf.batch import BatchCall, CallCounts, count_calls, run_batch_call
 from llm_i2i.udf.context import UdfContext
-from llm_i2i.udf.registry import UdfRegistry, where_raised
+from llm_i2i.udf.processes import RunningCall, Workers
+from llm_i2i.udf.registry import UdfRegistry
+from llm_i2i.udf.table import TableCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pyarrow as pa
-
 SHOWN = 20  # messages of a data test that are shown
 WRITTEN = 1000  # failing rows of a data test in its CSV file
+CALL = "call"  # folder of a call of a table UDF, beside the rows until it is done
+
+# A build that steps aside while a process of `Workers` makes a call of it.
+Work = Generator[RunningCall, None, "Built"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Workshop:
     store_failures: bool = False  # for data tests that do not say
     local_engine: Callable[[], Engine] | None = None  # where small data tests are quicker
     local_bytes: int = 0  # what counts as small: bytes on disk of all tables a test reads
+    workers: Workers | None = None  # run table UDFs; this process without
 
     def has_result(self, name: str) -> bool:
         """Whether a node can be read now."""
@@ -130,27 +135,38 @@ class Built:
     reused: bool = False
 
 
-def build_node(step: PlanStep, shop: Workshop) -> Built:
-    """Run a model and store its result.
+class Busy(Exception):
+    """Another build is making the result of a step, and this one must not stand still for it."""
+
+
+def build_node(step: PlanStep, shop: Workshop, *, patient: bool = True) -> Work:
+    """Run a model and store its result; yields each call that a process of the workshop's makes, to be resumed when it is done.
+
+    Args:
+        patient: Wait for another build that makes the same result. Only who holds no other result may: two builds that wait
+            for each other wait for ever.
 
     Raises:
         LlmI2iError: It failed; nothing of it was published, finished calls are kept.
+        Busy: Not patient, and another build is making it.
     """
     name = step.node.name
 
     def waiting() -> None:
+        if not patient:
+            raise Busy
         shop.reporter.note(f"{name}: another build is making the same result, waiting for it")
 
     with file_lock(shop.store.lock_path(name, step.fingerprint), waiting):
         if (meta := shop.store.meta(name, step.fingerprint)) is not None:
             return Built(meta, reused=True)
         with shop.store.new_folder() as folder:
-            built = _build_into(folder, step, shop)
+            built = yield from _build_into(folder, step, shop)
         shop.store.forget_resume(name, step.fingerprint)
         return built
 
 
-def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
+def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Work:
     started = time.monotonic()
     engine = shop.open_step(step)
     counts: list[CallCounts] = []
@@ -166,7 +182,7 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Built:
                 groups.append(f"{ready.signature.name}/{ready.group}")
                 counts.append(_run_batch(ready, step, engine, shop, folder))
             else:
-                _run_table(call, step, engine, shop, folder)
+                yield from _run_table(call, step, engine, shop, folder)
         if node.config.get("partition_by"):
             rows = _write_partitions(step, shop, folder)
         else:
@@ -277,52 +293,38 @@ def plan_calls(step: PlanStep, shop: Workshop) -> CallCounts | None:
 
 def _run_table(
     call: CallStep, step: PlanStep, engine: Engine, shop: Workshop, folder: Path
-) -> None:
+) -> Generator[RunningCall]:
     signature = shop.udfs.signatures[call.udf.lower()]
     context = _context(step, shop, folder, call.udf)
     context.artifact_dir.mkdir(exist_ok=True)
-    arguments: dict[str, Any] = {name: engine.table(sql) for name, sql in call.inputs.items()}
-    arguments |= call_constants(call, step.node, engine)
-    if signature.wants_context:
-        arguments["context"] = context
-    file = shop.udfs.file(call.udf)
+    ready = TableCall(
+        udf=call.udf,
+        file=shop.udfs.file(call.udf),
+        model=step.node.name,
+        columns=[name for name, _ in call.columns],
+        tables={name: engine.table(sql) for name, sql in call.inputs.items()},
+        constants=call_constants(call, step.node, engine),
+        context=context,
+        wants_context=signature.wants_context,
+    )
+    if shop.workers is None:
+        result = ready.run(shop.udfs.function(call.udf))
+    else:
+        running = shop.workers.start(ready, folder / CALL)
+        del ready
+        yield running
+        result = running.result()
     try:
-        result = shop.udfs.function(call.udf)(**arguments)
-    except LlmI2iError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise NodeError(
-            f"UDF {call.udf!r} raised {type(error).__name__}: {error}",
-            where=where_raised(error, file),
-            found=f"called by model {step.node.name!r}",
-            fix="mend the function and build again",
-        ) from error
-    engine.load(call.relation, _as_declared(result, call, file, engine))
-    if not any(context.artifact_dir.iterdir()):
-        context.artifact_dir.rmdir()
-
-
-def _as_declared(result: Any, call: CallStep, file: Path, engine: Engine) -> pa.Table:
-    """The rows a table UDF returned, with the columns and types it declared."""
-    import pyarrow as pa
-
-    wanted = [name for name, _ in call.columns]
-    found = list(getattr(result, "column_names", [])) or type(result).__name__
-    if not isinstance(result, pa.Table) or set(found) != set(wanted):
-        raise NodeError(
-            f"UDF {call.udf!r} did not return the relation it declares",
-            where=str(file),
-            found=f"columns {found}",
-            fix=f"return a pyarrow.Table with columns {wanted}",
-        )
-    try:
-        return result.select(wanted).cast(engine.arrow_schema(call.columns))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        rows = result.cast(engine.arrow_schema(call.columns))
+    except (ValueError, NotImplementedError) as error:  # Arrow's are both
         raise NodeError(
             f"UDF {call.udf!r} returned other types than it declares",
-            where=str(file),
+            where=str(shop.udfs.file(call.udf)),
             found=str(error),
         ) from error
+    engine.load(call.relation, rows)
+    if not any(context.artifact_dir.iterdir()):
+        context.artifact_dir.rmdir()
 
 
 def call_constants(call: CallStep, node: Node, engine: Engine) -> dict[str, Any]:
@@ -337,10 +339,15 @@ def call_constants(call: CallStep, node: Node, engine: Engine) -> dict[str, Any]
                 found=f"{len(rows)} rows",
                 fix="write a subquery that returns one row, for example (select any_value(checkpoint) from ...)",
             )
-        value = rows[0][0]
-        # a bare 0.5 is a DECIMAL in DuckDB; no parameter of a UDF is one.
-        values[name] = float(value) if isinstance(value, Decimal) else value
+        values[name] = _without_decimals(rows[0][0])
     return values
+
+
+def _without_decimals(value: Any) -> Any:
+    """A bare 0.5 is a DECIMAL in DuckDB; no parameter of a UDF is one."""
+    if isinstance(value, list):
+        return [_without_decimals(element) for element in value]
+    return float(value) if isinstance(value, Decimal) else value
 
 
 # -- data tests --------------------------------------------------------------------------------------------------------

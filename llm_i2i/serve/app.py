@@ -9,16 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
+import msgspec
 
 from llm_i2i.serve.index import ServingIndex
 from llm_i2i.serve.merge import Recommendation, recommend
-from llm_i2i.serve.metrics import Metrics
+from llm_i2i.serve.metrics import CONTENT_TYPE, Metrics
 from llm_i2i.serve.publications import Publications
 from llm_i2i.serve.request import RequestError, parse_body, parse_parameters, read_body
 from llm_i2i.serve.schemas import (
+    Answer,
+    Answers,
     Batch,
+    Error,
+    FoundItems,
+    Health,
+    Item,
     Query,
+    Ready,
+    RecommendedItem,
+    RelatedAnswer,
+    RelatedItem,
     RelatedParameters,
     SearchParameters,
 )
@@ -81,17 +91,17 @@ class _Service:
         for query in batch.queries:
             answers.append(self._answer(index, query))
             await asyncio.sleep(0)  # others' requests in between
-        return _json({"version": index.version, "answers": answers})
+        return _json(Answers(index.version, answers))
 
-    def _answer(self, index: ServingIndex, query: Query) -> dict[str, Any]:
-        items = [item if isinstance(item, str) else str(item) for item in query.items]
+    def _answer(self, index: ServingIndex, query: Query) -> Answer:
+        items = [item if isinstance(item, str) else str(int(item)) for item in query.items]
         found = recommend(
             index,
             items,
-            query.k,
+            int(query.k),
             exclude_seen=query.exclude_seen,
             decay=query.decay,
-            triggers=query.triggers,
+            triggers=None if query.triggers is None else int(query.triggers),
         )
         self.metrics.query(found)
         return answer(index, items, found)
@@ -108,53 +118,41 @@ class _Service:
         begin, end = lists.offsets[number : number + 2].tolist()
         end = min(end, begin + parameters.k)
         numbers, scores = lists.items[begin:end].tolist(), lists.scores[begin:end].tolist()
-        return _json(
-            {
-                "version": index.version,
-                "index": parameters.index,
-                "item": _described(index, number),
-                "related": [
-                    {**_described(index, other), "score": score}
-                    for other, score in zip(numbers, scores, strict=True)
-                ],
-            }
-        )
+        related = [
+            RelatedItem(*_described(index, other), score)
+            for other, score in zip(numbers, scores, strict=True)
+        ]
+        item = Item(*_described(index, number))
+        return _json(RelatedAnswer(index.version, parameters.index, item, related))
 
     async def items(self, request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool
-
         parameters = parse_parameters(SearchParameters, request)
         index = self.publications.served
-        found = await run_in_threadpool(index.search, parameters.q, parameters.limit)
-        return _json(
-            {
-                "version": index.version,
-                "items": [_described(index, number) for number in found.tolist()],
-            }
-        )
+        found = await asyncio.to_thread(index.search, parameters.q, parameters.limit)
+        items = [Item(*_described(index, number)) for number in found.tolist()]
+        return _json(FoundItems(index.version, items))
 
     async def health(self, request: Request) -> Response:
-        return _json({"status": "ok"})
+        return _json(Health("ok"))
 
     async def ready(self, request: Request) -> Response:
         now, index = self.publications, self.publications.served
         return _json(
-            {
-                "status": "ready",
-                "environment": now.environment.name,
-                "version": index.version,
-                "items": index.n_items,
-                "pairs": index.n_pairs,
-                "has_baseline": index.baseline is not None,
-                "refused": now.refused,
-            }
+            Ready(
+                "ready",
+                environment=now.environment.name,
+                version=index.version,
+                items=index.n_items,
+                pairs=index.n_pairs,
+                has_baseline=index.baseline is not None,
+                refused=now.refused,
+            )
         )
 
     async def metrics_text(self, request: Request) -> Response:
         from starlette.responses import Response
 
-        text, content_type = self.metrics.text()
-        return Response(text, headers={"content-type": content_type})
+        return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     async def openapi(self, request: Request) -> Response:
         from llm_i2i.serve.openapi import openapi_document  # for the few who ask
@@ -174,32 +172,25 @@ class _Service:
         return Response((PAGE / name).read_bytes(), media_type=PAGE_TYPES[name], headers=headers)
 
 
-def answer(index: ServingIndex, items: list[str], found: Recommendation) -> dict[str, Any]:
+def answer(index: ServingIndex, items: list[str], found: Recommendation) -> Answer:
     """A recommendation as the service says it."""
     ranking = found.ranking
     triggers = [[items[place] for place in places] for places in ranking.triggers]
     if len(set(items)) < len(items):
         triggers = [list(dict.fromkeys(names)) for names in triggers]
     ids, scores = index.ids.many(ranking.items), ranking.scores.tolist()
-    return {
-        "version": index.version,
-        "fallback": found.fallback,
-        "items": [
-            {"item": item, "score": score, "triggers": names}
-            for item, score, names in zip(ids, scores, triggers, strict=True)
-        ],
-        "unknown_items": list(dict.fromkeys(items[place] for place in found.unknown)),
-    }
+    ranked = list(map(RecommendedItem, ids, scores, triggers))
+    unknown = list(dict.fromkeys(items[place] for place in found.unknown))
+    return Answer(index.version, found.fallback, ranked, unknown)
 
 
-def _described(index: ServingIndex, number: int) -> dict[str, Any]:
-    return {
-        "item": index.ids[number],
-        "title": index.titles[number] if index.titles else None,
-        "is_long_tail": bool(index.is_long_tail[number])
-        if index.is_long_tail is not None
-        else None,
-    }
+def _described(index: ServingIndex, number: int) -> tuple[str, str | None, bool | None]:
+    """The fields of an `Item`."""
+    return (
+        index.ids[number],
+        index.titles[number] if index.titles else None,
+        bool(index.is_long_tail[number]) if index.is_long_tail is not None else None,
+    )
 
 
 # -- answers -----------------------------------------------------------------------------------------------------------
@@ -208,24 +199,21 @@ def _described(index: ServingIndex, number: int) -> dict[str, Any]:
 def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     from starlette.responses import Response
 
-    return Response(to_json(content), status, headers, media_type="application/json")
+    body = msgspec.json.encode(content)
+    return Response(body, status, headers, media_type="application/json")
 
 
 async def _refused(request: Request, error: Any) -> Response:
-    return _json({"error": error.error, "problems": error.problems}, error.status)
+    return _json(Error(error.error, error.problems), error.status)
 
 
 async def _http_error(request: Request, error: Any) -> Response:
-    return _json(
-        {"error": str(error.detail).lower(), "problems": []},
-        error.status_code,
-        dict(error.headers or {}),
-    )
+    return _json(Error(str(error.detail).lower()), error.status_code, dict(error.headers or {}))
 
 
 async def _unexpected(request: Request, error: Any) -> Response:
     """The server's log has the traceback; the client learns nothing of it."""
-    return _json({"error": "internal error", "problems": []}, 500)
+    return _json(Error("internal error"), 500)
 
 
 def _measured(app: Any, metrics: Metrics) -> App:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from msgspec import Struct
+from msgspec.json import schema_components
 
 from llm_i2i import __version__
 from llm_i2i.serve import schemas
 from llm_i2i.serve.schemas import MAX_ID
 
-MODELS: tuple[type[BaseModel], ...] = (
+MODELS: tuple[type[Struct], ...] = (
     schemas.Query,
     schemas.Batch,
     schemas.Answer,
@@ -35,9 +35,7 @@ ERRORS = {
 @functools.cache
 def openapi_document() -> dict[str, Any]:
     """OpenAPI 3.1."""
-    _, definitions = models_json_schema(
-        [(model, "validation") for model in MODELS], ref_template="#/components/schemas/{model}"
-    )
+    _, definitions = schema_components(MODELS, ref_template="#/components/schemas/{name}")
     body_errors = ("400", "408", "413", "422")
     item = {
         "name": "item",
@@ -58,7 +56,7 @@ def openapi_document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "llm_i2i index service", "version": __version__},
         "paths": paths,
-        "components": {"schemas": definitions["$defs"]},
+        "components": {"schemas": definitions},
     }
 
 
@@ -86,8 +84,8 @@ def _content(description: str, schema: str) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": reference}}}
 
 
-def _parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
-    schema = model.model_json_schema()
+def _parameters(model: type[Struct]) -> list[dict[str, Any]]:
+    schema = schema_components([model])[1][model.__name__]
     return [
         {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": of}
         for name, of in schema["properties"].items()

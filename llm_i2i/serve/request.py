@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, ValidationError
+import msgspec
 
-from llm_i2i.serve.schemas import MAX_BODY
+from llm_i2i.serve.schemas import MAX_BODY, Problem
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 BODY_SECONDS = 10.0  # a body that takes longer to arrive is not waited for
-MAX_PROBLEMS = 10  # listed in an answer
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=msgspec.Struct)
 
 
 class RequestError(Exception):
     """A request that is not answered: the status, what is wrong, and where."""
 
-    def __init__(self, status: int, error: str, problems: Iterable[dict[str, str]] = ()) -> None:
+    def __init__(self, status: int, error: str, problems: Iterable[Problem] = ()) -> None:
         super().__init__(error)
         self.status = status
         self.error = error
@@ -52,42 +52,27 @@ async def read_body(request: Request) -> bytes:
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:
-    """The body as a model; RequestError says all that is wrong with it."""
+    """The body as a model; RequestError says what is wrong with it first."""
     try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        if first["type"] == "json_invalid":
-            raise RequestError(400, "the body is not JSON", [_problem((), first["msg"])]) from None
+        return msgspec.json.decode(body, type=model)
+    except msgspec.ValidationError as error:
         raise _wrong(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RequestError(400, "the body is not JSON", [Problem("", str(error))]) from None
 
 
 def parse_parameters(model: type[Model], request: Request) -> Model:
     """The same for the query string."""
     try:
-        return model.model_validate(dict(request.query_params))
-    except ValidationError as error:
+        return msgspec.convert(dict(request.query_params), model, strict=False)
+    except msgspec.ValidationError as error:
         raise _wrong(error) from None
 
 
-def _wrong(error: ValidationError) -> RequestError:
-    found: dict[str, list[str]] = {}
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        # an item is a text or a number: each has its own complaint, under a name of pydantic's with a hyphen.
-        location = tuple(p for p in problem["loc"] if isinstance(p, int) or p.isidentifier())
-        found.setdefault(_place(location), []).append(problem["msg"])
-    problems = [
-        {"where": where, "what": "; or: ".join(dict.fromkeys(whats))}
-        for where, whats in found.items()
-    ]
-    return RequestError(422, "the request is wrong", problems[:MAX_PROBLEMS])
-
-
-def _problem(location: tuple[int | str, ...], what: str) -> dict[str, str]:
-    return {"where": _place(location), "what": what}
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """`queries[3].items[0]`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text.lstrip(".")[:100]
+def _wrong(error: msgspec.ValidationError) -> RequestError:
+    """msgspec says where at the end of its text, the innermost place first."""
+    what, *places = str(error).split(" - at `$")
+    where = "".join(place.removesuffix("`") for place in reversed(places))
+    if field := re.fullmatch(r"Object .* field `(\w{1,80})`", what):
+        where += f".{field[1]}"
+    return RequestError(422, "the request is wrong", [Problem(where.lstrip(".")[:100], what[:200])])

@@ -11,16 +11,7 @@ from llm_cf_tower(
     embeddings := (select item_number, embedding from {{ ref('llm_cf_item_embeddings') }} order by item_number),
     queries := (
         {%- if var('llm_cf_reading') == 'C' %}
-        select
-            targets.target_number as number,
-            targets.user_number,
-            list(interactions.item_number order by interactions.position) as history
-        from {{ ref('targets') }} as targets
-        inner join {{ ref('interactions') }} as interactions
-            on interactions.user_number = targets.user_number and interactions.position < targets.position
-        where interactions.position >= targets.position - {{ var('youtube_dnn_history') }}
-        group by targets.target_number, targets.user_number
-        order by targets.target_number
+        {{ youtube_dnn_target_histories() }}
         {%- else %}
         select
             user_number as number,
@@ -33,16 +24,6 @@ from llm_cf_tower(
     ),
     similarity := {{ quote_literal(var('llm_cf_similarity')) }},
     reconstruction_weight := {{ double(var('llm_cf_reconstruction_weight')) }},
-    dimensions := {{ var('youtube_dnn_dimensions') }},
-    history := {{ var('youtube_dnn_history') }},
-    negatives := {{ var('youtube_dnn_negatives') }},
-    log_q := {{ backbone_setting('youtube_dnn_log_q') }},
-    learning_rate := {{ double(backbone_setting('youtube_dnn_learning_rate')) }},
-    weight_decay := {{ double(var('youtube_dnn_weight_decay')) }},
-    batch_size := {{ var('youtube_dnn_batch_size') }},
-    epochs := {{ var('youtube_dnn_epochs') }},
-    min_epochs := {{ var('youtube_dnn_min_epochs') }},
-    patience := {{ var('youtube_dnn_patience') }},
-    validation_share := {{ double(var('youtube_dnn_validation_share')) }},
+    {{ youtube_dnn_settings() }},
     random_seed := {{ backbone_setting('youtube_dnn_seed') }}
 )

@@ -110,29 +110,10 @@ from youtube_dnn(
     {{ events or backbone_events(augmented) }},
     {%- if backbone_setting('own_ranking') == 'true' %}
     queries := (
-        select
-            targets.target_number as number,
-            targets.user_number,
-            list(interactions.item_number order by interactions.position) as history
-        from {{ ref('targets') }} as targets
-        inner join {{ ref('interactions') }} as interactions
-            on interactions.user_number = targets.user_number and interactions.position < targets.position
-        where interactions.position >= targets.position - {{ var('youtube_dnn_history') }}
-        group by targets.target_number, targets.user_number
-        order by targets.target_number
+        {{ youtube_dnn_target_histories() }}
     ),
     {%- endif %}
-    dimensions := {{ var('youtube_dnn_dimensions') }},
-    history := {{ var('youtube_dnn_history') }},
-    negatives := {{ var('youtube_dnn_negatives') }},
-    log_q := {{ backbone_setting('youtube_dnn_log_q') }},
-    learning_rate := {{ double(backbone_setting('youtube_dnn_learning_rate')) }},
-    weight_decay := {{ double(var('youtube_dnn_weight_decay')) }},
-    batch_size := {{ var('youtube_dnn_batch_size') }},
-    epochs := {{ var('youtube_dnn_epochs') }},
-    min_epochs := {{ var('youtube_dnn_min_epochs') }},
-    patience := {{ var('youtube_dnn_patience') }},
-    validation_share := {{ double(var('youtube_dnn_validation_share')) }},
+    {{ youtube_dnn_settings() }},
     inject_history := {{ var('inject_history') | string | lower }},
     random_seed := {{ backbone_setting('youtube_dnn_seed') }}
 )
@@ -258,4 +239,33 @@ from nearest_items(
     items := (select number, vector from {{ vectors }} where kind = 'item' order by number),
     n := {{ var('index_size') }}
 )
+{%- endmacro %}
+
+{# For each target: its user and what he had taken before it. #}
+{% macro youtube_dnn_target_histories() -%}
+select
+    targets.target_number as number,
+    targets.user_number,
+    list(interactions.item_number order by interactions.position) as history
+from {{ ref('targets') }} as targets
+inner join {{ ref('interactions') }} as interactions
+    on interactions.user_number = targets.user_number and interactions.position < targets.position
+where interactions.position >= targets.position - {{ var('youtube_dnn_history') }}
+group by targets.target_number, targets.user_number
+order by targets.target_number
+{%- endmacro %}
+
+{# How YoutubeDNN's towers are trained, as arguments. #}
+{% macro youtube_dnn_settings() -%}
+dimensions := {{ var('youtube_dnn_dimensions') }},
+history := {{ var('youtube_dnn_history') }},
+negatives := {{ var('youtube_dnn_negatives') }},
+log_q := {{ backbone_setting('youtube_dnn_log_q') }},
+learning_rate := {{ double(backbone_setting('youtube_dnn_learning_rate')) }},
+weight_decay := {{ double(var('youtube_dnn_weight_decay')) }},
+batch_size := {{ var('youtube_dnn_batch_size') }},
+epochs := {{ var('youtube_dnn_epochs') }},
+min_epochs := {{ var('youtube_dnn_min_epochs') }},
+patience := {{ var('youtube_dnn_patience') }},
+validation_share := {{ double(var('youtube_dnn_validation_share')) }}
 {%- endmacro %}

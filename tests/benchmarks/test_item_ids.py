@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.benchmarks.ratios import Ratio, Side
 from tests.benchmarks.report import write_report
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -103,12 +104,17 @@ def in_a_process(*arguments: object) -> dict[str, float]:
 
 
 def test_item_ids_by_catalogue_size(tmp_path: Path) -> None:
-    rows = []
+    rows, ratios = [], []
     for n_items in SIZES:
+        rates: dict[str, Side] = {}
         for kind in KINDS:
             folder = tmp_path / f"{kind}{n_items}"
             made = in_a_process("write", kind, n_items, folder)
             found = in_a_process("serve", folder)
+            rates[kind] = Side(kind, found["rate"], "prompts per CPU s")
+            if kind != "token":
+                name = f"{n_items:,} items, {kind} ids / one token"
+                ratios.append(Ratio.of(name, rates[kind], rates["token"], better="higher"))
             mb = 1e6
             rows.append(
                 (
@@ -143,6 +149,8 @@ def test_item_ids_by_catalogue_size(tmp_path: Path) -> None:
                 ),
                 rows,
                 "pytest -m bench tests/benchmarks/test_item_ids.py",
+                ratios,
+                ("llm_i2i/lm",),
             )
 
 

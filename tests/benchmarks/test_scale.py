@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks.ratios import Ratio, Side
 from tests.benchmarks.report import FOLDER, write_report
 
 ROOT = Path(__file__).parents[2]
@@ -64,4 +65,18 @@ def report(results: list[dict[str, Any]]) -> None:
         ("events", *STAGES, "Swing, CPU s per million events", "peak MB"),
         rows,
         "pytest -m bench tests/benchmarks/test_scale.py",
+        ratios(results),
+        ("project/macros/swing*.sql", "models/similarity", "models/staging", "llm_i2i/engine"),
     )
+
+
+def ratios(results: list[dict[str, Any]]) -> list[Ratio]:
+    """How flat the cost of an event is, and the aims at 20M events."""
+    events = [Side(f"{r['events'] / 1e6:g}M", 1e6 * r["stages"]["swing_pairs"]["cpu_s"] / r["events"], "CPU s per million events") for r in results]  # fmt: skip
+    cheapest, *_, dearest = sorted(events, key=lambda side: side.value)
+    pairs = results[2]["stages"]["swing_pairs"]
+    return [
+        Ratio.of("an event of the dearest size / of the cheapest", dearest, cheapest, aim=1.5),
+        Ratio.of("swing_pairs of 20M", Side("20M", pairs["cpu_s"]), aim=90),
+        Ratio.of("peak of 20M", Side("20M", pairs["peak_mb"], "MB"), aim=3000),
+    ]

@@ -30,6 +30,7 @@ from llm_i2i.serve.index import ServingIndex, open_index
 from llm_i2i.serve.merge import recommend
 from llm_i2i.serve.pack import pack
 from llm_i2i.store.environment import Environment, Pointer
+from tests.benchmarks.ratios import Ratio, Side
 from tests.benchmarks.report import write_report
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,7 @@ QUERIES = 300
 SECONDS = 4
 WINDOWS = 5
 COMMAND = "pytest -m bench tests/benchmarks/test_serving.py"
+PATHS = ("llm_i2i/serve",)
 pytestmark = pytest.mark.bench
 Row = tuple[object, ...]
 
@@ -120,8 +122,27 @@ def test_the_merge_and_the_same_over_redis(packed: Path, queries: list[list[str]
         ("how", "p50 ms", "p99 ms", "merges per CPU s", "against ours"),
         rows,
         COMMAND,
+        merge_ratios(rows),
+        PATHS,
     )
     assert ours[2] > 1000
+
+
+def merge_ratios(rows: list[Row]) -> list[Ratio]:
+    """Ours by each way over Redis; the aim of three times is of the best of them."""
+    ours, _, *others = (Side(str(row[0]), float(str(row[3])), "merges per CPU s") for row in rows)
+    best = max(others, key=lambda side: side.value, default=None)
+    return [Ratio.of(f"ours / {side.what}", ours, side, better="higher", aim=3.0 if side is best else None) for side in others]  # fmt: skip
+
+
+def http_ratios(peak: dict[str, Any], half: dict[str, Any], bare: dict[str, Any], last: Row, size: int) -> list[Ratio]:  # fmt: skip
+    served = Side("ours", half["per_cpu"], "requests per CPU s")
+    return [
+        Ratio.of("at half of peak / a server that answers at once", served, Side("at once", bare["per_cpu"], "requests per CPU s"), better="higher"),
+        Ratio.of("peak", Side("ours", peak["rate"], "requests/s"), better="higher", aim=1000),
+        Ratio.of("p99 at half of peak", Side("ours", half["p99"], "ms"), aim=10, tolerance=1.0),
+        Ratio.of("resident memory / index", Side("after every list was read", float(str(last[-2])), "MB"), Side("index", size / 1e6, "MB"), aim=1.3, tolerance=0.03),
+    ]  # fmt: skip
 
 
 def ranking(index: ServingIndex, items: list[str]) -> list[str]:
@@ -246,6 +267,8 @@ def test_http(target: Path, packed: Path, queries: list[list[str]], tmp_path: Pa
         ("load", "requests/s", "requests per CPU s", "p50 ms", "p99 ms", "failed", "load average", "resident MB", "of the index's size"),
         rows,
         COMMAND,
+        http_ratios(peak, half, at_once, rows[-1], size),
+        PATHS,
     )  # fmt: skip
     assert peak["failed"] == half["failed"] == 0
 

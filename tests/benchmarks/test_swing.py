@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from llm_i2i.engine.duckdb import DuckDBEngine
 from llm_i2i.runner.project import Project
+from tests.benchmarks.ratios import Ratio, Side
 from tests.benchmarks.references import numba_swing, python_swing, scipy_swing
 from tests.benchmarks.report import write_report
 
@@ -23,14 +23,14 @@ REPEATS = 3
 pytestmark = [pytest.mark.bench, pytest.mark.skipif(not DATA.exists(), reason=f"needs {DATA}")]
 
 
-def cpu_seconds(run: Callable[[], Any]) -> tuple[float, Any]:
-    """Median CPU seconds of all threads over a few runs, and the last result."""
+def cpu_seconds(what: str, run: Callable[[], Any]) -> tuple[Side, Any]:
+    """CPU seconds of all threads over a few runs, and the last result."""
     seconds = []
     for _ in range(REPEATS):
         started = time.process_time()
         result = run()
         seconds.append(time.process_time() - started)
-    return statistics.median(seconds), result
+    return Side.of(what, seconds), result
 
 
 def swing_sql(path: Path) -> str:
@@ -49,6 +49,7 @@ def swing_sql(path: Path) -> str:
 
 def test_swing_cpu_time() -> None:
     rows = []
+    ratios = []
     for name, stem in SETS.items():
         path = DATA / f"{stem}.interactions.parquet"
         engine = DuckDBEngine(threads=1)
@@ -60,15 +61,17 @@ def test_swing_cpu_time() -> None:
         users = events["user_number"].to_numpy().astype(np.int64)
         items = events["item_number"].to_numpy().astype(np.int64)
         query = swing_sql(path)
-        sql_time, _ = cpu_seconds(
-            lambda q=query, e=engine: e.run(f"create or replace table swing_pairs as {q}")
+        sql, _ = cpu_seconds(
+            "SQL", lambda q=query, e=engine: e.run(f"create or replace table swing_pairs as {q}")
         )
         numba_swing(users, items)  # compile outside the clock
-        numba_time, (keys, sums, selves) = cpu_seconds(lambda u=users, i=items: numba_swing(u, i))
-        scipy_time, (scipy_keys, scipy_sums, _) = cpu_seconds(
-            lambda u=users, i=items: scipy_swing(u, i)
+        numba, (keys, sums, selves) = cpu_seconds(
+            "numba", lambda u=users, i=items: numba_swing(u, i)
         )
-        python_time, reference = cpu_seconds(lambda u=users, i=items: python_swing(u, i))
+        scipy, (scipy_keys, scipy_sums, _) = cpu_seconds(
+            "scipy.sparse", lambda u=users, i=items: scipy_swing(u, i)
+        )
+        python, reference = cpu_seconds("Python sets", lambda u=users, i=items: python_swing(u, i))
         found = engine.rows(
             "select item_number, related_item_number, user_pairs, self_terms from swing_pairs"
         )
@@ -80,18 +83,13 @@ def test_swing_cpu_time() -> None:
         total = sum(s for s, _ in reference.values())
         np.testing.assert_allclose([sums.sum(), scipy_sums.sum()], total)
         np.testing.assert_allclose(selves.sum(), sum(t for _, t in reference.values()))
-        compiled = min(numba_time, scipy_time)
-        rows.append(
-            (
-                name,
-                sql_time,
-                numba_time,
-                scipy_time,
-                python_time,
-                sql_time / compiled,
-                python_time / sql_time,
-            )
-        )
+        compiled = min(numba, scipy, key=lambda side: side.value)
+        ratios += [
+            Ratio.of(f"{name}, SQL / best compiled", sql, compiled, aim=1.5),
+            Ratio.of(f"{name}, SQL / Python sets", sql, python),
+        ]
+        times = [side.value for side in (sql, numba, scipy, python)]
+        rows.append((name, *times, sql.value / compiled.value, python.value / sql.value))
     write_report(
         "swing",
         "Swing on all but the last event of each user, CPU seconds, one thread, median of 3",
@@ -106,4 +104,6 @@ def test_swing_cpu_time() -> None:
         ),
         rows,
         "make bench",
+        ratios,
+        ("project/macros/swing*.sql", "models/similarity/swing_pairs.sql", "llm_i2i/engine"),
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.ratios import Ratio, Side
 from tests.benchmarks.report import write_report
 
 pytestmark = pytest.mark.bench
@@ -111,7 +111,7 @@ def cpu_seconds(command: list[str], folder: Path) -> float:
 
 
 def test_beside_dbt_and_sqlmesh(tmp_path: Path) -> None:
-    measured: dict[tuple[str, int], dict[str, float]] = {}
+    measured: dict[tuple[str, int], dict[str, Side]] = {}
     for size in (10, 300):
         names = [f"model_{number:03}" for number in range(size)]
         for name, (write, commands) in TOOLS.items():
@@ -124,17 +124,24 @@ def test_beside_dbt_and_sqlmesh(tmp_path: Path) -> None:
                 if what == "--version" and size > 10:
                     continue
                 seconds = [cpu_seconds([*program, *arguments], folder) for _ in range(ROUNDS)]
-                measured.setdefault((what, size), {})[name] = statistics.median(seconds)
-    rows = []
+                measured.setdefault((what, size), {})[name] = Side.of(name, seconds)
+    rows, ratios = [], []
     for (what, size), found in measured.items():
-        others = min(found["dbt-duckdb"], found["SQLMesh"])
+        ours, dbt, sqlmesh = (found[name] for name in TOOLS)
+        other, aim = min(dbt, sqlmesh, key=lambda side: side.value), AIMS[what, size]
+        name = f"{what}, {size} models"
+        ratios += [
+            Ratio.of(name, ours, aim=aim),
+            Ratio.of(f"{name} / the faster of the two", ours, other, aim=1 / AT_LEAST),
+        ]
         rows.append(
-            (what, size, found["llmi2i"], AIMS[what, size], found["dbt-duckdb"], found["SQLMesh"], others / found["llmi2i"])
-        )  # fmt: skip
+            (what, size, ours.value, aim, dbt.value, sqlmesh.value, other.value / ours.value)
+        )
     write_report(
         "tools",
         "CPU seconds beside dbt-duckdb and SQLMesh: chains of ten-column models with two data tests each, median of 3",
         ("command", "models", "llmi2i", "aim", "dbt-duckdb", "SQLMesh", "times faster than the faster of the two"),
         rows,
         "make bench-tools",
+        ratios,
     )  # fmt: skip

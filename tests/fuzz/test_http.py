@@ -15,7 +15,7 @@ from tests.fuzz.harness import NASTY, fuzz, profiles, spoilt, texts, values
 from tests.unit.serve.conftest import publish_in
 from tests.write_forms import STATEMENTS
 
-pytest.importorskip("prometheus_client", reason="needs the serve extra")
+pytest.importorskip("msgspec", reason="needs the serve extra")
 TestClient: Any = pytest.importorskip(
     "starlette.testclient", reason="needs the serve extra"
 ).TestClient

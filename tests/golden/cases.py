@@ -246,7 +246,7 @@ CASES = [
     Case("command", "A command that does not exist", ["biuld"]),
     Case("argument", "An argument that is missing", ["query"]),
     Case("init_full", "A new project where there are files", ["init", "data"]),
-    Case("extra_serve", "serve without its extra", ["serve"], without("starlette", "uvicorn", "httptools", "prometheus_client")),
+    Case("extra_serve", "serve without its extra", ["serve"], without("starlette", "uvicorn", "httptools", "msgspec")),
     Case("extra_redis", "publish-redis without its extra", ["publish-redis", "redis://127.0.0.1:1"], without("redis")),
     Case("serve_index", "An index to serve that is not there", ["publish-redis", "redis://127.0.0.1:1"]),
     Case("defect", "A defect of ours", ["query", "from kept"], defect, 1),

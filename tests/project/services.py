@@ -23,7 +23,7 @@ def service(
     target_dir: Path, index: str, env: str = "dev"
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Its address, and the process; it is gone after the block."""
-    for package in ("uvicorn", "starlette", "prometheus_client"):
+    for package in ("uvicorn", "starlette", "msgspec"):
         pytest.importorskip(package, reason="needs the serve extra")
     command = serve_command(target_dir, index, "--env", env, "--port", "0")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -18,7 +18,6 @@ from llm_i2i.runner.project import Project
 from llm_i2i.serve.index import ServingIndex, open_index
 from llm_i2i.serve.merge import recommend
 from llm_i2i.serve.pack import pack
-from llm_i2i.serve.schemas import MAX_K
 from llm_i2i.store.environment import Pointer
 from tests.project.services import ROOT, serve_command, service
 from tests.project.test_reference_project import build, write_log
@@ -115,6 +114,8 @@ def test_the_service_answers_a_thousand_users_of_toys_as_sql_does(
     assert len(histories) == 1000
     n_ranked = 0
     with service(toys.target_dir, INDEX) as (url, _):
+        from llm_i2i.serve.schemas import MAX_K
+
         for target, _, history in histories:
             answer = post(f"{url}/recommend", {"items": history[:100], "k": MAX_K})
             if answer["fallback"]:

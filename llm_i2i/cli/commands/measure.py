@@ -109,7 +109,7 @@ def experiment(
 @click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
 @click.option("--output", type=OUTPUTS, default="table", show_default=True)
 def simulate_shop(
-    project_dir: str, vars_text: str, target: str | None, target_path: str | None, threads: int | None, env: str, out: str,
+    project_dir: str, vars_text: str, target: str | None, target_path: str | None, threads: int | None, jobs: int | None, env: str, out: str,
     output: str, **settings: Any,
 ) -> None:  # fmt: skip
     """Make the log of an A/B test with a known truth.
@@ -119,7 +119,13 @@ def simulate_shop(
     from llm_i2i.cli.simulate import ShopSettings, simulate
 
     project = open_project(
-        project_dir, vars_text, target=target, target_path=target_path, threads=threads, env=env
+        project_dir,
+        vars_text,
+        target=target,
+        target_path=target_path,
+        threads=threads,
+        jobs=jobs,
+        env=env,
     )
     simulate(project, ShopSettings(**settings), project.dir / out, output)
 

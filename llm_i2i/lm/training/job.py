@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from llm_i2i.lm.checkpoint import checkpoint_digest
 from llm_i2i.lm.settings import LanguageModelSettings, settings_from
+from llm_i2i.tabular import read_table, write_table
 
 JOB, EXAMPLES, ITEMS = "job.json", "examples.arrow", "items.arrow"
 
@@ -37,9 +38,9 @@ class TrainingJob:
     def write(self, place: Path) -> None:
         """Write everything into a folder."""
         place.mkdir(parents=True)
-        _write_table(self.examples, place / EXAMPLES)
+        write_table(self.examples, place / EXAMPLES)
         if self.items is not None:
-            _write_table(self.items, place / ITEMS)
+            write_table(self.items, place / ITEMS)
         values: dict[str, Any] = {
             "settings": self.settings.dump(),
             "initial": str(self.initial.resolve()) if self.initial else None,
@@ -55,8 +56,8 @@ def load_job(place: Path) -> TrainingJob:
     """Read what `TrainingJob.write` wrote."""
     values = json.loads((place / JOB).read_text(encoding="utf-8"))
     return TrainingJob(
-        examples=_load_table(place / EXAMPLES),
-        items=_load_table(place / ITEMS) if (place / ITEMS).exists() else None,
+        examples=read_table(place / EXAMPLES),
+        items=read_table(place / ITEMS) if (place / ITEMS).exists() else None,
         settings=settings_from(values["settings"]),
         initial=Path(values["initial"]) if values["initial"] else None,
         random_seed=values["random_seed"],
@@ -83,13 +84,3 @@ def job_digest(
                 writer.write_table(table.combine_chunks())
             digest.update(sink.getvalue())
     return digest.hexdigest()[:16]
-
-
-def _write_table(table: pa.Table, path: Path) -> None:
-    with pa.ipc.new_file(path, table.schema) as writer:
-        writer.write_table(table)
-
-
-def _load_table(path: Path) -> pa.Table:
-    with pa.ipc.open_file(path) as reader:
-        return reader.read_all()

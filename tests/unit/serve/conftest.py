@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
-from llm_i2i.serve.app import App
 from llm_i2i.serve.index import ServingIndex, open_index
 from llm_i2i.serve.pack import pack
-from llm_i2i.serve.service import make_server
 from llm_i2i.store.environment import Environment, Pointer
+
+if TYPE_CHECKING:
+    from llm_i2i.serve.app import App
 
 ITEMS = 40
 Publish = Callable[..., Environment]
@@ -67,6 +69,8 @@ def publish_in(folder: Path, seed: int = 1, env: str = "prod", **tables: str | N
 def running(app: App) -> Iterator[tuple[str, int]]:
     """The application behind the service's own server, in a thread; host and port."""
     pytest.importorskip("uvicorn", reason="needs the serve extra")
+    from llm_i2i.serve.service import make_server
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = make_server(app)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

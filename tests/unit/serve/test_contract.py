@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
+pytest.importorskip("msgspec", reason="needs the serve extra")
+
 from llm_i2i.serve.app import make_app
 from llm_i2i.serve.publications import Publications
 from tests.unit.serve.conftest import publish_in
 
 schemathesis: Any = pytest.importorskip("schemathesis", reason="needs the contract extra")
-pytest.importorskip("prometheus_client", reason="needs the serve extra")
 pytestmark = pytest.mark.slow
 
 

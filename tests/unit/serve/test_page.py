@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("msgspec", reason="needs the serve extra")
+
 from llm_i2i.serve.app import make_app
 from llm_i2i.serve.publications import Publications
 from tests.unit.serve.conftest import publish_in, running

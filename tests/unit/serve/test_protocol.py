@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("uvicorn", reason="needs the serve extra")
-pytest.importorskip("prometheus_client", reason="needs the serve extra")
+pytest.importorskip("msgspec", reason="needs the serve extra")
 
 from llm_i2i.serve import app as serving
 from llm_i2i.serve import protocol, request

@@ -133,7 +133,7 @@ def test_ten_publications_under_load_lose_no_request_and_mix_no_versions(
     publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("starlette", reason="needs the serve extra")
-    pytest.importorskip("prometheus_client", reason="needs the serve extra")
+    pytest.importorskip("msgspec", reason="needs the serve extra")
     from starlette.testclient import TestClient
 
     from llm_i2i.serve.app import make_app
