@@ -57,12 +57,12 @@ def _tokens(sets: list[CallSet]) -> str:
 
 
 def _time(sets: list[CallSet]) -> str:
-    from llm_i2i.cli.plan import _duration
+    from llm_i2i.cli.plan import duration
 
     calls, measured = sum(c.calls for c in sets), sum(c.measured for c in sets)
     if not measured:
         return "?"
-    return _duration(sum(c.seconds for c in sets)) + "+" * (measured < calls)
+    return duration(sum(c.seconds for c in sets)) + "+" * (measured < calls)
 
 
 def print_inspected(project: Project, wanted: Filter, limit: int, output: str) -> None:
