@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_i2i.graph.compile import CompiledModel, compile_models
-from llm_i2i.graph.node import Node
+from llm_i2i.graph.dag import Dag
+from llm_i2i.graph.manifest import Manifest, unknown_reference, unknown_source
+from llm_i2i.graph.node import Node, source_node_name
 from llm_i2i.runner.definition import ProjectDefinition
 from llm_i2i.runner.sources import JsonCache
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from llm_i2i.engine.base import Columns, Engine
     from llm_i2i.graph.compile import Binder
     from llm_i2i.graph.lineage import ColumnGraph
+
+INLINE = "--inline"  # name and place of a query that is no model
+
 
 class ProjectCompiler(ProjectDefinition):
     """The second of the layers of `Project`: SQL for its models; nothing is run."""
@@ -57,6 +62,37 @@ class ProjectCompiler(ProjectDefinition):
                 compiled, {node.name: self._source_columns(node) for node in sources}
             )
         return {name: compiled[name].text() for name in names}
+
+    def compile_inline(self, sql: str) -> CompiledModel:
+        """A query that is no model of the project, compiled as one would be, in the SQL of the target's engine; nothing is written.
+
+        Raises:
+            ProjectError: It reads what is not there, or cannot be compiled.
+        """
+        rendered = self._renderer().render_expression(sql, INLINE)
+        known = self.manifest.nodes
+        reads = []
+        for ref in rendered.refs:
+            if ref.name not in known:
+                raise unknown_reference(ref.name, known, INLINE)
+            reads.append(ref.name)
+        for source in rendered.sources:
+            name = source_node_name(source.source, source.table)
+            if name not in known:
+                raise unknown_source(source.source, source.table, known, INLINE)
+            reads.append(name)
+        text = rendered.sql.strip().rstrip(";")
+        node = Node(INLINE, INLINE, "table", text, reads=tuple(dict.fromkeys(reads)))
+        columns = self._columns_of(node.reads)
+        alone = Manifest({INLINE: node}, (), Dag({}))
+        compiled = compile_models(
+            alone, [INLINE], columns, self.udfs.signatures, self._binder, self._compiled.values
+        )
+        if self.target.type == "spark":
+            from llm_i2i.graph.carry import carry_models
+
+            compiled = carry_models(alone, compiled, columns, self._binder, self._compiled.values)
+        return compiled[INLINE]
 
     def lineage(self) -> ColumnGraph:
         """Which column is made from which, over all models; nothing is run."""

@@ -368,8 +368,10 @@ def test_on_the_command_line(shop: ShopProject) -> None:
     assert "  at:    models/unit.yml:2\n" in done.stderr
     assert "expected  ann      0.75\n" in done.stderr
     assert "actual             0.25\n" in done.stderr
-    assert "PASS=0 WARN=0 FAIL=1 TOTAL=1" in done.stderr
+    assert "Done. PASS=0 WARN=0 FAIL=1 ERROR=0 TOTAL=1\n" in done.stderr
     assert max(map(len, done.stderr.splitlines())) <= 80
+    write(shop, SCORED.replace("score: 0.25}", "score: often}"))
+    assert "FAIL=0 ERROR=1 TOTAL=1\n" in shop.run("test", "-s", "test_type:unit").stderr
     listed = shop.run("ls", "-s", "test_type:unit")
     assert listed.stdout == "scored_asks_the_model\n", listed.stderr
     listed = shop.run("ls", "-s", "resource_type:test")
