@@ -8,7 +8,7 @@
         'n': "select count(*) from " ~ ref('log_events') ~ " where problem is not null",
         'total': "select count(*) from " ~ ref('log_events'),
         'warned_above': 0,
-        'meaning': 'rows lack a user, an item or an order value and are left out',
+        'meaning': 'rows lack a user, an item or an order value, or repeat the header, and are left out',
         'do': 'look at them: from log_events where problem is not null; mend the source, or declare the loss with max_rejected_share',
     },
     {
@@ -57,7 +57,7 @@
         'total': "select count(*) from " ~ ref('log_pairs'),
         'warned_above': 0,
         'meaning': 'order values are text and sort letter by letter: 2024-09-30 is right, 30.09.2024 and 9 against 10 are wrong',
-        'do': 'cast it in models/staging/log_events.sql, for example strptime(wann, \'%d.%m.%Y\')',
+        'do': 'cast it in models/staging/log_events.sql, for example strptime(clicked_at, \'%d.%m.%Y\')',
     },
     {
         'name': 'tiny_users', 'unit': 'users',
