@@ -49,9 +49,9 @@ def _print_by_udf(names: list[str], rows: list[list[str]], right: range) -> None
         lines += [[udf] + [""] * (len(names) - 1)] if udf else []
         lines += [["  " * bool(udf) + row[1], *row[2:]] for row in rows if row[0] == udf]
     for place in right:
-        width = max(len(line[place]) for line in [names, *lines])
+        widest = max(len(line[place]) for line in [names, *lines])
         for line in [names, *lines]:
-            line[place] = line[place].rjust(width)
+            line[place] = line[place].rjust(widest)
     width = line_width() if sys.stdout.isatty() else None
     click.echo(render_table(names, lines, width).rpartition("(")[0], nl=False)
 

@@ -113,10 +113,11 @@ class Workshop:
         """The error that names a broken line of a file behind nodes, those behind views included; None if there is none."""
         for name in names:
             node = self.manifest.nodes[name]
+            found: LlmI2iError | None = None
             if node.is_source:
                 found = self.sources.broken_line(node)
-            else:
-                found = self.broken_source(node.reads) if name in self.plan.ephemeral else None
+            elif name in self.plan.ephemeral:
+                found = self.broken_source(node.reads)
             if found is not None:
                 return found
         return None
