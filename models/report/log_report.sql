@@ -49,7 +49,7 @@
         'total': "select count(*) from " ~ ref('log_pairs'),
         'shown_above': 0.95, 'warned_above': 0.95,
         'meaning': 'times are whole days: the order within a day is that of item ids, and where ids follow the catalogue, part of what sequence models learn is that order',
-        'do': 'use the time of day if there is one; otherwise set near_column to what the ids follow and read the figures without_near too (docs/results.md)',
+        'do': 'use the time of day if there is one; otherwise set near_column to what the ids follow and read the figures without_near too',
     },
     {
         'name': 'order_is_text', 'unit': 'user-item pairs',
