@@ -243,7 +243,8 @@ item_side_sums as (
     {{ filter or '' }}
 ),
 
-{{ within }}_lists as (
+-- materialized: else the lists are sorted after the join, once for each of their own members.
+{{ within }}_lists as materialized (
     select
         {{ within }}_number,
         {%- if weight %}
