@@ -1,5 +1,5 @@
-{# Swing (Yang et al. 2020, arXiv 2010.05525; method.md 6.1), exact in two forms that mirror each other; neither builds a pair of users that shares one
-   item, nor a list of all pairs of items twice. Pairs are packed in one BIGINT, smaller number above: half the size of the hash tables.
+{# Swing (Yang et al. 2020, arXiv 2010.05525; method.md 6.1), exact in two forms that mirror each other; each makes its pairs once, and drops
+   those met once before any is counted. Pairs are packed in one BIGINT, smaller number above: half the size of the hash tables.
 
    by_user: a pair of items (i < j) is met once in each user who has both. Of the pairs met at least twice, the pairs among their users are counted:
    two users who share c items share n = c (c - 1) / 2 pairs of items, so n gives c = (1 + sqrt(1 + 8 n)) / 2 without another join.
