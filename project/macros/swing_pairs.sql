@@ -266,8 +266,8 @@ item_side_sums as (
         select
             {{ of }}_number,
             meeting{% if weight %},
-            weight{% endif %}{% if keeps_single %},
-            coalesce({{ met_again }}, false) as met_again{% endif %}
+            weight{% endif %},
+            coalesce({{ met_again }}, false) as met_again
         from (
             select
                 {{ of }}_number,
@@ -284,10 +284,9 @@ item_side_sums as (
             ) as listed
             where {{ of }}_number < member{{ '.number' if weight }}
         ) as meetings
-        {%- if not keeps_single %}
-        qualify
-            {{ met_again }}
-        {%- endif %}
     ) as neighbours
+    {%- if not keeps_single %}
+    where met_again
+    {%- endif %}
 )
 {%- endmacro %}
