@@ -7,12 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+# One encoder for all: `json.dumps` with options makes a new one at each call, and builds name each of a million calls.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 LENGTH = 16  # hex characters kept: 64 bits, far beyond the number of results one project ever has
 
 
 def canonical_json(value: Any) -> str:
     """`value` as JSON with sorted keys and no spaces, so that equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def fingerprint(value: Any) -> str:

@@ -28,23 +28,32 @@ def print_calls(project: Project, wanted: Filter, output: str) -> None:
         raw = [{name: getattr(c, name) for name in KEPT} for c in found]
         click.echo(json.dumps(plain(raw), indent=1, ensure_ascii=False))
         return
-    names = ["udf", "node", "group", "   calls", "  tokens", "   time", "    size", "used"]
     rows = [
-        [
-            c.udf,
-            c.node or "?",
-            c.group[:6],
-            f"{c.calls:,}".rjust(8),
-            _tokens([c]).rjust(8),
-            _time([c]).rjust(7),
-            size(c.bytes).rjust(8),
-            "yes" if c.in_use else "no",
-        ]
+        [c.udf, c.node or "?", c.group[:6], f"{c.calls:,}", _tokens([c]), _time([c]), size(c.bytes), "yes" if c.in_use else "no"]
         for c in found
-    ]
-    click.echo(render_table(names, rows, line_width()), nl=False)
+    ]  # fmt: skip
+    _print_by_udf(["group", "calls", "tokens", "time", "size", "used"], rows, right=range(2, 6))
     total = sum(c.calls for c in found)
     click.echo(f"{total:,} calls, {size(sum(c.bytes for c in found))}.", err=True)
+
+
+def _print_by_udf(names: list[str], rows: list[list[str]], right: range) -> None:
+    """A table of rows (udf, node, ...): each UDF in a line of its own above its nodes, so that no name is cut in 80 columns.
+
+    Args:
+        right: Places of the columns that are set to the right; 0 is the node's.
+    """
+    names = ["udf, node", *names]
+    lines: list[list[str]] = []
+    for udf in dict.fromkeys(row[0] for row in rows):
+        lines += [[udf] + [""] * (len(names) - 1)] if udf else []
+        lines += [["  " * bool(udf) + row[1], *row[2:]] for row in rows if row[0] == udf]
+    for place in right:
+        widest = max(len(line[place]) for line in [names, *lines])
+        for line in [names, *lines]:
+            line[place] = line[place].rjust(widest)
+    width = line_width() if sys.stdout.isatty() else None
+    click.echo(render_table(names, lines, width).rpartition("(")[0], nl=False)
 
 
 def _tokens(sets: list[CallSet]) -> str:
@@ -57,12 +66,12 @@ def _tokens(sets: list[CallSet]) -> str:
 
 
 def _time(sets: list[CallSet]) -> str:
-    from llm_i2i.cli.plan import _duration
+    from llm_i2i.cli.plan import duration
 
     calls, measured = sum(c.calls for c in sets), sum(c.measured for c in sets)
     if not measured:
         return "?"
-    return _duration(sum(c.seconds for c in sets)) + "+" * (measured < calls)
+    return duration(sum(c.seconds for c in sets)) + "+" * (measured < calls)
 
 
 def print_inspected(project: Project, wanted: Filter, limit: int, output: str) -> None:
@@ -107,17 +116,17 @@ def print_cost(project: Project, wanted: Filter, per_million: float | None, outp
         ]  # fmt: skip
         click.echo(json.dumps(plain(raw), indent=1, ensure_ascii=False))
         return
-    names = ["node", "udf", "model", "   calls", "  tokens", "   time"]
+    names = ["model", "calls", "tokens", "time"]
     rows = [
-        [node or "?", udf, _model(model), *_amounts(sets)] for (node, udf, model), sets in parts
+        [udf, node or "?", _model(model), *_amounts(sets)] for (node, udf, model), sets in parts
     ]
-    rows.append(["total", "", "", *_amounts(whole)])
+    rows.append(["", "total", "", *_amounts(whole)])
     if per_million is not None:
-        names.append("   price")
+        names.append("price")
         for row, sets in zip(rows, [*(sets for _, sets in parts), whole], strict=True):
             amount = price(sets, per_million)
-            row.append(("?" if amount is None else f"{amount:,.2f}").rjust(8))
-    click.echo(render_table(names, rows, line_width()).rpartition("(")[0], nl=False)
+            row.append("?" if amount is None else f"{amount:,.2f}")
+    _print_by_udf(names, rows, right=range(2, len(names) + 1))
     notes = []
     if any(c.measured < c.calls or c.counted < c.calls for c in whole):
         notes.append("? and +: time or tokens of some calls are not known")
@@ -130,7 +139,7 @@ def print_cost(project: Project, wanted: Filter, per_million: float | None, outp
 
 
 def _amounts(sets: list[CallSet]) -> list[str]:
-    return [f"{sum(c.calls for c in sets):,}".rjust(8), _tokens(sets).rjust(8), _time(sets).rjust(7)]  # fmt: skip
+    return [f"{sum(c.calls for c in sets):,}", _tokens(sets), _time(sets)]
 
 
 def _model(name: str) -> str:

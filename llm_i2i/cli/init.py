@@ -30,6 +30,15 @@ CARRIED = (
     "project/docs/experiments.md",
     "project/docs/prompts.md",
     "project/docs/llama2.md",
+    "project/docs/backbones.md",
+    "project/docs/environments.md",
+    "project/docs/graph.md",
+    "project/docs/llm_cf.md",
+    "project/docs/online.md",
+    "project/docs/scale.md",
+    "project/docs/serving.md",
+    "project/docs/spark.md",
+    "project/docs/testing.md",
 )
 IGNORED = "target/\n__pycache__/\n"
 README = """# {name}

@@ -27,6 +27,11 @@ table_or_json = click.option(
 text_or_json = click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
+max_calls_option = click.option(
+    "--max-calls",
+    type=click.IntRange(min=0),
+    help="Fail a node that needs more new UDF calls than this.",
+)
 store_failures_option = click.option(
     "--store-failures",
     is_flag=True,
@@ -45,11 +50,26 @@ def together(*options: Decorator) -> Decorator:
     return decorate
 
 
-def model_names(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
-    """What a shell offers where a model is named."""
-    from llm_i2i.cli.completion import model_names
+Completer = Callable[[click.Context, click.Parameter, str], list[str]]
 
-    return model_names(context.params.get("project_dir") or ".", typed)
+
+def _completer(kind: str) -> Completer:
+    """What a shell offers where something of this kind is named: a method of `completion.Offers`."""
+
+    def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+        from llm_i2i.cli.completion import Offers, offered
+
+        given = context.params
+        offers = Offers(given.get("project_dir") or ".", given.get("target_path"))
+        return offered(getattr(offers, kind), typed)
+
+    return complete
+
+
+model_names = _completer("models")
+environment_names = _completer("environments")
+target_names = _completer("targets")
+selector_names = _completer("selectors")
 
 
 # Options of every command that reads a project.
@@ -61,7 +81,9 @@ place_options = together(
         default="{}",
         help="YAML mapping that overrides vars: '{alpha: 2}'.",
     ),
-    click.option("-t", "--target", help="Target of project.yml to run on."),
+    click.option(
+        "-t", "--target", shell_complete=target_names, help="Target of project.yml to run on."
+    ),
     click.option("--target-path", help="Folder for results, instead of project.yml's."),
     click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine."),
     click.option(
@@ -75,7 +97,11 @@ place_options = together(
 # Options of a command that reads or publishes one environment; dbt's names where dbt has them.
 project_options = together(
     click.option(
-        "--env", default="dev", show_default=True, help="Environment to read and publish."
+        "--env",
+        default="dev",
+        show_default=True,
+        shell_complete=environment_names,
+        help="Environment to read and publish.",
     ),
     place_options,
 )
@@ -121,6 +147,7 @@ selection_options = together(
         "--selector",
         expose_value=False,
         is_eager=True,
+        shell_complete=selector_names,
         callback=add_selector,
         help="A selection of selectors.yml, by name.",
     ),

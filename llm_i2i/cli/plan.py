@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from llm_i2i.runner.project import Project
 
 COLUMNS = (
-    "node", "action", "reason", "rows", "calls", "cached", "to_make", "tokens", "token_unit", "seconds",
+    "node", "action", "reason", "rows", "has_calls", "calls", "cached", "to_make", "tokens", "token_unit", "seconds",
 )  # fmt: skip
 
 
 def plan_rows(project: Project, plan: Plan) -> list[dict[str, Any]]:
-    """One row a node: None where there is nothing to say (no calls, no rows yet), `?` where it cannot be known yet.
+    """One row a node, None where there is nothing to say or nothing is known yet: a node with `has_calls` makes calls even then.
 
     Returns:
         calls (distinct), cached, to_make; tokens of the calls to make, counted by `token_unit` (`tokens` of the checkpoint's
@@ -30,23 +30,15 @@ def plan_rows(project: Project, plan: Plan) -> list[dict[str, Any]]:
         stored = (
             project.store.meta(step.node.name, step.fingerprint) if step.action == "reuse" else None
         )
-        calls = step.action == "build" and any(c.kind == "batch" for c in step.compiled.steps)
-        counts = project.calls_of(plan, step) if calls else None
-        unknown = "?" if calls else None
-        values = (
-            (
-                counts.distinct,
-                counts.cached,
-                counts.made,
-                counts.tokens,
-                counts.token_unit,
-                "?" if counts.seconds is None else round(counts.seconds, 2),
-            )
-            if counts
-            else (unknown,) * 6
-        )
-        head = (step.node.name, step.action, step.reason, stored.rows if stored else None)
-        rows.append(dict(zip(COLUMNS, (*head, *values), strict=True)))
+        has_calls = step.action == "build" and any(c.kind == "batch" for c in step.compiled.steps)
+        row: dict[str, Any] = dict.fromkeys(COLUMNS)
+        row |= {"node": step.node.name, "action": step.action, "reason": step.reason}
+        row |= {"rows": stored.rows if stored else None, "has_calls": has_calls}
+        if has_calls and (counts := project.calls_of(plan, step)):
+            seconds = None if counts.seconds is None else round(counts.seconds, 2)
+            row |= {"calls": counts.distinct, "cached": counts.cached, "to_make": counts.made}
+            row |= {"tokens": counts.tokens, "token_unit": counts.token_unit, "seconds": seconds}
+        rows.append(row)
     return rows
 
 
@@ -55,15 +47,15 @@ def print_plan(rows: list[dict[str, Any]], output: str) -> None:
     if output == "json":
         print_rows(COLUMNS, [[row[name] for name in COLUMNS] for row in rows], output)
     else:
-        _print_table(COLUMNS[:4], [[*_head(row), _number(row["rows"])] for row in rows], left=3)
-        calls = [row for row in rows if row["calls"] is not None]
+        _print_table(COLUMNS[:4], [[*_head(row), _number(row["rows"], "")] for row in rows], left=3)
+        calls = [row for row in rows if row["has_calls"]]
         if calls:
             columns = ("calls of", "distinct", "cached", "to_make", "tokens", "time")
             _print_table(columns, [_calls(row) for row in calls], left=1)
     building = [row for row in rows if row["action"] == "build"]
     click.echo(
         f"{len(building)} to build, {len(rows) - len(building)} to reuse or view."
-        + _total([row for row in building if row["calls"] is not None]),
+        + _total([row for row in building if row["has_calls"]]),
         err=True,
     )
 
@@ -85,16 +77,17 @@ def _head(row: dict[str, Any]) -> list[str]:
 def _calls(row: dict[str, Any]) -> list[str]:
     numbers = [_number(row[name]) for name in ("calls", "cached", "to_make")]
     about = "~" if row["token_unit"] == "words" else ""
-    return [row["node"], *numbers, about + _number(row["tokens"]), _duration(row["seconds"])]
+    return [row["node"], *numbers, about + _number(row["tokens"]), duration(row["seconds"])]
 
 
-def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else "" if value is None else str(value)
+def _number(value: int | None, unknown: str = "?") -> str:
+    return unknown if value is None else f"{value:,}"
 
 
-def _duration(seconds: Any) -> str:
-    if not isinstance(seconds, (int, float)):
-        return str(seconds)
+def duration(seconds: float | None) -> str:
+    """Seconds to read: `11.0s`, `2:05`, `1:02:05`; `?` where they are not known."""
+    if seconds is None:
+        return "?"
     if seconds < 60:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
@@ -106,8 +99,8 @@ def _total(rows: list[dict[str, Any]]) -> str:
     """What is to be said of all calls together."""
     if not rows:
         return ""
-    known = [row["seconds"] for row in rows if row["seconds"] != "?"]
-    text = f" Calls: {_duration(sum(known)) if known else 'time unknown'}"
+    known = [row["seconds"] for row in rows if row["seconds"] is not None]
+    text = f" Calls: {duration(sum(known)) if known else 'time unknown'}"
     if known and len(known) < len(rows):
         text += f"; {len(rows) - len(known)} of them not known yet (?)"
     if any(row["token_unit"] == "words" for row in rows):

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.graph.resource import KINDS, Resource
+from llm_i2i.graph.select_tests import is_test_criterion
 
 STATES = ("new", "old", "modified", "unmodified")
 STATUSES = ("error", "fail", "skipped", "success", "pass", "warn")
@@ -38,6 +39,12 @@ def matching(
     Raises:
         ProjectError: There is no such method, or it cannot have such a value.
     """
+    if is_test_criterion(f"{method}:{value}"):
+        raise ProjectError(
+            f"{method}:{value} selects tests, and this command selects models",
+            found=f"--select {method}:{value}",
+            fix=f"llmi2i test -s {method}:{value}, or llmi2i ls -s {method}:{value}",
+        )
     if method.startswith("config."):
         path = method.split(".")[1:]
         return {r.key for r in resources if _has_config(r.config, path, value)}

@@ -11,11 +11,12 @@ from llm_i2i.graph.node import DataCheck, UnitCheck
 Check = DataCheck | UnitCheck
 TYPES = ("unit", "data", "generic", "singular")
 METHODS = ("test_type", "test_name", "unit_test")
+KINDS = {"resource_type:test": "data", "resource_type:unit_test": "unit"}  # dbt's words for types
 
 
 def is_test_criterion(criterion: str) -> bool:
     """Whether a criterion speaks of tests, so can select no node."""
-    return any(part.partition(":")[0] in METHODS for part in criterion.split(","))
+    return any(part in KINDS or part.partition(":")[0] in METHODS for part in criterion.split(","))
 
 
 def select_tests(
@@ -67,6 +68,8 @@ def _one(
     nodes_of: Callable[[str], Iterable[str]],
     strict: bool,
 ) -> set[int]:
+    if criterion in KINDS:
+        criterion = f"test_type:{KINDS[criterion]}"
     method, colon, value = criterion.partition(":")
     if colon and method in METHODS:
         return {i for i, check in enumerate(checks) if _matches(method, value, check)}

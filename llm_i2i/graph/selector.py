@@ -6,7 +6,7 @@ A space is a union, a comma an intersection. `criteria` reads it, `methods` says
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.graph.criteria import (
@@ -136,13 +136,3 @@ class Selector:
             + f", {len(self._resources.by_key)} nodes known",
             fix=fix,
         )
-
-
-class NoFacts:
-    """Facts of a project that was never built: `state:` and `result:` say what they lack."""
-
-    def states(self) -> Mapping[str, frozenset[str]]:
-        raise ProjectError("state: needs a state to compare with", fix="pass --state DIR")
-
-    def results(self) -> Mapping[str, frozenset[str]]:
-        raise ProjectError("result: needs the results of a run", fix="run `llmi2i build` first")

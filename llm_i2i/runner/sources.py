@@ -19,6 +19,12 @@ from llm_i2i.runner.bad_lines import first_bad_line
 from llm_i2i.store.files import replace_text
 
 READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
+# Types are guessed from all of a text file: ids that are numbers may be followed by text, far below or in the next file.
+ALL_LINES = {
+    "parquet": "",
+    "csv": ", sample_size = -1, files_to_sniff = -1",
+    "json": ", sample_size = -1",
+}
 # One column and no quotes; the separator is a control character, which text files do not hold.
 LINES = (
     "select line from read_csv([{files}], columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false,"
@@ -130,7 +136,7 @@ class SourceFiles:
         form = self._format(source, files[0])
         if form == "lines":
             return LINES.format(files=listed)
-        return f"select * from {READERS[form]}([{listed}]{_options(source)})"
+        return f"select * from {READERS[form]}([{listed}]{ALL_LINES[form]}{_options(source)})"
 
     def parquet_files(self, source: Node) -> list[Path]:
         """The files of a source that is plain Parquet, which every engine reads; none of another."""
@@ -147,7 +153,7 @@ class SourceFiles:
         try:
             columns = engine.columns(self.scan(source))
         except EngineError as error:
-            raise self._broken(source) or ProjectError(
+            raise self.broken_line(source) or ProjectError(
                 f"source {source.name.replace('__', '.', 1)} cannot be read",
                 where=", ".join(str(p) for p in self.files(source)[:3]),
                 found=error.what,
@@ -156,10 +162,10 @@ class SourceFiles:
         try:
             check_declared(source, columns)
         except ProjectError as error:
-            raise self._broken(source) or error from None
+            raise self.broken_line(source) or error from None
         return columns
 
-    def _broken(self, source: Node) -> ProjectError | None:
+    def broken_line(self, source: Node) -> ProjectError | None:
         """An error that names the first broken line of a CSV or JSON-lines file, if there is one."""
         for path in self.files(source):
             found = first_bad_line(path, self._format(source, path))

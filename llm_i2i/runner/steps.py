@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # messages of a data test that are shown
 WRITTEN = 1000  # failing rows of a data test in its CSV file
+FILE_TROUBLE = re.compile(
+    r"CSV Error|globbed files|Malformed JSON"
+)  # DuckDB's words: a line that no look ahead found
 CALL = "call"  # folder of a call of a table UDF, beside the rows until it is done
 
 # A build that steps aside while a process of `Workers` makes a call of it.
@@ -104,6 +108,19 @@ class Workshop:
                 meta = self.store.meta(name, self.plan.fingerprints[name])
                 total += sum(meta.files.values()) if meta else 0
         return total
+
+    def broken_source(self, names: Sequence[str]) -> LlmI2iError | None:
+        """The error that names a broken line of a file behind nodes, those behind views included; None if there is none."""
+        for name in names:
+            node = self.manifest.nodes[name]
+            found: LlmI2iError | None = None
+            if node.is_source:
+                found = self.sources.broken_line(node)
+            elif name in self.plan.ephemeral:
+                found = self.broken_source(node.reads)
+            if found is not None:
+                return found
+        return None
 
     def declare_source(
         self, engine: Engine, node: Node, file: Path | None = None, digest: str = ""
@@ -197,6 +214,8 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Work:
             engine.declare_parquet(node.name, [data_of(folder)])
             run_hooks(node.post_hook, engine, node.path)
     except EngineError as error:
+        if FILE_TROUBLE.search(error.what) and (broken := shop.broken_source(step.node.reads)):
+            raise broken from error
         line = 0 if step.compiled.steps else error.line
         lines = step.node.sql.splitlines()
         raise NodeError(

@@ -218,7 +218,8 @@ class BatchWork:
 
     def __call__(self, batch: pa.RecordBatch) -> BatchOutcome:
         call, rows = self.call, _rows(batch)
-        keys = [call_key(call.group, row) for row in rows]
+        group = call.group  # hashed at each look
+        keys = [call_key(group, row) for row in rows]
         name = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
         finished = self.cache.committed(call.signature.name, call.group, name)
         if finished is not None:

@@ -8,7 +8,7 @@
         'n': "select count(*) from " ~ ref('log_events') ~ " where problem is not null",
         'total': "select count(*) from " ~ ref('log_events'),
         'warned_above': 0,
-        'meaning': 'rows lack a user, an item or an order value and are left out',
+        'meaning': 'rows lack a user, an item or an order value, or repeat the header, and are left out',
         'do': 'look at them: from log_events where problem is not null; mend the source, or declare the loss with max_rejected_share',
     },
     {
@@ -49,7 +49,7 @@
         'total': "select count(*) from " ~ ref('log_pairs'),
         'shown_above': 0.95, 'warned_above': 0.95,
         'meaning': 'times are whole days: the order within a day is that of item ids, and where ids follow the catalogue, part of what sequence models learn is that order',
-        'do': 'use the time of day if there is one; otherwise set near_column to what the ids follow and read the figures without_near too (docs/results.md)',
+        'do': 'use the time of day if there is one; otherwise set near_column to what the ids follow and read the figures without_near too',
     },
     {
         'name': 'order_is_text', 'unit': 'user-item pairs',
@@ -57,7 +57,7 @@
         'total': "select count(*) from " ~ ref('log_pairs'),
         'warned_above': 0,
         'meaning': 'order values are text and sort letter by letter: 2024-09-30 is right, 30.09.2024 and 9 against 10 are wrong',
-        'do': 'cast it in models/staging/log_events.sql, for example strptime(wann, \'%d.%m.%Y\')',
+        'do': 'cast it in models/staging/log_events.sql, for example strptime(clicked_at, \'%d.%m.%Y\')',
     },
     {
         'name': 'tiny_users', 'unit': 'users',

@@ -10,5 +10,12 @@ select
         when {{ quoted(var('user_column')) }} is null then 'no user'
         when {{ quoted(var('item_column')) }} is null then 'no item'
         when {{ quoted(var('order_column')) }} is null then 'no order value'
+        {%- if not var('interactions').endswith('.parquet') %}
+        -- text files that were pasted together with their headers; it makes text of a column of numbers, too.
+        when
+            cast({{ quoted(var('user_column')) }} as varchar) = {{ quote_literal(var('user_column')) }}
+            and cast({{ quoted(var('item_column')) }} as varchar) = {{ quote_literal(var('item_column')) }}
+            then 'the header once more'
+        {%- endif %}
     end as problem
 from {{ log_relation() }}

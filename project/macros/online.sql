@@ -44,11 +44,6 @@ case
 end
 {%- endmacro %}
 
-{# P(Z <= x); `x` must be a plain column. #}
-{% macro normal_cdf(x) -%}
-case when {{ x }} > 0 then 1 - {{ normal_tail('abs(' ~ x ~ ')') }} else {{ normal_tail('abs(' ~ x ~ ')') }} end
-{%- endmacro %}
-
 {# The x with P(Z <= x) = share, a number in (0, 1) known when the template is rendered. Acklam's approximation, relative error below 1.2e-9. #}
 {% macro normal_quantile(share) -%}
 {%- set tail = ['-7.784894002430293e-3', '-3.223964580411365e-1', '-2.400758277161838e0', '-2.549732539343734e0', '4.374664141464968e0', '2.938163982698783e0'] -%}

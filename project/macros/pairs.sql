@@ -77,19 +77,16 @@ behaviour as (
 ),
 
 -- one event follows another at a distance of one, two or three steps.
-gaps as (
-    select unnest([1, 2, 3]) as gap
-),
-
 steps as (
     select
         first_event.item_number,
         next_event.item_number as related_item_number,
-        {{ rounded('sum(1 / cast(gaps.gap as double))') }} as follows
+        {{ rounded('sum(1 / cast(next_event.position - first_event.position as double))') }} as follows
     from {{ events }} as first_event
-    cross join gaps
     inner join {{ events }} as next_event
-        on next_event.user_number = first_event.user_number and next_event.position = first_event.position + gaps.gap
+        on next_event.user_number = first_event.user_number
+        and next_event.position > first_event.position
+        and next_event.position <= first_event.position + 3
     where next_event.item_number <> first_event.item_number
     group by first_event.item_number, next_event.item_number
 ),

@@ -109,7 +109,7 @@ select
     user_totals.n_events,
     user_totals.item_pairs,
     item_totals.*,
-    -- a pair of items costs by_user half as much again as a pair of users costs by_item, for by_user goes through its pairs of pairs twice (docs/scale.md).
+    -- at two thirds both cost the same: by_user sorts fewer pairs, but goes through its pairs of pairs twice (measured, docs/scale.md).
     {{ double(1.5) }} * user_totals.item_pairs <= item_totals.user_pairs as by_user
 from user_totals
 cross join item_totals

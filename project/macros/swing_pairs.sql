@@ -1,10 +1,10 @@
-{# Swing (Yang et al. 2020, arXiv 2010.05525; method.md 6.1), exact in two forms that mirror each other; neither builds a pair of users that shares one
-   item, nor a list of all pairs of items twice. Pairs are packed in one BIGINT, smaller number above: half the size of the hash tables.
+{# Swing (Yang et al. 2020, arXiv 2010.05525; method.md 6.1), exact in two forms that mirror each other; each makes its pairs once, and drops
+   those met once before any is counted. Pairs are packed in one BIGINT, smaller number above: half the size of the hash tables.
 
    by_user: a pair of items (i < j) is met once in each user who has both. Of the pairs met at least twice, the pairs among their users are counted:
    two users who share c items share n = c (c - 1) / 2 pairs of items, so n gives c = (1 + sqrt(1 + 8 n)) / 2 without another join.
-   by_item: a pair of users (u < v) is met once at each item both have, c times. The pairs among the items of those met at least twice are summed; a pair
-   of items with n users in common is met in n (n - 1) / 2 pairs of users, which gives n, and each u = v term comes n - 1 times.
+   by_item: a pair of users (u < v) is met once at each item both have, c times. The pairs among the items of those met at least twice are summed.
+   Either way a pair of items with n users in common comes up in n (n - 1) / 2 pairs of users, which gives n, and each u = v term comes n - 1 times.
    Cost: the pairs of items of each user, or the pairs of users of each item (swing_costs). Pairs of items with one user in common are in the first alone,
    so by_item needs min_common_users of 2 or more; nor does it know weights.
 
@@ -14,7 +14,7 @@
    `relation` has user_number and item_number; repeated rows count once. `weight` names a column of weights g: a user then adds w_u g_ui g_uj in place of
    w_u to a pair of items. The caps are those of capped_events. Defaults: the vars, or what swing_preset says (swing_setting).
    `costs`: a relation of swing_costs that chooses the form (form: auto); without, it is computed here.
-   Everything that grows with the number of pairs is a hash join or a sum by key, which spill to disk; lists, which do not, are of events alone. #}
+   Everything that grows with the number of pairs is a sort, a hash join or a sum by key, which spill to disk; lists, which do not, are of events alone. #}
 {% macro swing_pairs(
     relation,
     user_alpha=swing_setting('user_alpha'),
@@ -77,25 +77,23 @@ costs as (
 {% endif -%}
 pair_sums as (
     {%- if form != 'by_item' %}
+    {{ counted_pairs('user_side_sums', min_common_users) }}
+    {%- if min_common_users | int < 2 %}
+    union all
     select
-        item_pairs.item_pair,
-        coalesce(user_pair_sums.user_pairs, 0) as user_pairs,
-        item_pairs.self_terms,
-        item_pairs.n_met as n_common_users
-    from item_pairs
-    left join user_pair_sums on user_pair_sums.item_pair = item_pairs.item_pair
-    where item_pairs.n_met >= {{ min_common_users }}
+        single.item_pair,
+        cast(0 as double) as user_pairs,
+        user_weights.self_term{% if weight %} * single.weight * single.weight{% endif %} as self_terms,
+        1 as n_common_users
+    from item_pairs as single
+    inner join user_weights on user_weights.user_number = single.user_number
+    where not single.met_again
+    {%- endif %}
     {%- endif %}
     {{- '
     union all' if form == 'auto' }}
     {%- if form != 'by_user' %}
-    select
-        item_pair,
-        user_pairs,
-        self_terms / (n_common_users - 1) as self_terms,
-        n_common_users
-    from counted_sums
-    where n_common_users >= {{ min_common_users }}
+    {{ counted_pairs('item_side_sums', min_common_users) }}
     {%- endif %}
 )
 
@@ -112,58 +110,43 @@ inner join degrees on degrees.item_number = pair_sums.item_pair >> 32
 inner join degrees as related_degrees on related_degrees.item_number = pair_sums.item_pair & 4294967295
 {%- endmacro %}
 
-{# The CTEs of the form by_user: item_pairs and user_pair_sums. `costs`: the relation that says whether the form is wanted; else its input is empty. #}
-{% macro swing_by_user(costs, swing_alpha, min_common_users, weight) -%}
-user_events as (
-    select
-        events.user_number,
-        events.item_number,
-        {%- if weight %}
-        events.weight,
-        {%- endif %}
-        user_weights.self_term
-    from events
-    inner join user_weights on user_weights.user_number = events.user_number
-    {%- if costs %}
-    cross join {{ costs }} as costs
-    where costs.by_user
-    {%- endif %}
-),
-
-{{ pairs_met('item', 'user', weight) }},
-
-item_pairs as (
-    select
+{# What pair_sums reads off sums over the pairs of users of each pair of items; n_met of them, each user n_common_users - 1 times. #}
+{% macro counted_pairs(sums, min_common_users) -%}
+select
         item_pair,
-        count(*) as n_met,
-        sum(self_term) as self_terms
-    from incidences
-    group by item_pair
-    {%- if min_common_users | int > 1 %}
-    -- no more than 2, even where more users in common are asked for: pairs met twice say how much two users share.
-    having count(*) >= 2
-    {%- endif %}
-),
+        user_pairs,
+        self_terms / (n_common_users - 1) as self_terms,
+        n_common_users
+    from (
+        select
+            item_pair,
+            user_pairs,
+            self_terms,
+            (1 + sqrt(cast(1 + 8 * n_met as double))) / 2 as n_common_users
+        from {{ sums }}
+    ) as counted
+    where n_common_users >= {{ min_common_users }}
+{%- endmacro %}
 
-shared_incidences as (
-    select
-        incidences.user_number,
-        incidences.item_pair{% if weight %},
-        incidences.weight{% endif %}
-    from incidences
-    inner join item_pairs on item_pairs.item_pair = incidences.item_pair
-    where item_pairs.n_met >= 2
-),
+{# The CTEs of the form by_user: item_pairs and user_side_sums. `costs`: the relation that says whether the form is wanted; else its input is empty. #}
+{% macro swing_by_user(costs, swing_alpha, min_common_users, weight) -%}
+{{ pairs_met('item', 'user', costs and 'cross join ' ~ costs ~ ' as costs where costs.by_user', weight, min_common_users | int < 2) }},
 
--- not materialized: in a dense log the crossings outgrow memory; reading them twice costs a sparse log a quarter more CPU.
+-- not materialized: in a dense log the crossings outgrow memory; reading them twice costs a sparse log a tenth more CPU.
 crossings as not materialized (
     select
         first_user.item_pair,
-        (cast(first_user.user_number as bigint) << 32) | second_user.user_number as user_pair{% if weight %},
-        first_user.weight * second_user.weight as weight{% endif %}
-    from shared_incidences as first_user
-    inner join shared_incidences as second_user
+        {%- if weight %}
+        first_user.weight as first_weight,
+        second_user.weight as second_weight,
+        {%- endif %}
+        (cast(first_user.user_number as bigint) << 32) | second_user.user_number as user_pair
+    from item_pairs as first_user
+    inner join item_pairs as second_user
         on second_user.item_pair = first_user.item_pair and first_user.user_number < second_user.user_number
+    {%- if min_common_users | int < 2 %}
+    where first_user.met_again and second_user.met_again
+    {%- endif %}
 ),
 
 overlap_counts as (
@@ -174,92 +157,94 @@ overlap_counts as (
     group by user_pair
 ),
 
-user_pair_terms as (
-    select
-        overlap_counts.user_pair,
-        first_user.user_weight * second_user.user_weight / ({{ double(swing_alpha) }} + overlap_counts.n_common_items) as term
-    from overlap_counts
-    inner join user_weights as first_user on first_user.user_number = overlap_counts.user_pair >> 32
-    inner join user_weights as second_user on second_user.user_number = overlap_counts.user_pair & 4294967295
-),
+{{ user_pair_terms('user_pair_terms', 'overlap_counts', swing_alpha) }},
 
-user_pair_sums as (
+user_side_sums as (
     select
         crossings.item_pair,
-        sum(user_pair_terms.term{% if weight %} * crossings.weight{% endif %}) as user_pairs
+        {%- if weight %}
+        sum(terms.term * crossings.first_weight * crossings.second_weight) as user_pairs,
+        sum(
+            terms.first_self_term * crossings.first_weight * crossings.first_weight
+            + terms.second_self_term * crossings.second_weight * crossings.second_weight
+        ) as self_terms,
+        {%- else %}
+        sum(terms.term) as user_pairs,
+        sum(terms.first_self_term + terms.second_self_term) as self_terms,
+        {%- endif %}
+        count(*) as n_met
     from crossings
-    inner join user_pair_terms on user_pair_terms.user_pair = crossings.user_pair
+    inner join user_pair_terms as terms on terms.user_pair = crossings.user_pair
     group by crossings.item_pair
 )
 {%- endmacro %}
 
-{# The CTEs of the form by_item: counted_sums, per pair of items with at least two users in common; its self_terms are n_common_users - 1 times too large. #}
+{# The CTEs of the form by_item: item_side_sums. #}
 {% macro swing_by_item(costs, swing_alpha) -%}
-item_events as (
-    select
-        events.item_number,
-        events.user_number
-    from events
-    {%- if costs %}
-    cross join {{ costs }} as costs
-    where not costs.by_user
-    {%- endif %}
-),
+{{ pairs_met('user', 'item', costs and 'cross join ' ~ costs ~ ' as costs where not costs.by_user') }},
 
-{{ pairs_met('user', 'item') }},
-
-met_pairs as (
+met_counts as (
     select
         user_pair,
-        count(*) as n_met
-    from meetings
+        count(*) as n_common_items
+    from user_pairs
     group by user_pair
-    having count(*) >= 2
 ),
 
-met_terms as (
-    select
-        met_pairs.user_pair,
-        first_user.user_weight * second_user.user_weight / ({{ double(swing_alpha) }} + met_pairs.n_met) as term,
-        first_user.self_term + second_user.self_term as self_terms
-    from met_pairs
-    inner join user_weights as first_user on first_user.user_number = met_pairs.user_pair >> 32
-    inner join user_weights as second_user on second_user.user_number = met_pairs.user_pair & 4294967295
-),
+{{ user_pair_terms('met_terms', 'met_counts', swing_alpha) }},
 
-shared_meetings as (
+item_side_sums as (
     select
-        meetings.item_number,
-        meetings.user_pair,
-        met_terms.term,
-        met_terms.self_terms
-    from meetings
-    inner join met_terms on met_terms.user_pair = meetings.user_pair
-),
-
-counted_sums as (
-    select
-        item_pair,
-        sum(term) as user_pairs,
-        sum(self_terms) as self_terms,
-        (1 + sqrt(cast(1 + 8 * count(*) as double))) / 2 as n_common_users
+        crossings.item_pair,
+        sum(terms.term) as user_pairs,
+        sum(terms.first_self_term + terms.second_self_term) as self_terms,
+        count(*) as n_met
     from (
         select
             (cast(first_item.item_number as bigint) << 32) | second_item.item_number as item_pair,
-            first_item.term,
-            first_item.self_terms
-        from shared_meetings as first_item
-        inner join shared_meetings as second_item
+            first_item.user_pair
+        from user_pairs as first_item
+        inner join user_pairs as second_item
             on second_item.user_pair = first_item.user_pair and first_item.item_number < second_item.item_number
     ) as crossings
-    group by item_pair
+    inner join met_terms as terms on terms.user_pair = crossings.user_pair
+    group by crossings.item_pair
 )
 {%- endmacro %}
 
-{# Each pair of `of` (item or user) that meets `within` (the other), once a meeting: the CTE incidences with user_number, item_pair and self_term (meetings with
-   item_number and user_pair). Reads user_events (item_events). Computed at each use: it is cheaper to make again than to store. #}
-{% macro pairs_met(of, within, weight=none) -%}
-{{ within }}_lists as (
+{# The CTE `name`: what each pair of users of `counts` (user_pair, n_common_items) adds to a pair of items both have. #}
+{% macro user_pair_terms(name, counts, swing_alpha) -%}
+{{ name }} as (
+    select
+        counted.user_pair,
+        first_user.user_weight * second_user.user_weight / ({{ double(swing_alpha) }} + counted.n_common_items) as term,
+        first_user.self_term as first_self_term,
+        second_user.self_term as second_self_term
+    from {{ counts }} as counted
+    inner join user_weights as first_user on first_user.user_number = counted.user_pair >> 32
+    inner join user_weights as second_user on second_user.user_number = counted.user_pair & 4294967295
+)
+{%- endmacro %}
+
+{# The CTE item_pairs (user_pairs): each pair of `of` (item or user) that meets `within` (the other) at least twice, once a meeting, with item_pair and
+   user_number (user_pair and item_number). keeps_single: those met once too, and met_again, which tells them apart.
+   Pairs with the same first number are sorted by the second: a pair that is met again lies beside itself. One sort that drops most of its input costs
+   less than half of a count by pair, whose groups are nearly all of one row, and a join of the pairs with those counted. #}
+{% macro pairs_met(of, within, filter, weight=none, keeps_single=false) -%}
+{% set beside = 'over (partition by ' ~ of ~ '_number order by meeting)' -%}
+{% set met_again = 'meeting >> 32 = lead(meeting >> 32) ' ~ beside ~ '
+            or meeting >> 32 = lag(meeting >> 32) ' ~ beside -%}
+{{ within }}_events as (
+    select
+        events.user_number,
+        events.item_number{% if weight %},
+        events.weight{% endif %}
+    from events
+    {{ filter or '' }}
+),
+
+-- materialized: else the lists are sorted after the join, once for each of their own members.
+{{ within }}_lists as materialized (
     select
         {{ within }}_number,
         {%- if weight %}
@@ -271,23 +256,37 @@ counted_sums as (
     group by {{ within }}_number
 ),
 
-{{ 'incidences' if of == 'item' else 'meetings' }} as not materialized (
+{{ of }}_pairs as (
     select
-        {{ within }}_number,
-        {%- if weight %}
-        weight * member.weight as weight,
-        self_term * weight * weight * member.weight * member.weight as self_term,
-        {%- elif of == 'item' %}
-        self_term,
-        {%- endif %}
-        (cast({{ of }}_number as bigint) << 32) | member{{ '.number' if weight }} as {{ of }}_pair
+        (cast({{ of }}_number as bigint) << 32) | (meeting >> 32) as {{ of }}_pair,
+        cast(meeting & 4294967295 as integer) as {{ within }}_number{% if weight %},
+        weight{% endif %}{% if keeps_single %},
+        met_again{% endif %}
     from (
         select
-            {{ within }}_events.*,
-            unnest({{ within }}_lists.members) as member
-        from {{ within }}_events
-        inner join {{ within }}_lists on {{ within }}_lists.{{ within }}_number = {{ within }}_events.{{ within }}_number
-    ) as listed
-    where {{ of }}_number < member{{ '.number' if weight }}
+            {{ of }}_number,
+            meeting{% if weight %},
+            weight{% endif %},
+            coalesce({{ met_again }}, false) as met_again
+        from (
+            select
+                {{ of }}_number,
+                {%- if weight %}
+                weight * member.weight as weight,
+                {%- endif %}
+                (cast(member{{ '.number' if weight }} as bigint) << 32) | {{ within }}_number as meeting
+            from (
+                select
+                    {{ within }}_events.*,
+                    unnest({{ within }}_lists.members) as member
+                from {{ within }}_events
+                inner join {{ within }}_lists on {{ within }}_lists.{{ within }}_number = {{ within }}_events.{{ within }}_number
+            ) as listed
+            where {{ of }}_number < member{{ '.number' if weight }}
+        ) as meetings
+    ) as neighbours
+    {%- if not keeps_single %}
+    where met_again
+    {%- endif %}
 )
 {%- endmacro %}

@@ -329,6 +329,13 @@ def test_calls_say_who_made_them_and_what_they_cost(shop: ShopProject) -> None:
     assert {row["prompt"]: row["result"] for row in shown} == dict(
         project.query("select prompt, score from scored").fetchall()
     )
+    listed = llmi2i(shop, "calls", "list").stdout.splitlines()
+    assert listed[0].split() == ["udf,", "node", "group", "calls", "tokens", "time", "size", "used"]
+    assert listed[2] == "score", "a UDF has a line of its own, so that no name is cut"
+    assert listed[3].split()[0] == "scored"
+    priced = llmi2i(shop, "calls", "cost", "--price", "1").stdout.splitlines()
+    assert priced[2:4] == ["score", next(line for line in priced if "scored" in line)]
+    assert priced[-1].split()[:2] == ["total", "20"]
     cost = json.loads(llmi2i(shop, "calls", "cost", "--output", "json").stdout)
     assert cost[0]["tokens"] == 80
     with pytest.raises(ProjectError, match="no call matches") as raised:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -48,3 +50,25 @@ def test_a_source_has_nothing_to_show(built: ShopProject) -> None:
 def test_an_environment_that_was_never_published_names_those_that_were(built: ShopProject) -> None:
     message = run(built, "query", "from events", "--env", "dve")
     assert "fix:   run `llmi2i build` first with --env dve; published: dev" in message
+
+
+def test_sql_of_the_command_line_is_compiled(built: ShopProject) -> None:
+    sql = "select item_id, count(*) as n from {{ ref('events') }} where position < {{ var('threshold') }} group by all"
+    said = run(built, "compile", "--inline", sql)
+    assert said.startswith(
+        "-- --inline\nselect item_id, count(*) as n from events where position < 0.5"
+    )
+    (found,) = json.loads(run(built, "compile", "--inline", sql, "--output", "json"))
+    assert found["columns"] == {"item_id": "VARCHAR", "n": "BIGINT"}
+    called = "select score(item_id, model := 'm') as s from {{ source('log', 'events') }}"
+    said = run(built, "compile", "--inline", called)
+    assert ": score, arguments\n" in said  # calls are lifted out, as in a model
+    assert not (built.dir / "target" / "compiled").exists()
+
+
+def test_wrong_sql_of_the_command_line_says_why(built: ShopProject) -> None:
+    assert "write ref('events')" in run(built, "compile", "--inline", "from {{ ref('event') }}")
+    said = run(built, "compile", "--inline", "select itm_id from {{ ref('events') }}")
+    assert "  at:    --inline" in said
+    assert "item_id" in said
+    assert "log.events" in run(built, "compile", "--inline", "from {{ source('log', 'event') }}")

@@ -149,6 +149,61 @@ def test_a_line_of_another_length_is_an_error(tmp_path: Path, line: str, fields:
     )
 
 
+LATE = 25_000  # beyond the 20,480 lines that DuckDB looks at by itself
+NAMES = {"user_column": "user", "item_column": "item", "order_column": "at", "items": None}
+
+
+def long_log(folder: Path, line: str) -> Project:
+    """A project on a log with this line far below."""
+    rows = [f"{n % 900},{n % 50},{n}" for n in range(LATE + 1000)]
+    rows[LATE - 2] = line
+    (folder / "log.csv").write_text("\n".join(["user,item,at", *rows]))
+    vars = {"interactions": str(folder / "log.csv"), **NAMES}
+    return Project.load(ROOT, vars=vars, target_path=folder / "target")
+
+
+def test_a_line_far_below_that_is_too_long_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="has a broken line") as error:
+        long_log(tmp_path, "1,7,1,more").build("log_events")
+    assert error.value.found == f"line {LATE}: 4 fields, the first line has 3"
+
+
+def test_ids_are_text_where_one_far_below_is(tmp_path: Path) -> None:
+    project = long_log(tmp_path, "1,SKU-7,1")
+    assert project.build("log_events").success
+    found = project.rows("select typeof(any_value(item_id)), count(*) from log_events")[1]
+    assert found == [("VARCHAR", LATE + 1000)]
+
+
+def test_types_are_guessed_from_all_files(tmp_path: Path) -> None:
+    for n in range(12):  # DuckDB looks at ten by itself
+        (tmp_path / f"{n:02}.csv").write_text("user,item,at\n1,7,1\n" + "1,SKU,2\n" * (n == 11))
+    vars = {"interactions": str(tmp_path / "*.csv"), **NAMES}
+    project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
+    assert project.build("log_events").success
+    found = project.rows("select typeof(any_value(item_id)), count(*) from log_events")[1]
+    assert found == [("VARCHAR", 13)]
+    (tmp_path / "11.csv").write_text("user,item,at\n1,7,1\n1,8,2,3\n")
+    result = Project.load(ROOT, vars=vars, target_path=tmp_path / "target").build("log_events")
+    (error,) = [node.error for node in result.nodes if node.error]
+    assert error.what == "source log.interactions has a broken line"
+    assert error.where == str(tmp_path / "11.csv")
+    assert error.found == "line 3: 4 fields, the first line has 3"
+
+
+def test_a_header_that_comes_again_is_no_event(tmp_path: Path) -> None:
+    vars = write_clicks(tmp_path)
+    header = CLICKS.splitlines()[0]
+    (tmp_path / "clicks.csv").write_text(CLICKS + header + "\n")
+    result = Project.load(ROOT, vars=vars, target_path=tmp_path / "target").build("+log_pairs")
+    (failed,) = [c for c in result.checks if c.status == "FAIL"]
+    assert failed.messages == ("1 of 7 rows have the header once more",)
+    share = {**vars, "max_rejected_share": 0.2}
+    project = Project.load(ROOT, vars=share, target_path=tmp_path / "target")
+    assert project.build("+log_pairs").success
+    assert project.rows("select count(*) from log_pairs where user_id = 'besucher'")[1] == [(0,)]
+
+
 def test_a_broken_line_of_json_is_named(tmp_path: Path) -> None:
     lines = ['{"user_id": "a", "item_id": "x", "position": 0}', '{"user_id": oops']
     (tmp_path / "log.jsonl").write_text("\n".join(lines))

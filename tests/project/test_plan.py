@@ -18,16 +18,18 @@ def rows(shop: ShopProject, **vars: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_unknown_then_words_then_measured(shop: ShopProject) -> None:
-    assert rows(shop)["scored"]["calls"] == "?"  # its prompts are not built
+    scored = rows(shop)["scored"]
+    assert (scored["has_calls"], scored["calls"]) == (True, None)  # its prompts are not built
 
     Project.load(shop.dir).build(select="+prompts")
     scored = rows(shop)["scored"]
     # "Hello u1 of Earth": four words a prompt; the checkpoint is not built, so nothing can be cached.
     assert (scored["calls"], scored["cached"], scored["to_make"]) == (20, 0, 20)
-    assert (scored["tokens"], scored["token_unit"], scored["seconds"]) == (80, "words", "?")
+    assert (scored["tokens"], scored["token_unit"], scored["seconds"]) == (80, "words", None)
 
     Project.load(shop.dir).build()
-    assert rows(shop)["scored"]["calls"] is None  # nothing to build, nothing to say
+    scored = rows(shop)["scored"]
+    assert (scored["has_calls"], scored["calls"]) == (False, None)  # nothing to build
     (measured,) = Project.load(shop.dir).calls.speeds("score")
     assert (measured["first"]["calls"], measured["rest"]["calls"]) == (7, 13)
     assert (measured["first"]["tokens"], measured["rest"]["tokens"]) == (28, 52)
@@ -75,10 +77,11 @@ def test_the_table_fits_a_terminal(shop: ShopProject, built: bool) -> None:
 def test_json_has_every_field(shop: ShopProject) -> None:
     found = json.loads(shop.run("plan", "--output", "json").stdout)
     assert {row["node"]: row["action"] for row in found}["scored"] == "build"
-    assert all(
-        set(row) >= {"calls", "cached", "to_make", "tokens", "token_unit", "seconds"}
-        for row in found
-    )
+    numbers = {"calls", "cached", "to_make", "tokens", "seconds"}
+    assert all(set(row) >= {"has_calls", "token_unit", *numbers} for row in found)
+    assert {row["node"] for row in found if row["has_calls"]} == {"scored"}
+    for row in found:  # a number, or null where it is not known: never a mark to read
+        assert all(isinstance(row[n], (int, float, type(None))) for n in numbers)
 
 
 def test_serving_options_make_nothing_stale(shop: ShopProject) -> None:
@@ -88,7 +91,7 @@ def test_serving_options_make_nothing_stale(shop: ShopProject) -> None:
     shop.replace("project/project.yml", "concurrency: 2", "requests_per_minute: 9")
     project = Project.load(shop.dir)
     assert not project.plan().to_build
-    assert project.serving["small"].requests_per_minute == 9
+    assert project.serving["small"]["requests_per_minute"] == 9
 
 
 def test_a_wrong_serving_option_stops_before_anything_runs(shop: ShopProject) -> None:

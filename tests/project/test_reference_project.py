@@ -192,9 +192,6 @@ def test_swing_reproduces_the_paper(tmp_path: Path, name: str) -> None:
 # -- the same on a second engine: Spark SQL, spoken by Sail ------------------------------------------------------------
 
 MODELS = sorted(path.stem for path in (ROOT / "models").rglob("*.sql"))
-# Model -> what Sail gets wrong. On Spark itself they are equal too: tests/spark.
-DROPPED = "Sail 0.7.2 drops the condition of a join that follows a CROSS JOIN with an unnested list"
-GAPS = {"pair_signals": DROPPED, "crossfit_pair_signals": DROPPED}
 
 
 # Run by `make test-spark` alone: what another model already shows (one macro behind both), and what takes seconds.
@@ -220,10 +217,8 @@ def default(shop: tuple[Path, dict[str, Any]]) -> tuple[Project, Workshop]:
 
 @pytest.mark.parametrize("model", CASES)
 def test_a_model_gives_the_same_rows_on_spark(
-    model: str, default: tuple[Project, Workshop], sail_url: str, tmp_path: Path, request: Any
+    model: str, default: tuple[Project, Workshop], sail_url: str, tmp_path: Path
 ) -> None:
-    if model in GAPS:
-        request.applymarker(pytest.mark.xfail(reason=GAPS[model], strict=True))
     project, bench = default
     steps = {step.node.name: step for step in bench.plan.steps}
     if model not in steps:
@@ -251,7 +246,7 @@ def test_models_of_other_settings_give_the_same_rows_on_spark(
     wrong = {}
     for step in bench.plan.steps:
         name = step.node.name
-        is_new = known.get(name) != step.compiled.digest and name not in GAPS
+        is_new = known.get(name) != step.compiled.digest
         if is_new and all(call.kind == "batch" for call in step.compiled.steps):
             (tmp_path / name).mkdir()
             if found := difference_on(sail_url, project, bench, step, tmp_path / name):

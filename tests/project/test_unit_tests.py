@@ -351,6 +351,9 @@ def test_selection(shop: ShopProject) -> None:
         "not_empty_events",
     }
     assert unit < names()
+    assert names("resource_type:unit_test") == unit  # dbt's words for the same
+    assert names("resource_type:test") == names("test_type:data")
+    assert names("kept,resource_type:test") == {c for c in names("kept") if c not in unit}
     with pytest.raises(ProjectError, match="nothing selected"):
         names("unit_test:nope")
     with pytest.raises(ProjectError, match="scored_asks_the_model"):
@@ -365,9 +368,17 @@ def test_on_the_command_line(shop: ShopProject) -> None:
     assert "  at:    models/unit.yml:2\n" in done.stderr
     assert "expected  ann      0.75\n" in done.stderr
     assert "actual             0.25\n" in done.stderr
-    assert "PASS=0 WARN=0 FAIL=1 TOTAL=1" in done.stderr
+    assert "Done. PASS=0 WARN=0 FAIL=1 ERROR=0 TOTAL=1\n" in done.stderr
     assert max(map(len, done.stderr.splitlines())) <= 80
+    write(shop, SCORED.replace("score: 0.25}", "score: often}"))
+    assert "FAIL=0 ERROR=1 TOTAL=1\n" in shop.run("test", "-s", "test_type:unit").stderr
     listed = shop.run("ls", "-s", "test_type:unit")
     assert listed.stdout == "scored_asks_the_model\n", listed.stderr
+    listed = shop.run("ls", "-s", "resource_type:test")
+    assert "not_null_kept_user_id" in listed.stdout.split(), listed.stderr
+    for command, fix in (("build", "llmi2i test -s"), ("compile", "llmi2i test -s")):
+        refused = shop.run(command, "-s", "resource_type:test")
+        assert refused.returncode == 2
+        assert f"{fix} resource_type:test" in refused.stderr
     listed = shop.run("ls", "--resource-type", "unit_test")
     assert listed.stdout.split() == ["scored_asks_the_model"]

@@ -111,11 +111,10 @@ def test_the_normal_distribution_is_scipys() -> None:
     house = House()
     xs = np.concatenate([np.linspace(-8.5, 8.5, 1201), [-30.0, -12.0, 0.0, 7.07, 7.0711, 12.0, 37.0]])  # fmt: skip
     house.table("points", pa.table({"x": xs, "a": np.abs(xs)}))
-    rows = house.render("select x, {{ normal_tail('a') }} as tail, {{ normal_cdf('x') }} as below from points")  # fmt: skip
+    rows = house.render("select x, {{ normal_tail('a') }} as tail from points")
     for row in rows:
         exact = stats.norm.sf(abs(row["x"]))
         assert row["tail"] == pytest.approx(exact, rel=1e-13 if abs(row["x"]) < 7 else 1e-8)
-        assert row["below"] == pytest.approx(stats.norm.cdf(row["x"]), rel=1e-8, abs=1e-15)
     shares = [1e-9, 0.0005, 0.02, 0.024, 0.03, 0.2, 0.5, 0.8, 0.95, 0.975, 0.976, 0.995, 0.9999]
     columns = ", ".join(f"{{{{ normal_quantile({p}) }}}} as q{i}" for i, p in enumerate(shares))
     (found,) = house.render(f"select {columns}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import click
 
 from llm_i2i.cli.options import (
     log_options,
+    max_calls_option,
     open_project,
     open_reporter,
     project_options,
@@ -22,6 +25,7 @@ from llm_i2i.cli.options import (
 from llm_i2i.errors import counted
 
 if TYPE_CHECKING:
+    from llm_i2i.graph.compile import CompiledModel
     from llm_i2i.runner.project import Project
 
 
@@ -35,11 +39,7 @@ if TYPE_CHECKING:
     help="Build the selected nodes again even if nothing changed.",
 )
 @click.option("-x", "--fail-fast", is_flag=True, help="Stop at the first failure.")
-@click.option(
-    "--max-calls",
-    type=click.IntRange(min=0),
-    help="Fail a node that needs more new UDF calls than this.",
-)
+@max_calls_option
 @store_failures_option
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option(
@@ -107,12 +107,23 @@ def _print_plan(
 @click.command("compile")
 @project_options
 @selection_options
+@click.option("--inline", help="SQL to compile and print instead of models; ref() works.")
 @text_or_json
 def compile_command(
-    select: tuple[str, ...], exclude: tuple[str, ...], output: str, **settings: Any
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    inline: str | None,
+    output: str,
+    **settings: Any,
 ) -> None:
     """Compile models to SQL under target/compiled. Those that are selected are printed."""
     project = open_project(**settings)
+    if inline is not None:
+        if select or exclude:
+            raise click.UsageError("--inline and a selection exclude each other: give one of them.")
+        model = project.compile_inline(inline)
+        _print_compiled({model.name: model}, {model.name: model.text()}, output)
+        return
     nodes = project.manifest.nodes
     chosen = [n for n in project.select(select, exclude) if nodes[n].resource_type == "model"]
     compiled = project.compile(chosen)
@@ -123,19 +134,26 @@ def compile_command(
         path.write_text(texts[name], encoding="utf-8")
     project.write_state()
     project.write_manifest(compiled)
-    if output == "json":
-        click.echo(
-            json.dumps(
-                [{"name": n, "sql": texts[n], "columns": dict(compiled[n].columns)} for n in chosen]
-            )
-        )
-    elif select:
-        for name in chosen:
-            click.echo(f"-- {name}\n{texts[name]}")
+    if output == "json" or select:
+        _print_compiled({name: compiled[name] for name in chosen}, texts, output)
     click.echo(
         f"Compiled {counted({'model': len(chosen)})} to {project.target_dir / 'compiled'}.",
         err=True,
     )
+
+
+def _print_compiled(
+    models: Mapping[str, CompiledModel], texts: Mapping[str, str], output: str
+) -> None:
+    if output == "json":
+        rows = [
+            {"name": name, "sql": texts[name], "columns": dict(model.columns)}
+            for name, model in models.items()
+        ]
+        click.echo(json.dumps(rows))
+        return
+    for name in models:
+        click.echo(f"-- {name}\n{texts[name]}")
 
 
 @click.command()
@@ -156,12 +174,8 @@ def test(
         select, exclude, console, store_failures=store_failures
     )
     console.show_warnings()
-    failed = [o for o in outcomes if o.status in ("FAIL", "ERROR")]
-    warned = [o for o in outcomes if o.status == "WARN"]
+    counts = Counter(outcome.status for outcome in outcomes)
     if not quiet and log_format == "text":
-        passed = len(outcomes) - len(failed) - len(warned)
-        click.echo(
-            f"Done. PASS={passed} WARN={len(warned)} FAIL={len(failed)} TOTAL={len(outcomes)}",
-            err=True,
-        )
-    sys.exit(1 if failed else 0)
+        said = " ".join(f"{word}={counts[word]}" for word in ("PASS", "WARN", "FAIL", "ERROR"))
+        click.echo(f"Done. {said} TOTAL={len(outcomes)}", err=True)
+    sys.exit(1 if counts["FAIL"] or counts["ERROR"] else 0)

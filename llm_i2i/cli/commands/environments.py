@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from llm_i2i.cli.options import (
+    environment_names,
     open_project,
     place_options,
     selection_options,
@@ -17,8 +18,8 @@ from llm_i2i.cli.options import (
 
 @click.command()
 @place_options
-@click.argument("source", metavar="FROM")
-@click.argument("target_env", metavar="TO")
+@click.argument("source", metavar="FROM", shell_complete=environment_names)
+@click.argument("target_env", metavar="TO", shell_complete=environment_names)
 @click.option("--dry-run", is_flag=True, help="Check and say what would change, and stop.")
 @click.option("--force", is_flag=True, help="Even if FROM is stale or its data tests fail.")
 @table_or_json
@@ -38,7 +39,7 @@ def promote(
 
 @click.command()
 @place_options
-@click.argument("env", metavar="ENV")
+@click.argument("env", metavar="ENV", shell_complete=environment_names)
 @click.option("--to", help="A state's number, or a time: the state that held then.")
 @click.option("--list", "list_states", is_flag=True, help="Show the states that are kept.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and stop.")
@@ -59,8 +60,8 @@ def rollback(
 @click.command()
 @place_options
 @selection_options
-@click.argument("here", metavar="ENV")
-@click.argument("there", metavar="OTHER")
+@click.argument("here", metavar="ENV", shell_complete=environment_names)
+@click.argument("there", metavar="OTHER", shell_complete=environment_names)
 @click.option(
     "-k", "ks", type=click.IntRange(min=1), multiple=True, default=(10,), show_default=True,
     help="List length at which indices are compared; repeatable.",

@@ -190,7 +190,7 @@ def docs(action: str, port: int, **settings: Any) -> None:
 
 @click.command()
 @project_options
-@click.argument("table")
+@click.argument("table", shell_complete=model_names)
 @click.argument("file")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 def export(table: str, file: str, force: bool, **settings: Any) -> None:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from llm_i2i.cli.options import OUTPUTS, open_project, place_options, project_options, table_or_json
+from llm_i2i.cli.options import (
+    OUTPUTS,
+    max_calls_option,
+    open_project,
+    place_options,
+    project_options,
+    table_or_json,
+)
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Of all that is drawn."
+)  # fmt: skip
 
 
 @click.command()
@@ -23,11 +35,7 @@ from llm_i2i.cli.options import OUTPUTS, open_project, place_options, project_op
     "--arm", "arms", multiple=True, help="Only these arms, as the experiment writes them."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be built and shared, and stop.")
-@click.option(
-    "--max-calls",
-    type=click.IntRange(min=0),
-    help="Fail a node that needs more new UDF calls than this.",
-)
+@max_calls_option
 @table_or_json
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 def experiment(
@@ -106,28 +114,18 @@ def experiment(
     is_flag=True,
     help="Log how long each call really took, not a modelled time.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
+@seed_option
 @click.option("--output", type=OUTPUTS, default="table", show_default=True)
-def simulate_shop(
-    project_dir: str, vars_text: str, target: str | None, target_path: str | None, threads: int | None, jobs: int | None, env: str, out: str,
-    output: str, **settings: Any,
-) -> None:  # fmt: skip
+def simulate_shop(out: str, output: str, **settings: Any) -> None:
     """Make the log of an A/B test with a known truth.
 
     Made-up shoppers with known tastes meet two indices.
     """
     from llm_i2i.cli.simulate import ShopSettings, simulate
 
-    project = open_project(
-        project_dir,
-        vars_text,
-        target=target,
-        target_path=target_path,
-        threads=threads,
-        jobs=jobs,
-        env=env,
-    )
-    simulate(project, ShopSettings(**settings), project.dir / out, output)
+    shop = ShopSettings(**{f.name: settings.pop(f.name) for f in fields(ShopSettings)})
+    project = open_project(**settings)
+    simulate(project, shop, project.dir / out, output)
 
 
 @click.command("simulate-log")
@@ -157,7 +155,7 @@ def simulate_shop(
     is_flag=True,
     help="OUT is a folder with a file a day (logs of a few million events).",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=42, show_default=True)
+@seed_option
 def simulate_log(
     out: Path, events: int, users: int | None, items: int | None, days: int, daily: bool, seed: int
 ) -> None:

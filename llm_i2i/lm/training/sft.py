@@ -32,7 +32,14 @@ from llm_i2i.lm.training.examples import (
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
 from llm_i2i.lm.training.initialisation import svd_embeddings
 from llm_i2i.lm.training.loss import sampled_softmax_nll, softmax_nll, weighted_mean_loss
-from llm_i2i.lm.training.model import add_dropout, build_model, dropout, save_model, start_from
+from llm_i2i.lm.training.model import (
+    add_dropout,
+    build_model,
+    dropout,
+    save_model,
+    start_from,
+    states_at,
+)
 from llm_i2i.lm.training.schedule import learning_rate_schedule
 
 LOG_ROWS_PER_EPOCH = 10
@@ -186,8 +193,16 @@ class Trainer:
         if self.model.training:
             embedded = dropout(embedded, self.settings.dropout)
         # Right padding comes after every real token, so the causal mask alone keeps it out of sight.
-        states = self.model.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
-        hidden = states.flatten(0, 1)[torch.from_numpy(batch.places)]  # (targets, d)
+        rows_of, places = np.divmod(batch.places, inputs.shape[1])
+        ends = np.full(len(inputs), -1)
+        real = batch.weights > 0  # not the blanks
+        ends[rows_of[real]] = places[real]
+        if (ends >= 0).all() and (ends[rows_of] == places)[real].all():  # one target a row
+            states = states_at(self.model, embedded, torch.from_numpy(ends))
+            hidden = states[torch.from_numpy(rows_of)]  # (targets, d)
+        else:
+            states = self.model.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+            hidden = states.flatten(0, 1)[torch.from_numpy(batch.places)]
         if self.answers is None:
             hits = (target_rows[:, None] == drawn_rows[None, :]).nonzero(as_tuple=True)
             nll = sampled_softmax_nll(

@@ -52,7 +52,7 @@ def test_a_project_that_lacks_nothing(shop: Path) -> None:
     assert done.stdout.endswith("\nNothing is missing that this project needs.\n")
     found = findings(shop)
     assert found["project", "name"]["detail"].startswith("shop ")
-    assert found["project", "target"]["detail"] == "dev (duckdb) threads 1"
+    assert found["project", "target"]["detail"] == "dev (duckdb) threads 1, jobs 1"
     assert found["project", "found"]["detail"] == "1 model, 2 sources"
     assert found["sources", "log.events"]["detail"] == "log.csv, 11 B"
     assert ("sources", "log.unread") not in found  # no model reads it

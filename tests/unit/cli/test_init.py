@@ -103,3 +103,11 @@ def test_the_wheel_carries_what_init_copies() -> None:
     carried = wheel["targets"]["wheel"]["force-include"]
     assert carried == {part: f"llm_i2i/scaffold/{part}" for part in CARRIED}
     assert all((carried_root() / part).exists() for part in CARRIED)
+
+
+def test_pages_that_a_new_project_names_are_in_it(tmp_path: Path) -> None:
+    init(tmp_path / "shop")
+    folder = tmp_path / "shop" / "project"
+    for path in (folder / "project.yml", folder / "experiments.yml", *folder.rglob("macros/*.sql")):
+        for page in re.findall(r"docs/(\w+\.md)", path.read_text()):
+            assert (folder / "docs" / page).is_file(), f"{path.name} names docs/{page}"

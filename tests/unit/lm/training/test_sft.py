@@ -21,7 +21,7 @@ from llm_i2i.lm.training.examples import encode_examples, make_batch, read_examp
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
 from llm_i2i.lm.training.model import build_model, dropout, save_model
 from llm_i2i.lm.training.schedule import learning_rate_schedule
-from llm_i2i.lm.training.sft import Trainer, private_torch_state
+from llm_i2i.lm.training.sft import Trainer, answers_of, private_torch_state
 
 Tiny = Callable[..., LanguageModelSettings]
 
@@ -109,8 +109,30 @@ def first_loss(rows: pa.Table, settings: LanguageModelSettings) -> float:
     torch.manual_seed(0)
     model = build_model(settings, len(vocabulary.words))
     embedding = SummedEmbedding(torch.randn(len(vocabulary.words), settings.hidden_size), None)
-    trainer = Trainer(model.eval(), embedding, settings, None, vocabulary.n_items)
+    answers = answers_of(raw, vocabulary)
+    trainer = Trainer(model.eval(), embedding, settings, answers, vocabulary.n_items)
     return trainer.loss(make_batch(examples, np.arange(len(examples)))).item()
+
+
+def test_one_target_a_row_has_the_loss_of_a_full_pass(
+    questions: pa.Table, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+):
+    """With prompts of unequal length, and blanks beside the targets."""
+    words = ["a lot more words "] * 3 + [""] * (questions.num_rows - 3)
+    prompts = [
+        word + text for word, text in zip(words, questions["prompt"].to_pylist(), strict=True)
+    ]
+    rows = questions.set_column(0, "prompt", pa.array(prompts))
+    short = first_loss(rows, tiny())
+
+    def whole(
+        model: LlamaForCausalLM, embedded: torch.Tensor, places: torch.Tensor
+    ) -> torch.Tensor:
+        states = model.model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+        return states[torch.arange(len(places)), places]
+
+    monkeypatch.setattr("llm_i2i.lm.training.sft.states_at", whole)
+    assert short == pytest.approx(first_loss(rows, tiny()), abs=1e-6)
 
 
 def test_weight_one_is_the_unweighted_loss_of_a_plain_llama(sequences: pa.Table, tiny: Tiny):
