@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import missing_extra, wait_without_spinning
+from llm_i2i.lm.backend import keep_few_kernels, missing_extra, wait_without_spinning
 from llm_i2i.lm.settings import LanguageModelSettings
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def train_checkpoint(
 
         return train_fake(examples, folder, settings, items, initial, random_seed)
     wait_without_spinning()
+    keep_few_kernels()
     if settings.is_pretrained:
         try:
             from llm_i2i.lm.training.launch import train_in_processes
