@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import queue
+import sys
 import threading
 import time
 import traceback
@@ -48,6 +49,7 @@ def main() -> None:
     """Serve until stdin ends."""
     events = os.dup(1)
     os.dup2(2, 1)  # what a function prints is not for the parent to read
+    sys.stdout = sys.stderr  # which is not held back until an end that never comes
     places: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(places,), daemon=True).start()
 
