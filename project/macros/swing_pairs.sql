@@ -61,7 +61,7 @@ costs as (
     select by_user from {{ costs }}
     {%- else %}
     select
-        {{ double(1.5) }} * coalesce((select sum(n * (n - 1)) from (select count(*) as n from events group by user_number) as users), 0)
+        {{ double(1.3) }} * coalesce((select sum(n * (n - 1)) from (select count(*) as n from events group by user_number) as users), 0)
         <= coalesce((select sum(n * (n - 1)) from (select count(*) as n from events group by item_number) as items), 0) as by_user
     {%- endif %}
 ),
