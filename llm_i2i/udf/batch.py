@@ -15,7 +15,7 @@ from llm_i2i.fingerprint import canonical_json, fingerprint
 from llm_i2i.names import argument_column, key_column, result_column
 from llm_i2i.udf.answers import judge
 from llm_i2i.udf.context import RowError, UdfContext
-from llm_i2i.udf.registry import where_raised
+from llm_i2i.udf.registry import raised
 from llm_i2i.udf.signature import Signature
 from llm_i2i.udf.speed import Amount, Meter, Stopwatch, estimate_seconds
 
@@ -292,9 +292,10 @@ def _invoke(call: BatchCall, rows: list[list[Any]], context: UdfContext) -> list
     except LlmI2iError:
         raise
     except (Exception, SystemExit) as error:
-        raise NodeError(
-            f"UDF {call.signature.name!r} raised {type(error).__name__}: {error}",
-            where=where_raised(error, call.file),
+        raise raised(
+            call.signature.name,
+            error,
+            call.file,
             found=f"a batch of {len(rows):,} rows, the first {str(rows[0])[:120]}",
             fix="mend the function and build again: finished batches are kept",
         ) from error

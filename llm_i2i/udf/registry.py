@@ -11,7 +11,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
-from llm_i2i.errors import LlmI2iError, ProjectError
+from llm_i2i.errors import LlmI2iError, NodeError, ProjectError
 from llm_i2i.fingerprint import fingerprint
 from llm_i2i.udf.decorators import signature_mark
 from llm_i2i.udf.signature import Signature
@@ -146,6 +146,11 @@ def _line_in(error: BaseException, path: Path) -> int:
     return line
 
 
-def where_raised(error: BaseException, path: Path) -> str:
-    """`file:line` inside a UDF file at which an exception passed."""
-    return f"{path}:{_line_in(error, path)}"
+def raised(udf: str, error: BaseException, path: Path, *, found: str, fix: str) -> NodeError:
+    """What an exception of a UDF becomes: it says which, and the line of its file at which the exception passed."""
+    return NodeError(
+        f"UDF {udf!r} raised {type(error).__name__}: {error}",
+        where=f"{path}:{_line_in(error, path)}",
+        found=found,
+        fix=fix,
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.udf.context import UdfContext
-from llm_i2i.udf.registry import where_raised
+from llm_i2i.udf.registry import raised
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,9 +49,10 @@ class TableCall:
         except LlmI2iError:
             raise
         except (Exception, SystemExit) as error:
-            raise NodeError(
-                f"UDF {self.udf!r} raised {type(error).__name__}: {error}",
-                where=where_raised(error, self.file),
+            raise raised(
+                self.udf,
+                error,
+                self.file,
                 found=f"called by model {self.model!r}",
                 fix="mend the function and build again",
             ) from error
