@@ -85,6 +85,8 @@ def _errors(node: exp.Expression, udfs: Collection[str]) -> Iterator[LlmI2iError
         yield _clause(node, "PIVOT", "write max(case when key = 'a' then value end) as a, ...")
     elif isinstance(node, exp.Lateral):
         yield _clause(node, "a lateral join", "join in a CTE and number its rows with row_number()")
+    elif isinstance(node, exp.Qualify) and _distinct_on(node.parent):
+        yield _clause(node, "DISTINCT ON with QUALIFY", "add row_number() over (partition by ...) = 1 to the condition")  # fmt: skip
     elif isinstance(node, (exp.Explode, exp.Unnest)):
         yield from _unnest(node)
     elif isinstance(node, exp.WindowSpec) and node.args.get("exclude"):
@@ -107,6 +109,11 @@ def _unnest(node: exp.Expression) -> Iterator[LlmI2iError]:
                 "two unnests in one SELECT",
                 "unnest(range(1, len(l) + 1)) as place, and l[place], m[place] in the next CTE",
             )
+
+
+def _distinct_on(select: exp.Expression) -> bool:
+    distinct = select.args.get("distinct")
+    return distinct is not None and distinct.args.get("on") is not None
 
 
 def _flags(node: exp.RegexpReplace) -> str:

@@ -17,7 +17,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
 from llm_i2i.errors import ProjectError, raise_all
-from llm_i2i.sql.portable import lists, numbers, text
+from llm_i2i.sql.portable import filters, lists, numbers, text
 from llm_i2i.sql.portable.ctes import name_ctes
 from llm_i2i.sql.portable.expand import Describer, expand
 from llm_i2i.sql.portable.refuse import refused
@@ -25,7 +25,7 @@ from llm_i2i.sql.portable.types import spark_type
 from llm_i2i.sql.portable.walk import Rule, rewrite
 from llm_i2i.sql.steps import Columns
 
-VERSION = 2  # raise it when the translation of a query changes
+VERSION = 3  # raise it when the translation of a query changes
 
 RULES: tuple[Rule, ...] = (
     # before anything is rewritten: what they say depends on types that rewriting would hide
@@ -50,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     text.whole_match,
     text.distinct_tuples,
     text.truncated_time,
+    filters.filter_by_window,
 )
 
 
@@ -139,11 +140,10 @@ def _typed_output(tree: exp.Expression, columns: Columns) -> exp.Expression:
 
 
 def _is_ordered(tree: exp.Expression) -> bool:
-    """Whether it is a plain select with ORDER BY; sqlglot moves one with QUALIFY into a subquery itself."""
+    """Whether it is a plain select with ORDER BY."""
     return (
         isinstance(tree, exp.Select)
         and tree.args.get("order") is not None
-        and tree.args.get("qualify") is None
         and not any(isinstance(e.unalias(), exp.Explode) for e in tree.expressions)
     )
 

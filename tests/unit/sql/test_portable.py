@@ -100,6 +100,7 @@ def test_every_rule_shows_sql_before_and_after_and_has_a_golden_pair() -> None:
         ("select l[1:-1] as e from t", "[1:-1]", "positive ends"),
         ("with recursive r as (select 1 as i union all select i + 1 from r where i < 3) select i from r", "recursive", "unroll"),
         ("select list_dot_product(cast(l as float[]), cast(l as float[])) as d from t", "LIST_DOT_PRODUCT", "DOUBLE[]"),
+        ("select distinct on (s) s, id from t qualify row_number() over (order by id) > 1", "DISTINCT ON with QUALIFY", "row_number()"),
         ("select jaccard(s, s) as j from t", "jaccard(...)", "docs/spark.md"),
     ],
 )  # fmt: skip
