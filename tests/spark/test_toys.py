@@ -49,12 +49,12 @@ class Printed(Reporter):
     """A line a node: the test takes long."""
 
     def __init__(self, engine: str) -> None:
-        self.engine, self.started = engine, time.monotonic()
+        self.engine, self.since = engine, time.monotonic()
 
     def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None:
         calls = f", {outcome.calls.made:,} calls" if outcome.calls else ""
         print(
-            f"{self.engine} {time.monotonic() - self.started:7.0f} s  {index}/{total} {outcome.status} {outcome.step.node.name}:"
+            f"{self.engine} {time.monotonic() - self.since:7.0f} s  {index}/{total} {outcome.status} {outcome.step.node.name}:"
             f" {outcome.rows:,} rows in {outcome.seconds:.1f} s{calls}",
             flush=True,
         )
