@@ -1,6 +1,6 @@
 """What an index of a large log costs, stage by stage, and whether the cost of an event stays flat (`make bench`; project/docs/scale.md).
 
-1M, 5M and 20M events under a memory limit of 2 GB; 100M with LLM_I2I_SCALE_100M=1 (60 GB of disk, an hour).
+1M, 5M and 20M events under a memory limit of 2 GB; 100M under one of 12 GB with LLM_I2I_SCALE_100M=1 (ten minutes more, 16 GB of memory, 15 GB of disk).
 """
 
 from __future__ import annotations
