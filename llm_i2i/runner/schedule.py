@@ -79,6 +79,8 @@ class Schedule:
     def finished(self, turn: Turn) -> None:
         """The step has ended, well or not."""
         self._unfinished.discard(turn.step.node.name)
+        if self._shop.workers is not None and not any(map(calls_table, self._waiting)):
+            self._shop.workers.end_idle()
 
     def park(self, turn: Turn) -> None:
         """The step goes on when `turn.waits` is done."""

@@ -85,19 +85,28 @@ class Workers:
             self._hear(key.data)
         self._hand_over()
 
+    def end_idle(self) -> None:
+        """End the processes that have nothing to do: each keeps what its last call has left in memory."""
+        if not self._queue:
+            self._end([worker for worker in self._all if worker.running is None])
+
     def close(self) -> None:
         """End all processes, finished or not."""
-        for worker in self._all:
+        self._end(list(self._all))
+        self._selector.close()
+
+    def _end(self, workers: list[_Worker]) -> None:
+        for worker in workers:
+            self._selector.unregister(worker.process.stdout)  # type: ignore[arg-type]
+            self._all.remove(worker)
             worker.process.stdin.close()  # type: ignore[union-attr]
-        for worker in self._all:
+        for worker in workers:
             try:
                 worker.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 os.killpg(worker.process.pid, signal.SIGKILL)
                 worker.process.wait()
             worker.process.stdout.close()  # type: ignore[union-attr]
-        self._all.clear()
-        self._selector.close()
 
     def _hand_over(self) -> None:
         while self._queue and (worker := self._idle()) is not None:

@@ -11,8 +11,6 @@ from llm_i2i.plan.step import Plan, PlanStep
 from llm_i2i.runner.events import NodeOutcome, Reporter
 from llm_i2i.udf.processes import cpu_seconds
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
-
 
 class Meter(Reporter):
     """A reporter that measures; memory is sampled while the `with` block lasts. Where there is no /proc, it stays 0.
@@ -66,17 +64,23 @@ class Meter(Reporter):
 
 
 def tree_mb(root: int | None = None, proc: Path = Path("/proc")) -> float:
-    """Resident megabytes (1e6) of a process and all below it; pages that they share count once for each."""
+    """Resident megabytes (1e6) of a process and all below it; a page that several share counts once, in parts."""
     parents: dict[int, int] = {}
-    pages: dict[int, int] = {}
     for stat in proc.glob("[0-9]*/stat"):
         try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
             continue  # it has ended meanwhile
-        number = int(stat.parent.name)
-        parents[number], pages[number] = int(fields[1]), int(fields[21])
     own = {root or os.getpid()}
     while more := {n for n, parent in parents.items() if parent in own} - own:
         own |= more
-    return sum(pages.get(n, 0) for n in own) * PAGE / 1e6
+    return sum(_proportional_kib(proc / str(number)) for number in own) * 1024 / 1e6
+
+
+def _proportional_kib(process: Path) -> int:
+    """Pss of a process, in KiB: its pages, a page of n processes as the nth part of one."""
+    try:
+        lines = (process / "smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0  # ended, or no Linux
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))

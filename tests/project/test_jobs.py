@@ -91,6 +91,15 @@ def add_meeting(shop: ShopProject) -> None:
         )
 
 
+def is_worker(process: Path) -> bool:
+    """Whether a process under /proc runs table UDFs for this one."""
+    try:
+        parent = (process / "stat").read_text().rsplit(")", 1)[1].split()[1]
+        return parent == str(os.getpid()) and b"llm_i2i.udf.worker" in (process / "cmdline").read_bytes()  # fmt: skip
+    except OSError:
+        return False
+
+
 def build(
     shop: ShopProject, jobs: int, select: str, reporter: Reporter | None = None
 ) -> BuildResult:
@@ -117,6 +126,25 @@ def test_two_functions_run_at_once_each_in_a_process_of_its_own(
     out, err = capfd.readouterr()
     assert out == ""
     assert "met ping" in err  # what a function prints is seen
+
+
+def test_a_process_ends_when_no_call_is_left(shop: ShopProject) -> None:
+    add_meeting(shop)
+    shop.write(
+        "models/after.sql",
+        "select pid from {{ ref('ping') }} union all select pid from {{ ref('pong') }}\n",
+    )
+
+    class Alive(Reporter):
+        children: tuple[Path, ...] = (Path("none was seen"),)
+
+        def node_started(self, index: int, total: int, step: PlanStep) -> None:
+            if step.node.name == "after":
+                self.children = tuple(filter(is_worker, Path("/proc").glob("[0-9]*")))
+
+    alive = Alive()
+    assert build(shop, 2, "+after", alive).published
+    assert alive.children == ()
 
 
 def test_the_result_is_the_same_with_any_number(shop: ShopProject, tmp_path: Path) -> None:

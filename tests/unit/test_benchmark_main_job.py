@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.meter import PAGE, tree_mb
+from tests.benchmarks.meter import tree_mb
 from tests.benchmarks.test_main_job import TOP, ratios, table
 
 STAGES = {
@@ -39,9 +39,11 @@ def test_swing_stands_beside_the_faster_reference() -> None:
 
 
 def test_memory_is_that_of_a_process_and_all_below_it(tmp_path: Path) -> None:
-    for number, parent, pages in ((1, 0, 1000), (7, 1, 200), (8, 7, 30), (9, 8, 4), (10, 1, 5000)):
+    for number, parent, kib in ((1, 0, 1000), (7, 1, 200), (8, 7, 30), (9, 8, 4), (10, 1, 5000)):
         (tmp_path / str(number)).mkdir()
-        fields = ["S", str(parent), *["0"] * 19, str(pages), "0"]
-        (tmp_path / f"{number}/stat").write_text(f"{number} (a (b) c) {' '.join(fields)}\n")
-    assert tree_mb(7, tmp_path) == 234 * PAGE / 1e6
+        (tmp_path / f"{number}/stat").write_text(f"{number} (a (b) c) S {parent} 0 0\n")
+        (tmp_path / f"{number}/smaps_rollup").write_text(
+            f"a-b [rollup]\nRss: 9999 kB\nPss: {kib} kB\nPss_Anon: 1 kB\n"
+        )
+    assert tree_mb(7, tmp_path) == 234 * 1024 / 1e6
     assert tree_mb() > 0 or not Path("/proc").exists()
