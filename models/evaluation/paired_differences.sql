@@ -172,31 +172,35 @@ totals as (
     group by recommender, augmentation, against, split
 ),
 
+-- one row per comparison, split and place in the lists below: one segment, metric and cutoff.
 long_form as (
-    {% for segment in segments %}{% for metric in metrics %}{% for k in cutoffs %}
-    {% set column = segment ~ '_' ~ metric ~ '_' ~ k %}
-    {% if not (segment == segments[0] and metric == metrics[0] and loop.first) %}
-    union all
-    {% endif %}
     select
         totals.recommender,
         totals.augmentation,
         totals.against,
         totals.split,
-        '{{ segment }}' as segment,
-        '{{ metric }}' as metric,
-        {{ k }} as k,
-        totals.{{ column }} as difference_sum,
-        totals.{{ column }}_squares as difference_squares,
-        intervals.{{ column }} as bounds,
-        cast(totals.n_{{ segment }} as double) as n_users
+        {% for name, value in [
+            ('segment', "'{segment}'"),
+            ('metric', "'{metric}'"),
+            ('k', '{k}'),
+            ('difference_sum', 'totals.{column}'),
+            ('difference_squares', 'totals.{column}_squares'),
+            ('bounds', 'intervals.{column}'),
+            ('n_users', 'cast(totals.n_{segment} as double)'),
+        ] %}
+        [
+            {% for segment in segments %}{% for metric in metrics %}{% for k in cutoffs %}
+            {{ value.format(segment=segment, metric=metric, k=k, column=segment ~ '_' ~ metric ~ '_' ~ k) }},
+            {% endfor %}{% endfor %}{% endfor %}
+        ][places.place] as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from totals
     inner join intervals
         on intervals.recommender = totals.recommender
         and intervals.augmentation = totals.augmentation
         and intervals.against = totals.against
         and intervals.split = totals.split
-    {% endfor %}{% endfor %}{% endfor %}
+    cross join (select unnest(range(1, {{ 1 + segments | length * metrics | length * cutoffs | length }})) as place) as places
 )
 
 select
