@@ -28,68 +28,58 @@ inner join {{ ref('item_long_tail') }} as target_items on target_items.item_numb
 {%- endif -%}
 {%- endmacro %}
 
-{# The chance that a hit scores above a miss, for each of `scores`, columns of the relation `judged` (split, is_long_tail, is_hit): the rank sum of the
-   hits (Mann-Whitney), ties count half. Exact, no sampling. #}
+{# The chance that a hit scores above a miss, for each of `scores`, columns of the relation `judged` (split, is_long_tail, is_hit), ties count half
+   (Mann-Whitney). Exact, no sampling: each value once, with the misses below it. #}
 {% macro hit_or_miss_auc(judged, scores) -%}
-with scores as (
-    select
-        split,
-        is_long_tail,
-        is_hit
-        {%- for score in scores %},
-        {{ score }}
-        {%- endfor %}
-    from {{ judged }}
-),
-{% for score in scores %}
--- first and last place of a value among its equals: their mean is its rank.
-{{ score }}_places as (
-    select
-        split,
-        is_long_tail,
-        is_hit,
-        rank() over (partition by split order by {{ score }})
-            + count(*) over (partition by split order by {{ score }} range unbounded preceding) as places,
-        rank() over (partition by split, is_long_tail order by {{ score }})
-            + count(*) over (partition by split, is_long_tail order by {{ score }} range unbounded preceding) as segment_places
-    from scores
+{% set parts = {'long_tail': 'judged.is_long_tail', 'other': 'not judged.is_long_tail'} -%}
+with judged as (
+    select * from {{ judged }}
 ),
 
-{{ score }}_sums as (
+-- hits and misses of each value, of targets in the long tail and of others.
+counts as (
     select
-        split,
-        is_long_tail,
-        sum(case when is_hit then places else 0 end) as places,
-        sum(case when is_hit then segment_places else 0 end) as segment_places,
-        sum(case when is_hit then 1 else 0 end) as n_hits,
-        sum(case when is_hit then 0 else 1 end) as n_misses
-    from {{ score }}_places
-    group by split, is_long_tail
+        ['{{ scores | join("', '") }}'][places.place] as score,
+        judged.split,
+        [judged.{{ scores | join(', judged.') }}][places.place] as value,
+        {% for part, is_part in parts.items() %}
+        sum(case when judged.is_hit and {{ is_part }} then 1 else 0 end) as hits_{{ part }},
+        sum(case when not judged.is_hit and {{ is_part }} then 1 else 0 end) as misses_{{ part }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from judged
+    cross join (select unnest(range(1, {{ 1 + scores | length }})) as place) as places
+    group by places.place, judged.split, value
 ),
-{% endfor %}
+
+-- two for each miss below the value, one for each miss that has it.
+beaten as (
+    select
+        *,
+        {% for part in parts %}
+        2 * sum(misses_{{ part }}) over (partition by score, split order by value rows unbounded preceding) - misses_{{ part }} as beaten_{{ part }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from counts
+),
+
 sums as (
-    {% for score in scores %}
-    {% if not loop.first %}
-    union all
-    {% endif %}
     select
-        '{{ score }}' as score,
+        score,
         split,
-        'all' as segment,
-        sum(places) as places,
-        sum(n_hits) as n_hits,
-        sum(n_misses) as n_misses
-    from {{ score }}_sums
-    group by split
+        {% for part in parts %}
+        sum(hits_{{ part }}) as hits_{{ part }},
+        sum(misses_{{ part }}) as misses_{{ part }},
+        sum(hits_{{ part }} * beaten_{{ part }}) as wins_{{ part }},
+        {% endfor %}
+        sum((hits_long_tail + hits_other) * (beaten_long_tail + beaten_other)) as wins
+    from beaten
+    group by score, split
+),
+
+segments as (
+    select score, split, 'all' as segment, wins, hits_long_tail + hits_other as n_hits, misses_long_tail + misses_other as n_misses from sums
+    {% for part in parts %}
     union all
-    select
-        '{{ score }}' as score,
-        split,
-        case when is_long_tail then 'long_tail' else 'other' end as segment,
-        segment_places as places,
-        n_hits,
-        n_misses
-    from {{ score }}_sums
+    select score, split, '{{ part }}' as segment, wins_{{ part }} as wins, hits_{{ part }} as n_hits, misses_{{ part }} as n_misses from sums
     {% endfor %}
 )
 
@@ -97,12 +87,10 @@ select
     score,
     split,
     segment,
-    -- the rank sum of the hits (Mann-Whitney); null without a hit or without a miss.
-    round(
-        (cast(places as double) - cast(n_hits as double) * (n_hits + 1)) / nullif(2 * cast(n_hits as double) * n_misses, 0),
-        12
-    ) as auc,
+    -- null without a hit or without a miss.
+    round(cast(wins as double) / nullif(2 * cast(n_hits as double) * n_misses, 0), 12) as auc,
     cast(n_hits as bigint) as n_hits,
     cast(n_misses as bigint) as n_misses
-from sums
+from segments
+where n_hits + n_misses > 0
 {%- endmacro %}
