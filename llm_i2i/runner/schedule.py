@@ -1,11 +1,13 @@
 """Which step of a plan is carried out next, and what steps aside meanwhile.
 
 Everything runs in this process and thread, one step at a time in the order of the plan. With `jobs` above 1 table UDFs run in
-processes of their own (`udf.processes`): the build of a step that calls one is parked until it is done, and others go on.
+processes of their own (`udf.processes`): the build of a step that calls one is parked until it is done, and others go on. A step that
+no call waits for goes on where a core is free: beside as many calls as there are cores it would only delay them, and all behind them.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from llm_i2i.runner.steps import Work, Workshop
     from llm_i2i.udf.processes import RunningCall
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 LOOK_SECONDS = 0.5  # between two looks at a result that another build is making
 
 
@@ -125,7 +128,10 @@ class Schedule:
         if not ready:
             return None
         # what a call waits for comes first, so that no process is idle early and all of them late
-        return self._begin(min(ready, key=lambda step: step.node.name not in self._leads))
+        first = min(ready, key=lambda step: step.node.name not in self._leads)
+        if first.node.name not in self._leads and len(self._parked) >= CORES:
+            return None
+        return self._begin(first)
 
     def _begin(self, step: PlanStep) -> Turn:
         self._waiting.remove(step)

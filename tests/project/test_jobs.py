@@ -13,7 +13,7 @@ import pytest
 
 from llm_i2i.errors import ProjectError
 from llm_i2i.plan.step import PlanStep
-from llm_i2i.runner.events import BuildResult, Reporter
+from llm_i2i.runner.events import BuildResult, NodeOutcome, Reporter
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 
@@ -80,6 +80,9 @@ class Notes(Reporter):
         self, step: PlanStep, activity: str, done: float, total: float, message: str
     ) -> None:
         self.heard.append(f"{step.node.name} {activity} {done:g}/{total:g} {message}")
+
+    def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None:
+        self.order.append(outcome.step.node.name)
 
 
 def add_meeting(shop: ShopProject) -> None:
@@ -312,3 +315,18 @@ def test_a_number_that_is_none_is_refused(
     monkeypatch.setenv("LLMI2I_JOBS", "3")
     assert Project.load(shop.dir).jobs == 3
     assert Project.load(shop.dir, jobs=2).jobs == 2
+
+
+def test_what_no_call_waits_for_leaves_the_cores_to_the_calls(
+    shop: ShopProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_meeting(shop)
+    shop.write("models/aside.sql", "select 1 as one from {{ ref('events') }}\n")
+    orders = []
+    for cores in (2, 3):
+        monkeypatch.setattr("llm_i2i.runner.schedule.CORES", cores)
+        project = Project.load(shop.dir, jobs=2, target_path=shop.dir / f"target{cores}")
+        project.build("aside +ping +pong", reporter=(notes := Notes()))
+        orders.append(notes.order)
+    assert orders[0].index("aside") > min(map(orders[0].index, ("ping", "pong")))
+    assert orders[1].index("aside") < min(map(orders[1].index, ("ping", "pong")))
