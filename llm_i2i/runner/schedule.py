@@ -82,8 +82,8 @@ class Schedule:
     def finished(self, turn: Turn) -> None:
         """The step has ended, well or not."""
         self._unfinished.discard(turn.step.node.name)
-        if self._shop.workers is not None and not any(map(calls_table, self._waiting)):
-            self._shop.workers.end_idle()
+        if self._shop.workers is not None and not any(map(calls_table, self._ready())):
+            self._shop.workers.end_idle(kept=1 if any(map(calls_table, self._waiting)) else 0)
 
     def park(self, turn: Turn) -> None:
         """The step goes on when `turn.waits` is done."""
@@ -119,12 +119,8 @@ class Schedule:
         workers = self._shop.workers
         if workers is None:
             return self._begin(self._waiting[0])
-        ready = [
-            step
-            for step in self._waiting
-            if not self._unfinished & set(step.node.reads)
-            and not (calls_table(step) and len(self._parked) >= workers.number)
-        ]
+        is_full = len(self._parked) >= workers.number
+        ready = [step for step in self._ready() if not (is_full and calls_table(step))]
         if not ready:
             return None
         # what a call waits for comes first, so that no process is idle early and all of them late
@@ -132,6 +128,10 @@ class Schedule:
         if first.node.name not in self._leads and len(self._parked) >= CORES:
             return None
         return self._begin(first)
+
+    def _ready(self) -> list[PlanStep]:
+        """Steps that are not begun and wait for no other."""
+        return [s for s in self._waiting if not self._unfinished & set(s.node.reads)]
 
     def _begin(self, step: PlanStep) -> Turn:
         self._waiting.remove(step)

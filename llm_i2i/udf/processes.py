@@ -85,10 +85,10 @@ class Workers:
             self._hear(key.data)
         self._hand_over()
 
-    def end_idle(self) -> None:
-        """End the processes that have nothing to do: each keeps what its last call has left in memory."""
+    def end_idle(self, kept: int) -> None:
+        """End the processes that have nothing to do, but for so many: each holds what its last call has left in memory."""
         if not self._queue:
-            self._end([worker for worker in self._all if worker.running is None])
+            self._end([worker for worker in self._all if worker.running is None][kept:])
 
     def close(self) -> None:
         """End all processes, finished or not."""
