@@ -88,7 +88,7 @@ def render_unit_check(check: UnitCheck, node: Node, renderer: Renderer, root: Pa
 
 
 def _check_macros(check: UnitCheck, renderer: Renderer) -> None:
-    known = renderer.macro_names
+    known = list(renderer.macros)
     for name in check.macros:
         if name not in known:
             near = closest(name, known, count=1)

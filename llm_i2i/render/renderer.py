@@ -87,9 +87,9 @@ class Renderer:
         return other
 
     @property
-    def macro_names(self) -> list[str]:
-        """Names of all macros, data tests included."""
-        return list(self._inputs.macros)
+    def macros(self) -> MacroLibrary:
+        """All macros, data tests included."""
+        return self._inputs.macros
 
     def names(self, model: str) -> dict[str, Any]:
         """Everything that a model's template can name, for tools that render by themselves."""

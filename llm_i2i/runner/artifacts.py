@@ -49,6 +49,7 @@ class Artifacts:
     """One invocation's artifacts of a project.
 
     Attributes:
+        macros: All of them, ours and the packages' too.
         env: Environment; its catalogue is the database that relations are in.
         compiled: The models that were compiled.
         fingerprints: Node -> fingerprint of its planned result.
@@ -56,6 +57,7 @@ class Artifacts:
 
     loaded: LoadedProject
     manifest: Manifest
+    macros: MacroLibrary
     env: str
     compiled: Mapping[str, CompiledModel]
     fingerprints: Mapping[str, str] = field(default_factory=dict)
@@ -124,7 +126,9 @@ class Artifacts:
             if n in self.manifest.nodes
         }
         exposures = dict(self._exposures())
-        macros = {self._macro_id(m): self._macro(m) for m in self._macros.values()}
+        macros = {
+            self._macro_id(m): self._macro(m) for m in map(self.macros.__getitem__, self.macros)
+        }
         parents = {
             key: list(dict.fromkeys(value["depends_on"]["nodes"]))
             for key, value in {**nodes, **exposures}.items()
@@ -328,14 +332,8 @@ class Artifacts:
 
     # -- macros --------------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _macros(self) -> dict[str, Macro]:
-        folders = [self.loaded.root / path for path in self.loaded.config.macro_paths]
-        library = MacroLibrary.load(folders, root=self.loaded.root)
-        return {name: library[name] for name in library}
-
     def _macro_ids(self, names: Iterable[str]) -> list[str]:
-        return [self._macro_id(self._macros[name]) for name in names if name in self._macros]
+        return [self._macro_id(self.macros[name]) for name in names if name in self.macros]
 
     def _is_own(self, macro: Macro) -> bool:
         return (self.loaded.root / macro.file).is_file()

@@ -69,7 +69,7 @@ class ProjectCompiler(ProjectDefinition):
         Raises:
             ProjectError: It reads what is not there, or cannot be compiled.
         """
-        rendered = self._renderer().render_expression(sql, INLINE)
+        rendered = self.renderer.render_expression(sql, INLINE)
         known = self.manifest.nodes
         reads = []
         for ref in rendered.refs:
@@ -119,7 +119,9 @@ class ProjectCompiler(ProjectDefinition):
         """Write `manifest.json` of dbt's shape into the target folder."""
         from llm_i2i.runner.artifacts import MANIFEST, Artifacts, write_artifact
 
-        artifacts = Artifacts(self.loaded, self.manifest, self.environment.name, compiled)
+        artifacts = Artifacts(
+            self.loaded, self.manifest, self.renderer.macros, self.environment.name, compiled
+        )
         write_artifact(self.target_dir, MANIFEST, artifacts.manifest_json())
 
     def _with_ancestors(self, names: Iterable[str]) -> list[str]:

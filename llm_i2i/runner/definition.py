@@ -101,7 +101,7 @@ class ProjectDefinition:
             vars: Over the project's own, in place of those this one was loaded with.
         """
         other = copy.copy(self)
-        for cached in ("manifest", "selection"):
+        for cached in ("manifest", "renderer", "selection"):
             other.__dict__.pop(cached, None)
         other.vars = merge_vars(self.loaded.config, vars)
         other.environment = Environment(self.target_dir, env)
@@ -135,17 +135,25 @@ class ProjectDefinition:
 
     @functools.cached_property
     def manifest(self) -> Manifest:
-        from llm_i2i.render.cache import RenderCache
-
-        file = JsonCache(self.target_dir / "cache" / "rendered.json")
-        cache = RenderCache(file.values)
-        found = load_manifest(self.loaded, self._renderer(cache))
-        cache.forget_oldest()
-        file.save()
+        found = load_manifest(self.loaded, self.renderer)
+        self._render_cache.forget_oldest()
+        self._rendered.save()
         return found
 
-    def _renderer(self, cache: RenderCache | None = None) -> Renderer:
-        return make_renderer(self.loaded, self.vars, self._target_name, cache)
+    @functools.cached_property
+    def renderer(self) -> Renderer:
+        """All macros and prompts of the project, read once."""
+        return make_renderer(self.loaded, self.vars, self._target_name, self._render_cache)
+
+    @functools.cached_property
+    def _render_cache(self) -> RenderCache:
+        from llm_i2i.render.cache import RenderCache
+
+        return RenderCache(self._rendered.values)
+
+    @functools.cached_property
+    def _rendered(self) -> JsonCache:
+        return JsonCache(self.target_dir / "cache" / "rendered.json")
 
     def render(self, sql: str, where: str = "--inline", *, secrets: bool = False) -> str:
         """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model.
@@ -154,7 +162,7 @@ class ProjectDefinition:
             where: Where it is written, for messages.
             secrets: Whether env_var() may read secret variables.
         """
-        return self._renderer().render_expression(sql, where, secrets=secrets).sql
+        return self.renderer.render_expression(sql, where, secrets=secrets).sql
 
     @functools.cached_property
     def udfs(self) -> UdfRegistry:

@@ -158,15 +158,13 @@ class ProjectPlanner(ProjectCompiler):
             yield workers
 
     def _unit_bench(self) -> UnitBench:
-        from llm_i2i.render.cache import RenderCache
         from llm_i2i.runner.unit_tests import UnitBench
 
-        known = JsonCache(self.target_dir / "cache" / "rendered.json").values  # macros read before
         return UnitBench(
             root=self.dir,
             target_dir=self.target_dir,
             manifest=self.manifest,
-            renderer=self._renderer(RenderCache(known)),
+            renderer=self.renderer,
             udfs=self.udfs,
             columns_of=self._columns_of,
             new_engine=self.local_engine,

@@ -232,7 +232,12 @@ class Project(ProjectPlanner):
         steps = [*plan.steps, *plan.ephemeral.values()]
         compiled = {step.node.name: step.compiled for step in steps}
         artifacts = Artifacts(
-            self.loaded, self.manifest, self.environment.name, compiled, plan.fingerprints
+            self.loaded,
+            self.manifest,
+            self.renderer.macros,
+            self.environment.name,
+            compiled,
+            plan.fingerprints,
         )
         asked = {"target": self.target_name, **asked}
         run = artifacts.run_results_json(
