@@ -82,8 +82,9 @@ class Schedule:
     def finished(self, turn: Turn) -> None:
         """The step has ended, well or not."""
         self._unfinished.discard(turn.step.node.name)
-        if self._shop.workers is not None and not any(map(calls_table, self._ready())):
-            self._shop.workers.end_idle(kept=1 if any(map(calls_table, self._waiting)) else 0)
+        workers = self._shop.workers
+        if workers is not None and workers.n_idle and not any(map(calls_table, self._ready())):
+            workers.end_idle(kept=1 if any(map(calls_table, self._waiting)) else 0)
 
     def park(self, turn: Turn) -> None:
         """The step goes on when `turn.waits` is done."""

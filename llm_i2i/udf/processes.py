@@ -85,8 +85,13 @@ class Workers:
             self._hear(key.data)
         self._hand_over()
 
+    @property
+    def n_idle(self) -> int:
+        """Processes that have nothing to do; each holds what its last call has left in memory."""
+        return sum(worker.running is None for worker in self._all)
+
     def end_idle(self, kept: int) -> None:
-        """End the processes that have nothing to do, but for so many: each holds what its last call has left in memory."""
+        """End the idle processes but for so many."""
         if not self._queue:
             self._end([worker for worker in self._all if worker.running is None][kept:])
 
