@@ -39,7 +39,7 @@ SQL_WORDS = "select from where group by order having qualify join left using on 
 
 @profiles(short=12, long=3000)
 def test_templates(inputs: int, project: Project) -> None:
-    renderer: Renderer = project._renderer()
+    renderer: Renderer = project.renderer
 
     def render(text: str) -> None:
         renderer.render_model("models/x.sql", text, name="x")
@@ -100,7 +100,7 @@ def test_models(inputs: int, project: Project) -> None:
     shop = Project.load(project.dir)
     manifest = shop.manifest
     kept = manifest.nodes["kept"]
-    renderer = shop._renderer()
+    renderer = shop.renderer
     binder = DuckDBEngine(threads=1)
 
     def compile_text(text: str) -> None:

@@ -51,7 +51,7 @@ def test_each_fails_when_a_row_is_missing(project: Project) -> None:
 
 def test_each_says_every_var_its_model_reads(project: Project) -> None:
     """Or a build with other vars would fail for no fault of its own."""
-    renderer = project._renderer()
+    renderer = project.renderer
     for check in project.manifest.unit_checks:
         node = render_unit_check(check, project.manifest.nodes[check.model], renderer, project.dir)
         assert set(node.inputs["vars"]) <= set(check.vars), check.name
