@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.meter import tree_mb
+from tests.benchmarks.meter import PAGE, tree_mb
 from tests.benchmarks.test_main_job import TOP, ratios, table
 
 STAGES = {
@@ -39,11 +39,10 @@ def test_swing_stands_beside_the_faster_reference() -> None:
 
 
 def test_memory_is_that_of_a_process_and_all_below_it(tmp_path: Path) -> None:
-    for number, parent, kib in ((1, 0, 1000), (7, 1, 200), (8, 7, 30), (9, 8, 4), (10, 1, 5000)):
+    found = ((1, 0, 1000, 9), (7, 1, 200, 50), (8, 7, 30, 20), (9, 8, 4, 0), (10, 1, 5000, 9))
+    for number, parent, resident, shared in found:
         (tmp_path / str(number)).mkdir()
         (tmp_path / f"{number}/stat").write_text(f"{number} (a (b) c) S {parent} 0 0\n")
-        (tmp_path / f"{number}/smaps_rollup").write_text(
-            f"a-b [rollup]\nRss: 9999 kB\nPss: {kib} kB\nPss_Anon: 1 kB\n"
-        )
-    assert tree_mb(7, tmp_path) == 234 * 1024 / 1e6
+        (tmp_path / f"{number}/statm").write_text(f"99999 {resident} {shared} 1 0 5 0\n")
+    assert tree_mb(7, tmp_path) == (150 + 10 + 4 + 50) * PAGE / 1e6
     assert tree_mb() > 0 or not Path("/proc").exists()
