@@ -99,7 +99,7 @@ class Project(runner.Project):
 
         experiments = load_experiments(self.loaded.file, self.dir)
         choice = Choice(datasets, seeds, variants, arms, vars or {})
-        trials = make_trials(name, experiments, self.loaded.config, choice)
+        trials = make_trials(name, experiments, self.loaded.var_settings, choice)
         published = experiments.config.published
         facts = read_published(self.dir / published, published) if published else []
         plan = plan_experiment(self, trials, experiments)

@@ -73,7 +73,7 @@ def run(
 ) -> int:
     """Plan, build, report; the exit code."""
     experiments = load_experiments(project.loaded.file, project.dir)
-    trials = make_trials(name, experiments, project.loaded.config, choice)
+    trials = make_trials(name, experiments, project.loaded.var_settings, choice)
     published = experiments.config.published
     facts = read_published(project.dir / published, published) if published else []
     plan = plan_experiment(project, trials, experiments)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from llm_i2i.config.parts import PART_FILE
 from llm_i2i.errors import ProjectError
 from llm_i2i.runner.schemas import FOLDER, write_schemas
 
@@ -142,7 +143,7 @@ def _yaml_files(folder: Path) -> Iterator[tuple[Path, str]]:
     for kind in ("project", "experiments"):
         yield folder / "project" / f"{kind}.yml", kind
     for path in sorted((folder / "models").rglob("*.yml")):
-        yield path, "properties"
+        yield path, "part" if path.name == PART_FILE else "properties"
 
 
 def _name_schema(path: Path, schema: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llm_i2i.config.base import validate
 from llm_i2i.config.packages import find_package, read_packages_file
+from llm_i2i.config.parts import PART_FILE, Entry, ListFile, Part, chosen_parts, find_parts
 from llm_i2i.config.project import ProjectConfig, find_project_file, parse_project, with_packages
 from llm_i2i.config.properties import Properties, PropertiesFile
-from llm_i2i.config.yaml_text import Mistakes, Place, read_yaml
+from llm_i2i.config.vars import Presets, VarDeclaration, VarSettings
+from llm_i2i.config.yaml_text import Mistakes, Place, YamlMapping, read_yaml
 from llm_i2i.errors import raise_all
 
 
@@ -27,6 +29,54 @@ class LoadedProject(NamedTuple):
     config: ProjectConfig
     properties: Properties
     packages: tuple[LoadedProject, ...] = ()
+    folders: tuple[Part, ...] = ()  # with a part.yml, without those left out
+    left_out: tuple[Part, ...] = ()
+    lists: Mapping[str, tuple[Entry, ...]] = {}  # of project.yml and of the folders, as written
+
+    @property
+    def var_settings(self) -> VarSettings:
+        """What it and its packages say of vars."""
+        declared: dict[str, VarDeclaration] = {}
+        presets: Presets = {}
+        for project in self.parts:
+            declared |= project.config.declare
+            for part in project.folders:
+                group = part.name.replace("/", " ") or project.config.name
+                declared |= {
+                    name: one if one.group else one.model_copy(update={"group": group})
+                    for name, one in part.file.vars.items()
+                }
+                for chooser, tables in part.file.presets.items():
+                    for value, given in tables.items():
+                        presets.setdefault(chooser, {}).setdefault(value, {}).update(given)
+        return VarSettings(
+            declared=declared,
+            presets=presets,
+            given=self.config.vars,
+            brought={
+                name: entry["vars"]
+                for name, entry in self.config.language_models.items()
+                if entry.get("vars") is not None
+            },
+            names={
+                name: [str(entry["name"]) for entry in entries if "name" in entry]
+                for name, entries in self.all_lists.items()
+            },
+            where=self.config.location.partition(":")[0],
+        )
+
+    @property
+    def all_lists(self) -> dict[str, tuple[Entry, ...]]:
+        """The entries of every list: those of the packages, of project.yml, then of its folders."""
+        found: dict[str, tuple[Entry, ...]] = {}
+        for project in self.parts:
+            for name, entries in project.lists.items():
+                found[name] = (*found.get(name, ()), *entries)
+        return found
+
+    def is_left_out(self, path: Path) -> bool:
+        """Whether a file stands in a part that the project does not list."""
+        return any(path.is_relative_to(part.path) for part in self.left_out)
 
     @property
     def parts(self) -> tuple[LoadedProject, ...]:
@@ -78,9 +128,19 @@ def _load(
     # A broken project.yml should not hide what is wrong elsewhere: look in the usual place too.
     model_paths = config.model_paths if config else ["models"]
     others = [*config.macro_paths, *config.seed_paths] if config else []
-    properties = _read_properties(folder, [*model_paths, *others], mistakes, root)
+    parts, left_out = chosen_parts(
+        find_parts(folder, model_paths, lambda path: shown_path(path, root), mistakes),
+        config.parts if config else [],
+        config.place if config else Place(),
+        mistakes,
+    )
+    properties = _read_properties(
+        folder, [*model_paths, *others], mistakes, root, tuple(part.path for part in left_out)
+    )
     if config is None:
         return None
+    _refuse_declared_twice(config, parts, mistakes)
+    lists = _read_lists(folder, root, config, parts, mistakes)
     for entry in [*config.packages, *read_packages_file(file, folder, mistakes)]:
         found = find_package(entry, folder, mistakes)
         if found is None or found.resolve() in packages or found.resolve() == root.resolve():
@@ -90,7 +150,40 @@ def _load(
         del packages[found.resolve()]
         if package is not None:
             packages[found.resolve()] = package
-    return LoadedProject(folder, file, config, properties)
+    return LoadedProject(folder, file, config, properties, (), tuple(parts), tuple(left_out), lists)
+
+
+def _refuse_declared_twice(
+    config: ProjectConfig, parts: Iterable[Part], mistakes: Mistakes
+) -> None:
+    seen: dict[str, VarDeclaration] = dict(config.declare)
+    for part in parts:
+        for name, declaration in part.file.vars.items():
+            first = seen.setdefault(name, declaration)
+            if first is not declaration:
+                mistakes.add(
+                    f"var '{name}' is declared twice",
+                    declaration.place,
+                    found=f"first declared at {first.location}",
+                    fix="remove one of the two",
+                )
+
+
+def _read_lists(
+    folder: Path, root: Path, config: ProjectConfig, parts: Iterable[Part], mistakes: Mistakes
+) -> dict[str, tuple[Entry, ...]]:
+    """The lists of project.yml, then what its folders add to them; a list may be a YAML file of its own."""
+    found: dict[str, tuple[Entry, ...]] = {}
+    for settings in (config, *(part.file for part in parts)):
+        for name, value in settings.lists.items():
+            if isinstance(value, str):
+                shown = shown_path(folder / value, root)
+                document = read_yaml(folder / value, shown, mistakes)
+                wrapped = YamlMapping(Place(shown, 1, 1), {"entries": document})
+                parsed = validate(ListFile, wrapped, mistakes, place=Place(shown, 1, 1))
+                value = parsed.entries if parsed and document is not None else []
+            found[name] = (*found.get(name, ()), *value)
+    return found
 
 
 def _refuse_same_names(projects: list[LoadedProject], mistakes: Mistakes) -> None:
@@ -148,11 +241,17 @@ def _read_project(file: Path, root: Path, mistakes: Mistakes) -> ProjectConfig |
 
 
 def _read_properties(
-    folder: Path, paths: Iterable[str], mistakes: Mistakes, root: Path | None = None
+    folder: Path,
+    paths: Iterable[str],
+    mistakes: Mistakes,
+    root: Path | None = None,
+    left_out: tuple[Path, ...] = (),
 ) -> Properties:
     properties = Properties()
     files = []
     for path in dict.fromkeys(find_files(folder, paths, (".yml", ".yaml"))):
+        if path.name == PART_FILE or any(path.is_relative_to(one) for one in left_out):
+            continue
         shown = shown_path(path, root or folder)
         files.append(shown)
         document = read_yaml(path, shown, mistakes)

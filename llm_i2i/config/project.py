@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
@@ -22,10 +21,12 @@ from llm_i2i.config.base import (
     validate,
 )
 from llm_i2i.config.packages import PackageEntry
+from llm_i2i.config.parts import EntryList
 from llm_i2i.config.properties import ModelConfig, SeedConfig
 from llm_i2i.config.targets import DuckDBTarget, Target
+from llm_i2i.config.vars import VarDeclaration
 from llm_i2i.config.yaml_text import Mistakes, Place, YamlMapping, parse_yaml, plain
-from llm_i2i.errors import ProjectError, closest, raise_all
+from llm_i2i.errors import ProjectError, raise_all
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PROJECT_FILES = ("project/project.yml", "project.yml")
@@ -114,52 +115,6 @@ _SeedFolders = Annotated[
 ]
 
 
-LANGUAGE_MODEL_VAR = "language_model"
-TYPE_WORDS = {
-    "number": "a finite number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "text": "text",
-    "list": "a list",
-}
-
-
-class VarRule(Settings):
-    """What a var may be; checked before anything is rendered. With type list, `values` are those its members may have."""
-
-    title: ClassVar[str] = "a var's rule"
-
-    values: list[Any] | None = None
-    type: Literal["number", "integer", "boolean", "text", "list"] | None = None
-    min: int | float | None = None
-    max: int | float | None = None
-    nullable: bool = False
-
-    def broken_by(self, value: Any) -> str:
-        """What the value should be instead; empty if it is fine."""
-        if value is None:
-            return "" if self.nullable else "a value, not null"
-        if self.values is not None:
-            allowed = ", ".join(map(str, self.values))
-            if self.type == "list":
-                fine = isinstance(value, list) and all(one in self.values for one in value)
-                return "" if fine else f"a list, such as [{self.values[0]}], of some of {allowed}"
-            return "" if value in self.values else f"one of {allowed}"
-        if self.type is not None and not self._has_type(value):
-            return TYPE_WORDS[self.type]
-        if self.min is not None and value < self.min:
-            return f"at least {self.min}"
-        if self.max is not None and value > self.max:
-            return f"at most {self.max}"
-        return ""
-
-    def _has_type(self, value: Any) -> bool:
-        if self.type in ("number", "integer"):
-            kinds = (int,) if self.type == "integer" else (int, float)
-            return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
-        return isinstance(value, {"boolean": bool, "list": list, "text": str}[self.type or "text"])
-
-
 def _default_targets() -> dict[str, Target]:
     return {"dev": DuckDBTarget(type="duckdb")}
 
@@ -173,6 +128,7 @@ class ProjectConfig(Settings):
         "dispatch": "remove it: a macro's name is used once",
         "profile": "remove it: targets are listed in this file under targets:",
         "config-version": "remove it",
+        "var_rules": "write declare: {NAME: {default: ..., min: ...}}",
     } | {
         name.replace("_", "-"): f"write {name}"
         for name in (
@@ -197,7 +153,9 @@ class ProjectConfig(Settings):
     test_paths: _Paths = Field(default_factory=lambda: ["project/tests"])
     target_path: str = "target"
     vars: PlainDict = Field(default_factory=dict)
-    var_rules: dict[str, VarRule] = Field(default_factory=dict)
+    declare: dict[str, VarDeclaration] = Field(default_factory=dict)
+    parts: StrList = Field(default_factory=list)
+    lists: dict[str, EntryList] = Field(default_factory=dict)
     target: str | None = None
     targets: dict[str, Target] = Field(default_factory=_default_targets)
     language_models: dict[str, PlainDict] = Field(default_factory=dict)
@@ -255,11 +213,11 @@ def _folder_paths(parts: tuple[str, ...], name: str, own: bool) -> list[tuple[st
 
 
 def with_packages(config: ProjectConfig, packages: Sequence[ProjectConfig]) -> ProjectConfig:
-    """The project's settings over those that its packages bring: vars, their rules, language models."""
+    """The project's settings over those that its packages bring: vars and language models."""
     if not packages:
         return config
     merged: dict[str, dict[str, Any]] = {}
-    for name in ("vars", "var_rules", "language_models"):
+    for name in ("vars", "language_models"):
         merged[name] = {}
         for layer in (*packages, config):
             merged[name] |= getattr(layer, name)
@@ -346,57 +304,6 @@ def parse_vars_argument(text: str) -> dict[str, Any]:
                 "--vars needs a space after each colon", where="--vars", found=key, fix=fix
             )
     return {key: plain(value) for key, value in document.items()}
-
-
-def merge_vars(config: ProjectConfig, cli_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """The project's vars, on top those that the chosen language model brings, on top those of the command line.
-
-    An entry of `language_models:` brings vars under its key `vars:`, such as the prompts it reads, so that the var
-    `language_model` alone switches a project to another model.
-
-    Raises:
-        ProjectError: A var is not declared in the project, or has a value its rule forbids.
-    """
-    unknown = [_unknown_var(name, config) for name in cli_vars if name not in config.vars]
-    raise_all(unknown)
-    brought = _brought_vars(config, cli_vars)
-    merged = {**config.vars, **brought, **cli_vars}
-    broken = {name: rule.broken_by(merged.get(name)) for name, rule in config.var_rules.items()}
-    raise_all(
-        [
-            ProjectError(
-                f"var '{name}' must be {wanted}",
-                where="--vars" if name in cli_vars else config.location.partition(":")[0],
-                found=repr(merged.get(name)),
-                fix=f"give {name} such a value",
-            )
-            for name, wanted in broken.items()
-            if wanted
-        ]
-    )
-    return merged
-
-
-def _brought_vars(config: ProjectConfig, cli_vars: Mapping[str, Any]) -> dict[str, Any]:
-    name = {**config.vars, **cli_vars}.get(LANGUAGE_MODEL_VAR)
-    brought = config.language_models.get(str(name), {}).get("vars") or {}
-    where = f"{config.location.partition(':')[0]}: language_models.{name}.vars"
-    if not isinstance(brought, Mapping):
-        raise ProjectError(
-            "a language model's vars are not a mapping", where=where, found=repr(brought)
-        )
-    raise_all([_unknown_var(var, config, where) for var in brought if var not in config.vars])
-    return dict(brought)
-
-
-def _unknown_var(name: str, config: ProjectConfig, where: str = "--vars") -> ProjectError:
-    near = closest(name, config.vars)
-    return ProjectError(
-        f"var '{name}' is not declared",
-        where=where,
-        found=f"{len(config.vars)} vars" + (f", closest {near}" if near else ""),
-        fix=f"declare it under vars: in {config.location.partition(':')[0] or 'project.yml'}",
-    )
 
 
 def json_schema() -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
 from llm_i2i.config.base import (
     PlainDict,
@@ -34,6 +35,21 @@ def _refuse_incremental(value: Any) -> Any:
     return value
 
 
+_EXPRESSION = re.compile(r"\s*\{\{.*\}\}\s*", re.DOTALL)
+
+
+def _flag(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and _EXPRESSION.fullmatch(value)):
+        return value
+    raise ValueError(
+        "must be true or false, or an expression; write \"{{ var('name') == 'value' }}\""
+    )
+
+
+# True, false, or Jinja that gives one of them: the text is evaluated when the project is loaded.
+Flag = Annotated[
+    bool | str, BeforeValidator(_flag), WithJsonSchema({"type": ["boolean", "string"]})
+]
 Materialization = Annotated[
     Literal["table", "view", "ephemeral"], BeforeValidator(_refuse_incremental)
 ]
@@ -51,10 +67,10 @@ class ModelConfig(Settings):
     }
 
     materialized: Materialization = "table"
-    enabled: bool = True
+    enabled: Flag = True
     tags: StrList = Field(default_factory=list)
     grain: StrList = Field(default_factory=list)
-    frozen: bool = False
+    frozen: Flag = False
     partition_by: Literal["file"] | None = None
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
     contract: Contract | None = None
@@ -326,7 +342,7 @@ class PropertiesFile(Settings):
 
     title: ClassVar[str] = "a properties file"
     hints: ClassVar[dict[str, str]] = {
-        "vars": "move it to project.yml",
+        "vars": "move it to part.yml of this folder, or to project.yml",
         "selectors": "move it to selectors.yml beside project.yml",
     }
 

@@ -145,7 +145,7 @@ class _Reader:
     def _columns(self, node: Node) -> Iterator[dict[str, Any]]:
         properties = self.project.loaded.properties
         described: dict[str, str] = {}
-        if (model := properties.models.get(node.name)) is not None:
+        if (model := self.project.manifest.properties.get(node.name)) is not None:
             described = {column.name: column.description for column in model.columns}
         elif node.is_source:
             source, _, table = node.name.partition("__")

@@ -17,7 +17,6 @@ from llm_i2i.runner.events import BuildResult, Reporter
 from llm_i2i.runner.project import Project
 
 METRICS_NODE, RANKS_NODE, TARGETS_NODE = "ranking_metrics", "target_ranks_all", "targets"
-_ARM = re.compile(r"'([^']*)' as recommender,\s*'([^']*)' as augmentation")
 _SEGMENT = re.compile(r"'([^']*)' as segment\b")
 
 
@@ -43,12 +42,12 @@ class EnvironmentPlan:
 
     @cached_property
     def arms(self) -> tuple[Arm, ...]:
-        """The arms that its target_ranks_all holds, read off the compiled models."""
+        """The arms that its target_ranks_all holds: the instances that it reads."""
         nodes = self.project.manifest.nodes
         if RANKS_NODE not in nodes:
             return ()
-        found = [_ARM.search(nodes[name].sql) for name in nodes[RANKS_NODE].reads]
-        return tuple(Arm(match[1], match[2]) for match in found if match)
+        found = [nodes[name].values for name in nodes[RANKS_NODE].reads]
+        return tuple(Arm(v["recommender"], v["augmentation"]) for v in found if "augmentation" in v)
 
     @cached_property
     def segments(self) -> tuple[str, ...]:

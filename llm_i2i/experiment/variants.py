@@ -10,7 +10,7 @@ from typing import Any
 
 from llm_i2i.config.base import unknown_fix
 from llm_i2i.config.experiments import SEED_VAR, Experiment, Experiments, NamedVariant
-from llm_i2i.config.project import ProjectConfig, merge_vars
+from llm_i2i.config.vars import Vars, VarSettings, merge_vars
 from llm_i2i.errors import LlmI2iError, ProjectError, ProjectErrors, raise_all
 from llm_i2i.fingerprint import canonical_json, fingerprint
 
@@ -95,7 +95,7 @@ class Trials:
 
 
 def make_trials(
-    name: str, experiments: Experiments, project: ProjectConfig, choice: Choice
+    name: str, experiments: Experiments, settings: VarSettings, choice: Choice
 ) -> Trials:
     """Every variant with every dataset and seed, each with vars that the project accepts.
 
@@ -117,12 +117,12 @@ def make_trials(
     shown = {v.name for v in variants}
     variants = _with_references(experiment, variants, choice.vars)
     datasets = _datasets(experiment, experiments, choice)
-    seeds = list(choice.seeds or experiment.seeds or [project.vars.get(SEED_VAR, 0)])
+    seeds = list(choice.seeds or experiment.seeds or [Vars(settings).get(SEED_VAR, 0)])
     trials = []
     for (dataset, dataset_vars), variant in itertools.product(datasets.items(), variants):
         for seed in seeds:
             vars = {**dataset_vars, **variant.vars}
-            if SEED_VAR in project.vars:
+            if SEED_VAR in settings.known:
                 vars[SEED_VAR] = seed
             environment = f"{name}-{dataset}-{seed}-{fingerprint(vars)[:8]}"
             trial = Trial(
@@ -134,7 +134,7 @@ def make_trials(
                 variant.name in shown,
             )
             trials.append(trial)
-    raise_all(_var_errors(name, experiments, project, trials))
+    raise_all(_var_errors(name, experiments, settings, trials))
     return Trials(name, experiment, tuple(trials))
 
 
@@ -278,15 +278,15 @@ def _choice_errors(
 
 
 def _var_errors(
-    name: str, experiments: Experiments, project: ProjectConfig, trials: Sequence[Trial]
+    name: str, experiments: Experiments, settings: VarSettings, trials: Sequence[Trial]
 ) -> list[LlmI2iError]:
     """Unknown vars and values that the project's rules forbid, each once, with the place it was written at."""
     found: dict[str, LlmI2iError] = {}
     for trial in trials:
-        declared = {var: value for var, value in trial.vars.items() if var in project.vars}
+        declared = {var: value for var, value in trial.vars.items() if var in settings.known}
         for vars in (trial.vars, declared):  # an unknown var hides wrong values
             try:
-                merge_vars(project, vars)
+                merge_vars(settings, vars)
             except LlmI2iError as error:
                 for one in error.errors if isinstance(error, ProjectErrors) else [error]:
                     placed = _placed(one, name, experiments, trial)

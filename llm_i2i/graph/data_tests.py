@@ -41,7 +41,7 @@ def load_data_checks(
             if not test.enabled:
                 continue
             try:
-                checks.append(_generic(renderer, name, test))
+                checks.append(_generic(renderer, node, test))
             except LlmI2iError as error:
                 error.where = error.where or test.line
                 errors.append(error)
@@ -84,15 +84,24 @@ def _grain(project: LoadedProject, name: str, node: Node) -> list[DataTestProper
     return [DataTestProperties("grain", {"columns": grain}, line=places[-1])] if places else []
 
 
-def _generic(renderer: Renderer, model: str, test: DataTestProperties) -> DataCheck:
+def _generic(renderer: Renderer, node: Node, test: DataTestProperties) -> DataCheck:
+    model, values = node.name, node.values
     if test.column and "{" in test.column:  # a source's column may be named by a var
-        column = renderer.render_expression(test.column, test.line).sql
+        column = renderer.render_expression(test.column, test.line, values=values).sql
         test = replace(test, column=column)
     rendered = renderer.render_data_test(
-        test.test, model, test.column, test.arguments, condition=test.where, location=test.line
+        test.test,
+        model,
+        test.column,
+        test.arguments,
+        condition=test.where,
+        location=test.line,
+        values=values,
     )
+    # what is declared once for all instances needs a name for each.
+    own_name = f"{test.name}_{model}" if test.name and node.family else test.name
     return DataCheck(
-        name=test.name or "_".join([test.test, model, *([test.column] if test.column else [])]),
+        name=own_name or "_".join([test.test, model, *([test.column] if test.column else [])]),
         model=model,
         column=test.column,
         sql=_limited(rendered.sql, test.limit),

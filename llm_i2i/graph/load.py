@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
 from llm_i2i.graph.contract import declared_contract
 from llm_i2i.graph.data_tests import GENERIC, load_data_checks
 from llm_i2i.graph.exposures import load_exposures
+from llm_i2i.graph.instances import ModelFile, instance_layers, with_instance_properties
 from llm_i2i.graph.manifest import Manifest, build_manifest, unknown_reference, unknown_source
 from llm_i2i.graph.node import Node, source_node_name
 from llm_i2i.graph.parts import files_of, folder_of
@@ -29,7 +30,7 @@ from llm_i2i.graph.unit_tests import load_unit_checks
 
 if TYPE_CHECKING:
     from llm_i2i.render.cache import RenderCache
-    from llm_i2i.render.renderer import RenderedModel, Renderer
+    from llm_i2i.render.renderer import Renderer
 
 
 def make_renderer(
@@ -76,6 +77,7 @@ def make_renderer(
         target={"name": target_name, **target.model_dump(mode="json", exclude_none=True)},
         root=project.root,
         packages={**packages, config.name: macros},
+        lists=project.all_lists,
         cache=cache,
     )
 
@@ -88,25 +90,26 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
     """
     errors: list[LlmI2iError] = []
     nodes: dict[str, Node] = {}
-    rendered: dict[str, tuple[str, RenderedModel]] = {}
+    rendered: dict[str, ModelFile] = {}
     for part in project.parts:
         _add_nodes(_sources(project, part, renderer, errors), nodes, errors)
         _add_nodes(load_seeds(project, part, errors), nodes, errors)
-        models = _render_models(project, part, renderer, rendered, errors)
-        rendered |= models
+        rendered |= _render_models(project, part, renderer, rendered, errors)
+    names = {file.name for file in rendered.values()} | {file.stem for file in rendered.values()}
+    names |= {name for name, node in nodes.items() if node.resource_type == "seed"}
+    names |= {file.stem for part in project.parts for file in files_of(part, "model_paths", ".sql")}
+    _check_properties(project, names, errors)
+    project = with_instance_properties(project, rendered.values(), renderer, errors)
+    for part in project.parts:
         built: list[Node] = []
-        for name, (path, model) in models.items():
+        for file in (file for file in rendered.values() if file.package == part.config.name):
             try:
-                node = _model_node(project, part, name, path, model)
-                built.append(_with_hooks(node, renderer))
+                built.append(_with_hooks(_model_node(project, part, file, renderer), renderer))
             except LlmI2iError as error:
-                error.where = error.where or path
+                error.where = error.where or file.path
                 errors.append(error)
         _add_nodes(built, nodes, errors)
-    names = {file.stem for part in project.parts for file in files_of(part, "model_paths", ".sql")}
-    names |= {name for name, node in nodes.items() if node.resource_type == "seed"}
-    _check_references(nodes, rendered, names, errors)
-    _check_properties(project, names, errors)
+    _check_references(nodes, rendered, names - _families(rendered), errors)
     check_folders(project, errors)
     exposures = load_exposures(project, renderer, errors)
     raise_all(errors)
@@ -120,7 +123,19 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
     checks = load_data_checks(project, renderer, kept, names | nodes.keys(), errors)
     unit_checks = load_unit_checks(project, kept, names | nodes.keys(), errors)
     raise_all(errors)
-    return build_manifest(kept, tuple(checks), unit_checks=tuple(unit_checks), exposures=exposures)
+    properties = {n: one for part in project.parts for n, one in part.properties.models.items()}
+    return build_manifest(
+        kept,
+        tuple(checks),
+        unit_checks=tuple(unit_checks),
+        exposures=exposures,
+        properties=properties,
+    )
+
+
+def _families(rendered: Mapping[str, ModelFile]) -> set[str]:
+    """Names of files that are several models, none of which is called so."""
+    return {file.stem for file in rendered.values() if file.instance} - rendered.keys()
 
 
 def _reads_disabled(node: Node, read: str) -> ProjectError:
@@ -161,20 +176,15 @@ def _render_models(
     project: LoadedProject,
     part: LoadedProject,
     renderer: Renderer,
-    before: Mapping[str, tuple[str, RenderedModel]],
+    before: Mapping[str, ModelFile],
     errors: list[LlmI2iError],
-) -> dict[str, tuple[str, RenderedModel]]:
-    rendered: dict[str, tuple[str, RenderedModel]] = {}
+) -> dict[str, ModelFile]:
+    rendered: dict[str, ModelFile] = {}
     for file in files_of(part, "model_paths", ".sql"):
-        path, name = shown_path(file, project.root), file.stem
-        if first := rendered.get(name) or before.get(name):
-            errors.append(_twice("model", name, path, first[0]))
-            continue
+        path, stem = shown_path(file, project.root), file.stem
         try:
-            rendered[name] = (
-                path,
-                renderer.render_model(path, file.read_text(encoding="utf-8"), name=name),
-            )
+            text = file.read_text(encoding="utf-8")
+            instances = renderer.instances(path, text, name=stem)
         except UnicodeDecodeError as error:
             errors.append(
                 ProjectError(
@@ -184,23 +194,37 @@ def _render_models(
                     fix="save it as UTF-8",
                 )
             )
+            continue
         except LlmI2iError as error:
             errors.append(error)
+            continue
+        for instance in [None] if instances is None else instances:
+            name = instance.name if instance else stem
+            if first := rendered.get(name) or before.get(name):
+                errors.append(_twice("model", name, path, first.path))
+                continue
+            try:
+                model = renderer.render_model(path, text, name=name, instance=instance)
+            except LlmI2iError as error:
+                errors.append(error)
+                continue
+            rendered[name] = ModelFile(name, stem, path, part.config.name, model, instance)
     return rendered
 
 
 def _model_node(
-    project: LoadedProject, part: LoadedProject, name: str, path: str, model: RenderedModel
+    project: LoadedProject, part: LoadedProject, file: ModelFile, renderer: Renderer
 ) -> Node:
+    name, model, instance = file.name, file.model, file.instance
     properties = part.properties.models.get(name)
-    folder = folder_of(project, part, path, part.config.model_paths)
-    config = _model_config(project, part, path, (*folder, name), model, properties)
+    folder = folder_of(project, part, file.path, part.config.model_paths)
+    config = _model_config(project, part, file, folder, properties, renderer)
     reads = [r.name for r in model.refs] + [
         source_node_name(s.source, s.table) for s in model.sources
     ]
     return Node(
         name=name,
-        path=path,
+        path=file.path,
         materialized=config.materialized,
         sql=model.sql.rstrip().rstrip(";"),
         reads=tuple(dict.fromkeys(reads)),
@@ -218,6 +242,8 @@ def _model_node(
         contract=declared_contract(
             config.contract is not None and config.contract.enforced, properties
         ),
+        values=dict(instance.values) if instance else {},
+        family=file.stem if instance else "",
         line_of=model.line_map,
     )
 
@@ -240,7 +266,10 @@ def _with_hooks(node: Node, renderer: Renderer) -> Node:
         )
     rendered: dict[str, tuple[str, ...]] = {}
     for key, hooks in given.items():
-        texts = [renderer.render_expression(hook, node.path, name=node.name) for hook in hooks]
+        texts = [
+            renderer.render_expression(hook, node.path, name=node.name, values=node.values)
+            for hook in hooks
+        ]
         reads = [reference.name for text in texts for reference in text.refs]
         if beside := sorted({*reads} - {*node.reads, node.name}):
             raise ProjectError(
@@ -258,19 +287,56 @@ def _with_hooks(node: Node, renderer: Renderer) -> Node:
 def _model_config(
     project: LoadedProject,
     part: LoadedProject,
-    path: str,
+    file: ModelFile,
     folder: tuple[str, ...],
-    model: RenderedModel,
     properties: ModelProperties | None,
+    renderer: Renderer,
 ) -> ModelConfig:
-    layers = part.config.folder_layers(folder)
+    path = (*folder, file.name)
+    layers = [one.file.config for one in part.folders if folder[: len(one.folder)] == one.folder]
+    layers += part.config.folder_layers(path)
     if part is not project:
-        layers += project.config.folder_layers(folder, part.config.name)
+        layers += project.config.folder_layers(path, part.config.name)
     if properties is not None:
         layers.append(properties.config_layer)
-    if model.config:
-        layers.append(parse_model_config(model.config, Place(path, model.config_line, 1)))
-    return merge_model_config(layers)
+    if file.model.config:
+        place = Place(file.path, file.model.config_line, 1)
+        layers.append(parse_model_config(file.model.config, place))
+    values = file.instance.values if file.instance else {}
+    merged = merge_model_config([*layers, *instance_layers(file)])
+    flags = {
+        name: _flag_value(name, layers, values, file.path, renderer)
+        for name in ("enabled", "frozen")
+    }
+    if values.get("enabled") is False:
+        flags["enabled"] = False
+    return merged.model_copy(update=flags)
+
+
+def _flag_value(
+    name: str,
+    layers: Sequence[ModelConfig],
+    values: Mapping[str, Any],
+    path: str,
+    renderer: Renderer,
+) -> bool:
+    """A config that may be an expression, as true or false; of the last layer that gives it."""
+    given = [layer for layer in layers if name in layer.model_fields_set]
+    if not given:
+        return bool(ModelConfig.model_fields[name].default)
+    value = getattr(given[-1], name)
+    if isinstance(value, bool):
+        return value
+    where = given[-1].location or path
+    found = renderer.evaluated(value, where, values)
+    if not isinstance(found, bool):
+        raise ProjectError(
+            f"the expression of '{name}' gives no true or false",
+            where=where,
+            found=f"{value} is {found!r}",
+            fix="compare with ==, in or is none",
+        )
+    return found
 
 
 def _sources(
@@ -331,11 +397,12 @@ def _source_node(
 
 def _check_references(
     nodes: dict[str, Node],
-    rendered: dict[str, tuple[str, RenderedModel]],
+    rendered: Mapping[str, ModelFile],
     names: set[str],
     errors: list[LlmI2iError],
 ) -> None:
-    for path, model in rendered.values():
+    for file in rendered.values():
+        path, model = file.path, file.model
         for reference in model.refs:
             if reference.name not in names:
                 errors.append(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from llm_i2i.config.properties import ModelProperties
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
 from llm_i2i.graph.dag import Dag
 from llm_i2i.graph.node import DataCheck, Exposure, Node, UnitCheck
@@ -20,6 +21,7 @@ class Manifest:
     dag: Dag
     exposures: Mapping[str, Exposure] = field(default_factory=dict)
     unit_checks: tuple[UnitCheck, ...] = ()
+    properties: Mapping[str, ModelProperties] = field(default_factory=dict)  # model -> its YAML
 
     @property
     def tests(self) -> list[UnitCheck | DataCheck]:
@@ -60,6 +62,7 @@ def build_manifest(
     *,
     unit_checks: tuple[UnitCheck, ...] = (),
     exposures: Mapping[str, Exposure] | None = None,
+    properties: Mapping[str, ModelProperties] | None = None,
 ) -> Manifest:
     """Order the nodes.
 
@@ -83,6 +86,7 @@ def build_manifest(
         dag,
         exposures=exposures or {},
         unit_checks=unit_checks,
+        properties=properties or {},
     )
 
 

@@ -132,6 +132,7 @@ class Node:
         pre_hook: Rendered statements to run before its query, on its session.
         post_hook: The same, after its result is written and before it is stored.
         contract: What its columns must be, None where that is not enforced.
+        values: Of one of several models of a file: what its SQL and YAML may name; `family` is then the file's name.
         line_of: Maps a line of `sql` to one of the file.
     """
 
@@ -155,6 +156,8 @@ class Node:
     contract: Contract | None = None
     pre_hook: tuple[str, ...] = ()
     post_hook: tuple[str, ...] = ()
+    values: dict[str, Any] = field(default_factory=dict)
+    family: str = ""
     line_of: Any = field(default=None, compare=False, repr=False)
 
     @property

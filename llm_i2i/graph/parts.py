@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from llm_i2i.config.loader import LoadedProject, find_files
 
 
-def files_of(part: LoadedProject, paths: str, suffix: str) -> Iterable[Path]:
-    """Files of one kind of a project or package; `paths` is the setting that says where."""
-    return find_files(part.root, getattr(part.config, paths), (suffix,))
+def files_of(part: LoadedProject, paths: str, suffix: str) -> Iterator[Path]:
+    """Files of one kind of a project or package, without the parts it leaves out; `paths` is the setting that says where."""
+    for file in find_files(part.root, getattr(part.config, paths), (suffix,)):
+        if not part.is_left_out(file):
+            yield file
 
 
 def folder_of(

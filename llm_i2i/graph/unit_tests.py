@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.config.loader import LoadedProject, find_files, shown_path
-from llm_i2i.config.project import merge_vars
+from llm_i2i.config.vars import merge_vars
 from llm_i2i.config.unit_tests import UnitTestExpect, UnitTestInput, UnitTestProperties
 from llm_i2i.config.yaml_text import YamlList, plain
 from llm_i2i.errors import LlmI2iError, ProjectError, ProjectErrors, closest
@@ -146,7 +146,7 @@ def _unit_check(
 
 def _check_vars(project: LoadedProject, test: UnitTestProperties) -> None:
     try:
-        merge_vars(project.config, test.overrides.vars)
+        merge_vars(project.var_settings, test.overrides.vars)
     except ProjectError as error:
         for one in error.errors if isinstance(error, ProjectErrors) else [error]:
             one.where = test.location

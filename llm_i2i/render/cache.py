@@ -10,7 +10,7 @@ from typing import Any
 from llm_i2i.fingerprint import fingerprint
 from llm_i2i.render.lines import LineMap
 from llm_i2i.render.relations import Reference, SourceReference
-from llm_i2i.render.result import RenderedModel
+from llm_i2i.render.result import Instance, RenderedModel
 
 FORMAT = 1  # to be raised when templates give something else than before
 KEPT = 3  # times the entries that one invocation uses
@@ -55,6 +55,23 @@ class RenderCache:
             self._values[key] = parse()
         known: list[Any] = self._values[key]
         return known
+
+    def instances(
+        self, made_of: Sequence[Any], read: Callable[[], list[Instance] | None]
+    ) -> list[Instance] | None:
+        """The kept instances of a model file, or those that `read` gives; an error is not kept."""
+        key = fingerprint([FORMAT, *made_of])
+        self._used.add(key)
+        if key in self._values:
+            known = self._values[key]
+            return None if known is None else [Instance(**one) for one in known]
+        found = read()
+        packed = None if found is None else [asdict(one) for one in found]
+        if (
+            json.loads(json.dumps(packed, default=repr)) == packed
+        ):  # what JSON would change is not kept
+            self._values[key] = packed
+        return found
 
     def forget_oldest(self) -> None:
         """Drop entries that were not used for long, oldest first."""

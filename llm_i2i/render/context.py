@@ -20,12 +20,15 @@ from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedErro
 from jinja2.utils import missing
 
 from llm_i2i import __version__
+from llm_i2i.config.parts import Entry
+from llm_i2i.config.vars import Vars
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
 from llm_i2i.fingerprint import canonical_json, file_digest, fingerprint
 from llm_i2i.names import quote_literal
 from llm_i2i.render.environment import (
     MacroLibrary,
     NotDefined,
+    compile_expression,
     make_environment,
     place_in,
     sql_literal,
@@ -35,6 +38,7 @@ from llm_i2i.render.relations import Reference, SourceReference, relation_name, 
 from llm_i2i.secrets import is_secret
 
 _LOG = logging.getLogger("llm_i2i.render")
+_WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}|\{\{).)*)\}\}\s*", re.DOTALL)
 _NOT_GIVEN: Any = object()
 
 # What dbt has and we do not, or not under this name.
@@ -48,9 +52,16 @@ _INSTEAD = {
     "modules": "use a var: rendering does not depend on the clock or on Python modules",
     "run_started_at": "use a var: rendering does not depend on the clock",
     "invocation_id": "use a var: the same inputs must render to the same SQL",
-    "return": "let the macro write its result as text",
     "load_result": "compute it in SQL: templates cannot query",
 }
+
+
+class _Returned(Exception):  # noqa: N818 (no error: it carries a macro's value out)
+    """A macro has called return()."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,12 @@ class RenderInputs:
     root: Path | None = None
     packages: Mapping[str, MacroLibrary] = field(default_factory=dict)
     macro_values: Mapping[str, Any] = field(default_factory=dict)
+    lists: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def evaluated_lists(self) -> dict[str, list[Entry]]:
+        """Lists whose Jinja was evaluated so far."""
+        return {}
 
     @cached_property
     def prompt_texts(self) -> dict[str, str]:
@@ -82,7 +99,7 @@ class RenderInputs:
         """Of everything here but the environment variables; `target` may hold some, already read."""
         prompts = {n: (self.shown(path), file_digest(path)) for n, path in self.prompts.items()}
         packages = {name: macros.digest for name, macros in self.packages.items()}
-        read = [self.vars, self.language_models, self.target, self.macro_values]
+        read = [self.vars, self.language_models, self.target, self.macro_values, self.lists]
         known = [__version__, self.macros.digest, prompts, packages, read]
         return fingerprint(json.dumps(known, sort_keys=True, default=repr))
 
@@ -95,8 +112,21 @@ class RenderInputs:
 class Rendering:
     """One rendering: the functions of its template, and a record of what they were asked for."""
 
-    def __init__(self, inputs: RenderInputs, *, name: str, text: str = "") -> None:
+    def __init__(
+        self,
+        inputs: RenderInputs,
+        *,
+        name: str,
+        text: str = "",
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Begin a rendering.
+
+        Args:
+            values: Further names, those of a model's instance.
+        """
         self.inputs = inputs
+        self.values = values or {}
         self.name = name
         self.text = text
         self.template: Template | None = None  # the model's own, not a macro's
@@ -125,14 +155,18 @@ class Rendering:
         macros |= {n: _fixed(value) for n, value in self.inputs.macro_values.items()}
         packages = {name: _Package(self, own) for name, own in self.inputs.packages.items()}
         return (packages | macros) | {
+            **self.values,
             "config": self.set_config,
+            "entries": self.entries,
             "env_var": self.env_var,
             "exceptions": _Exceptions(self),
             "language_model": self.language_model,
             "log": self.log,
+            "preset": self.preset,
             "prompt": self.prompt,
             "quote_literal": sql_literal,
             "ref": self.ref,
+            "return": self.return_,
             "source": self.source,
             "target": dict(self.inputs.target),
             "this": relation_name(self.name),
@@ -157,6 +191,8 @@ class Rendering:
             return action()
         except LlmI2iError:
             raise
+        except _Returned:
+            self.fail("return() stands outside a macro", fix="move it into a macro")
         except Exception as error:
             raise self.explain(error) from error
 
@@ -215,6 +251,65 @@ class Rendering:
             )
         self.vars[name] = value
         return copy.deepcopy(value) if isinstance(value, (list, dict)) else value
+
+    def preset(self, name: str) -> Any:
+        """What a var would be if neither project.yml, nor the language model, nor --vars said anything."""
+        value = self.var(name)  # complains of a name that is none
+        known = self.inputs.vars
+        return known.preset(name) if isinstance(known, Vars) else value
+
+    def entries(self, name: str) -> list[Entry]:
+        """The entries of a list of the project (`lists:`), their Jinja evaluated."""
+        _refuse_undefined(name)
+        known = self.inputs.lists
+        if name not in known:
+            near = closest(str(name), known)
+            self.fail(
+                f"list '{name}' is not defined",
+                found=f"lists: {', '.join(known) or 'none'}",
+                fix=f"did you mean {near}?" if near else "write it under lists: in project.yml or part.yml",
+            )  # fmt: skip
+        evaluated = self.inputs.evaluated_lists
+        if name not in evaluated:
+            evaluated[name] = [self._evaluated_entry(entry) for entry in known[name]]
+        for entry in evaluated[name]:
+            self.vars |= entry.reads
+        return [entry.copied() for entry in evaluated[name]]
+
+    def _evaluated_entry(self, entry: Entry) -> Entry:
+        rendering = Rendering(self.inputs, name=self.name)
+        rendering.location = entry.where
+        values = {key: rendering.evaluated(value) for key, value in entry.items()}
+        return Entry(values, entry.where, dict(rendering.vars))
+
+    def return_(self, value: Any = None) -> NoReturn:
+        """End a macro: its value is this, of any type, in place of the text it wrote."""
+        _refuse_undefined(value)
+        raise _Returned(value)
+
+    def evaluated(self, value: Any) -> Any:
+        """A value of a YAML file with its Jinja evaluated; `{{ ... }}` alone keeps its type.
+
+        Raises:
+            ProjectError: Its Jinja is not valid or fails, at `location`.
+        """
+        if isinstance(value, list):
+            return [self.evaluated(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.evaluated(item) for key, item in value.items()}
+        if not isinstance(value, str) or not ("{{" in value or "{%" in value):
+            return value
+        whole = _WHOLE_EXPRESSION.fullmatch(value)
+        if whole is None:
+            return self.run(compile_expression(value, self.location))
+        return self.expression(whole[1])
+
+    def expression(self, text: str) -> Any:
+        """The value of a Jinja expression, of any type."""
+        kept: list[Any] = []
+        self.names["__keep"] = kept.append
+        self.run(compile_expression(f"{{% do __keep({text}) %}}", self.location))
+        return kept[0]
 
     def env_var(self, name: str, default: str | None = None) -> str:
         """An environment variable; `default` where it is not set."""
@@ -315,7 +410,10 @@ class Rendering:
         context = self.new_context(template)
         for _ in template.root_render_func(context):
             pass  # running the template defines the macro
-        return context.vars[name](*args, **kwargs)
+        try:
+            return context.vars[name](*args, **kwargs)
+        except _Returned as returned:
+            return returned.value
 
     # -- places and errors -------------------------------------------------------------------------
 

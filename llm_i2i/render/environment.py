@@ -24,9 +24,10 @@ from llm_i2i.render.lines import mark_lines
 BUILT_IN_MACROS = Path(__file__).parent / "macros"
 TEST_PREFIX = "test_"
 EXPRESSION = "<expression>"  # file name of templates that are no file of their own
+INSTANCES = "instances"  # the function by which a model file says that it is several models
 RESERVED_NAMES = frozenset(
-    {"config", "env_var", "exceptions", "language_model", "log", "prompt", "quote_literal"}
-    | {"ref", "source", "target", "this", "var"}
+    {"config", "entries", "env_var", "exceptions", INSTANCES, "language_model", "log", "preset"}
+    | {"prompt", "quote_literal", "ref", "return", "source", "target", "this", "var"}
 )
 
 
@@ -133,11 +134,61 @@ def compile_template(text: str, file: str, *, marked: bool = False) -> Template:
     """
     try:
         tree = _parsed(text, file)
+        _take_instances(tree)
         if marked:
             mark_lines(tree)
         return _template_of(tree, file, file)
     except TemplateSyntaxError as error:
         raise syntax_error(error, text, file) from error
+
+
+@lru_cache(maxsize=2048)
+def compile_instances(text: str, file: str) -> Template | None:
+    """A template of a model file's `{{ instances(...) }}` alone; None where it has none.
+
+    Raises:
+        ProjectError: Its Jinja is not valid, or the call stands where it cannot be read first.
+    """
+    if INSTANCES not in text:
+        return None
+    try:
+        tree = _parsed(text, file)
+        call = _take_instances(tree)
+        if call is None:
+            return None
+        tree.body = [nodes.Output([call], lineno=call.lineno)]
+        tree.set_environment(make_environment())
+        return _template_of(tree, file, file)
+    except TemplateSyntaxError as error:
+        raise syntax_error(error, text, file) from error
+
+
+def _take_instances(tree: nodes.Template) -> nodes.Call | None:
+    """The call of instances(), taken out of a template: what it names is read before the rest, once for all instances."""
+    found: nodes.Call | None = None
+    for output in (node for node in tree.body if isinstance(node, nodes.Output)):
+        for index, item in enumerate(output.nodes):
+            if found is None and _is_call(item, INSTANCES):
+                found = item  # type: ignore[assignment]
+                output.nodes[index] = nodes.TemplateData("", lineno=item.lineno)
+                output.nodes[index].environment = item.environment
+    second = next((call for call in tree.find_all(nodes.Call) if _is_call(call, INSTANCES)), None)
+    if second is not None:
+        message = (
+            "instances() is called twice"
+            if found is not None
+            else "instances() stands inside a block or an expression"
+        )
+        raise TemplateSyntaxError(message, second.lineno)
+    return found
+
+
+def _is_call(node: nodes.Node, name: str) -> bool:
+    return (
+        isinstance(node, nodes.Call)
+        and isinstance(node.node, nodes.Name)
+        and node.node.name == name
+    )
 
 
 @lru_cache(maxsize=2048)
@@ -194,6 +245,8 @@ def _syntax_fix(message: str) -> str:
     if message.startswith("No filter named") and len(quoted) > 2:
         near = closest(quoted[1], make_environment().filters, count=1)
         return f"did you mean {near}?" if near else "use another filter"
+    if message.startswith("Instances()") or message.startswith("instances()"):
+        return "write it once, as {{ instances([{...}], name='...') }} on a line of its own"
     if "nested too deeply" in message:
         return "split it: {% set %} a part, or write a macro"
     if "end of template" in message or "Missing end" in message:

@@ -9,25 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from llm_i2i.config.parts import Entry
+from llm_i2i.config.vars import Vars
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.render.cache import RenderCache
 from llm_i2i.render.context import Rendering, RenderInputs
 from llm_i2i.render.environment import (
+    INSTANCES,
     TEST_PREFIX,
     Macro,
     MacroLibrary,
     compile_expression,
     compile_template,
 )
+from llm_i2i.render.instances import read_instances
 from llm_i2i.render.lines import LineMap, take_marks
 from llm_i2i.render.prompts import find_prompts
 from llm_i2i.render.relations import Reference, SourceReference
-from llm_i2i.render.result import RenderedModel
+from llm_i2i.render.result import Instance, RenderedModel
 
 _CALL = re.compile(r"\s*(ref|source)\s*\(")
 _STRING = r"""\s*(?:'[^',\\]*'|"[^",\\]*")\s*"""
 _PLAIN_CALL = re.compile(rf"\s*(ref|source)\(({_STRING}(?:,{_STRING})?)\)\s*")
-_WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}|\{\{).)*)\}\}\s*", re.DOTALL)
 
 
 class Renderer:
@@ -44,6 +47,7 @@ class Renderer:
         target: Mapping[str, Any] | None = None,
         root: Path | None = None,
         packages: Mapping[str, MacroLibrary] | None = None,
+        lists: Mapping[str, tuple[Entry, ...]] | None = None,
         cache: RenderCache | None = None,
     ) -> None:
         """Take what templates may read.
@@ -54,6 +58,7 @@ class Renderer:
             target: `name`, `type` and settings of the target.
             root: The project's folder; messages name files relative to it.
             packages: Name of the project and of each package -> its macros, for `package.macro()`.
+            lists: What entries() gives, by name.
             cache: What earlier invocations rendered.
         """
         self._cache = cache or RenderCache()
@@ -66,6 +71,7 @@ class Renderer:
             target=target or {},
             root=root,
             packages=packages or {},
+            lists=lists or {},
         )
 
     def overridden(
@@ -80,7 +86,9 @@ class Renderer:
         other._cache = RenderCache()
         other._inputs = replace(
             inputs,
-            vars={**inputs.vars, **vars},
+            vars=inputs.vars.over(vars)
+            if isinstance(inputs.vars, Vars)
+            else {**inputs.vars, **vars},
             env={**inputs.env, **(env or {})},
             macro_values=macros or {},
         )
@@ -95,12 +103,36 @@ class Renderer:
         """Everything that a model's template can name, for tools that render by themselves."""
         return Rendering(self._inputs, name=model).names
 
-    def render_model(self, path: Path | str, text: str, *, name: str) -> RenderedModel:
+    def instances(self, path: str, text: str, *, name: str) -> list[Instance] | None:
+        """The models that a file declares by instances(), in its order; None where it is one model of the file's name.
+
+        Args:
+            path: The model's file, as messages name it.
+            name: Its stem.
+
+        Raises:
+            ProjectError: The declaration is not valid, or gives two models one name.
+        """
+        if INSTANCES not in text:
+            return None
+        key = [self._inputs.digest, INSTANCES, path, name, text]
+        return self._cache.instances(key, lambda: read_instances(self._inputs, path, text, name))
+
+    def evaluated(self, value: Any, where: str, values: Mapping[str, Any] | None = None) -> Any:
+        """A value of a YAML file with its Jinja evaluated; `{{ ... }}` alone keeps its type."""
+        rendering = Rendering(self._inputs, name="", values=values)
+        rendering.location = where
+        return rendering.evaluated(value)
+
+    def render_model(
+        self, path: Path | str, text: str, *, name: str, instance: Instance | None = None
+    ) -> RenderedModel:
         """The SQL of a model.
 
         Args:
             path: The model's file; messages name it relative to `root`.
             name: The model's name, for `this`.
+            instance: The one of the file's instances that it is.
 
         Raises:
             ProjectError: The template is not valid, or fails; placed in its file or a macro's.
@@ -108,14 +140,23 @@ class Renderer:
         file = self._inputs.shown(path) if isinstance(path, Path) else path
 
         def render() -> tuple[RenderedModel, bool]:
-            rendering = Rendering(self._inputs, name=name, text=text)
+            values = instance.values if instance else {}
+            rendering = Rendering(self._inputs, name=name, text=text, values=values)
+            rendering.vars |= instance.reads if instance else {}
             sql, line_map = take_marks(rendering.run(compile_template(text, file, marked=True)))
             return _result(rendering, sql, line_map), rendering.is_repeatable
 
-        return self._cache.rendered([self._inputs.digest, "model", file, name, text], render)
+        key = [self._inputs.digest, "model", file, name, text]
+        return self._cache.rendered([*key, instance.values] if instance else key, render)
 
     def render_expression(
-        self, text: str, where: str, *, name: str = "", secrets: bool = False
+        self,
+        text: str,
+        where: str,
+        *,
+        name: str = "",
+        secrets: bool = False,
+        values: Mapping[str, Any] | None = None,
     ) -> RenderedModel:
         """Text of a YAML file with its Jinja evaluated, in `sql`; lines of refs are 0.
 
@@ -123,8 +164,9 @@ class Renderer:
             where: Where the text is written, for messages.
             name: The model's name, for `this`.
             secrets: Whether env_var() may read secret variables: what comes of it must not be kept or shown.
+            values: Of the model's instance.
         """
-        rendering = Rendering(self._inputs, name=name)
+        rendering = Rendering(self._inputs, name=name, values=values)
         rendering.location = where
         rendering.may_read_secrets = secrets
         return _result(rendering, self._text(rendering, text), LineMap())
@@ -138,6 +180,7 @@ class Renderer:
         *,
         condition: str | None = None,
         location: str = "",
+        values: Mapping[str, Any] | None = None,
     ) -> RenderedModel:
         """The select of a data test: it returns the rows that fail.
 
@@ -148,13 +191,17 @@ class Renderer:
             arguments: As in YAML; text that begins with ref( or source(, or holds {{, is evaluated.
             condition: SQL condition on the tested rows (`where` of its config), may hold Jinja.
             location: Where the test is declared, for messages.
+            values: Of the model's instance, for its arguments and condition.
         """
+        values = values or {}
 
         def render() -> tuple[RenderedModel, bool]:
-            return self._data_test_rows(test, model_name, column, arguments, condition, location)
+            return self._data_test_rows(
+                test, model_name, column, arguments, condition, location, values
+            )
 
         made_of = [self._inputs.digest, "data test", test, model_name, column, arguments, condition]
-        return self._cache.rendered([*made_of, location], render)
+        return self._cache.rendered([*made_of, location, *([values] if values else [])], render)
 
     def _data_test_rows(
         self,
@@ -164,8 +211,9 @@ class Renderer:
         arguments: Mapping[str, Any] | None,
         condition: str | None,
         location: str,
+        values: Mapping[str, Any],
     ) -> tuple[RenderedModel, bool]:
-        rendering = Rendering(self._inputs, name=model_name)
+        rendering = Rendering(self._inputs, name=model_name, values=values)
         rendering.location = location
         macro = self._data_test(test, location)
         relation = self._relation(rendering, model_name)
@@ -219,14 +267,7 @@ class Renderer:
             names = [name.strip()[1:-1] for name in plain[2].split(",")]
             function = rendering.ref if plain[1] == "ref" else rendering.source
             return rendering.guard(lambda: function(*names))
-        whole = _WHOLE_EXPRESSION.fullmatch(value)
-        expression = value if _CALL.match(value) else whole[1] if whole else ""
-        if not expression:
-            return self._text(rendering, value) if "{{" in value or "{%" in value else value
-        kept: list[Any] = []
-        rendering.names["__keep"] = kept.append
-        rendering.run(compile_expression(f"{{% do __keep({expression}) %}}", rendering.location))
-        return kept[0]
+        return rendering.expression(value) if _CALL.match(value) else rendering.evaluated(value)
 
 
 def _check_arguments(test: str, macro: Macro, given: Mapping[str, Any], location: str) -> None:

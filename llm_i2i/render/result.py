@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,3 +34,20 @@ class RenderedModel:
     config: dict[str, Any] = field(default_factory=dict)
     config_line: int = 0
     line_map: LineMap = field(default_factory=LineMap)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One model of a file that declares several.
+
+    Attributes:
+        name: The model's name.
+        values: What its SQL and YAML may name.
+        where: Where the value set is written: the entry of a list, or the file.
+        reads: Vars that the value set was made from.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    where: str = ""
+    reads: Mapping[str, Any] = field(default_factory=dict)

@@ -164,7 +164,7 @@ class Artifacts:
         }
 
     def _model(self, node: Node) -> dict[str, Any]:
-        properties = self.loaded.properties.models.get(node.name)
+        properties = self.manifest.properties.get(node.name)
         raw = _read(self.loaded.root / node.path)
         model = self.compiled.get(node.name)
         meta = {**node.config.get("meta", {}), OURS: self._ours(node, model)}
@@ -276,7 +276,7 @@ class Artifacts:
         """Data tests as declared, by model, column and line."""
         return {
             (name, test.column, test.line): test
-            for name, model in self.loaded.properties.models.items()
+            for name, model in self.manifest.properties.items()
             for test in model.all_data_tests()
         }
 

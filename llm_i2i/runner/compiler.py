@@ -112,7 +112,7 @@ class ProjectCompiler(ProjectDefinition):
         """Where the compiled SQL of a model is written; a package's below its name."""
         folder = self.target_dir / "compiled"
         if node.package == self.loaded.config.name:
-            return folder / node.path
+            return (folder / node.path).with_name(f"{node.name}.sql")
         return folder.joinpath(*node.fqn[:-1], f"{node.name}.sql")
 
     def write_manifest(self, compiled: Mapping[str, CompiledModel]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from llm_i2i.config.loader import load_project
-from llm_i2i.config.project import merge_vars
+from llm_i2i.config.vars import merge_vars
 from llm_i2i.errors import ProjectError
 from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
@@ -61,7 +61,7 @@ class ProjectDefinition:
     ) -> None:
         self.dir = project_dir
         self.loaded = load_project(project_dir)
-        self.vars = merge_vars(self.loaded.config, vars or {})
+        self.vars = merge_vars(self.loaded.var_settings, vars or {})
         self.target = self.loaded.config.target_settings(target)
         self._target_name = target or self.loaded.config.default_target
         self.target_dir = project_dir / (target_path or self.loaded.config.target_path)
@@ -103,7 +103,7 @@ class ProjectDefinition:
         other = copy.copy(self)
         for cached in ("manifest", "renderer", "selection"):
             other.__dict__.pop(cached, None)
-        other.vars = merge_vars(self.loaded.config, vars)
+        other.vars = merge_vars(self.loaded.var_settings, vars)
         other.environment = Environment(self.target_dir, env)
         return other
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_i2i.config.loader import load_project
-from llm_i2i.config.project import merge_vars
+from llm_i2i.config.vars import merge_vars
 from llm_i2i.graph.load import make_renderer
 
 
@@ -19,5 +19,7 @@ def template_names(project_dir: Path) -> dict[str, Any]:
         ProjectError: The project's YAML or macros have mistakes.
     """
     loaded = load_project(project_dir)
-    renderer = make_renderer(loaded, merge_vars(loaded.config, {}), loaded.config.default_target)
+    renderer = make_renderer(
+        loaded, merge_vars(loaded.var_settings, {}), loaded.config.default_target
+    )
     return renderer.names("model")

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from llm_i2i.config.experiments import ExperimentsFile
-from llm_i2i.config.loader import load_project_config
-from llm_i2i.config.project import ProjectConfig, VarRule, find_project_file
+from llm_i2i.config.loader import load_project
+from llm_i2i.config.parts import PartFile
+from llm_i2i.config.project import ProjectConfig
 from llm_i2i.config.properties import ModelConfig, PropertiesFile
+from llm_i2i.config.vars import VarDeclaration, Vars, VarSettings
 from llm_i2i.store.files import replace_text
 
 Schema = dict[str, Any]
 FOLDER = ".llmi2i/schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_VAR_LINE = re.compile(r"^  (?P<name>\w+):[^#]*#\s*(?P<meaning>.+)$", re.MULTILINE)
-_JSON_TYPES = {"text": "string", "list": "array"}
+_JSON_TYPES = {"text": "string", "list": "array", "mapping": "object"}
 
 
 def write_schemas(project_dir: Path, folder: Path | None = None) -> list[Path]:
@@ -28,25 +28,20 @@ def write_schemas(project_dir: Path, folder: Path | None = None) -> list[Path]:
         ProjectError: project.yml has mistakes.
     """
     folder = folder or project_dir / FOLDER
-    text = find_project_file(project_dir).read_text(encoding="utf-8")
     written = []
-    for kind, schema in schemas(load_project_config(project_dir), text).items():
+    for kind, schema in schemas(load_project(project_dir).var_settings).items():
         written.append(folder / f"{kind}.json")
         replace_text(written[-1], json.dumps(schema, indent=1, ensure_ascii=False) + "\n")
     return written
 
 
-def schemas(config: ProjectConfig, text: str = "") -> dict[str, Schema]:
-    """Kind of file -> schema: `project`, `properties` (YAML below models/), `experiments`, and `vars` (a file for --vars).
-
-    Args:
-        text: Of project.yml; the comment behind a var becomes its description.
-    """
-    meanings = {match["name"]: match["meaning"].strip() for match in _VAR_LINE.finditer(text)}
-    vars = vars_schema(config, meanings)
+def schemas(settings: VarSettings) -> dict[str, Schema]:
+    """Kind of file -> schema: `project`, `properties` and `part` (YAML below models/), `experiments`, and `vars` (a file for --vars)."""
+    vars = vars_schema(settings)
     found = {
         "project": _project_schema(),
         "properties": PropertiesFile.model_json_schema(),
+        "part": PartFile.model_json_schema(),
         "experiments": ExperimentsFile.model_json_schema(),
     }
     return {kind: _finished(schema, vars) for kind, schema in found.items()} | {
@@ -54,29 +49,34 @@ def schemas(config: ProjectConfig, text: str = "") -> dict[str, Schema]:
     }
 
 
-def vars_schema(config: ProjectConfig, meanings: Mapping[str, str]) -> Schema:
-    """What the project's vars may be, by their rules. Others are allowed: a var may be newer than the schema."""
+def vars_schema(settings: VarSettings) -> Schema:
+    """What the project's vars may be, as they are declared. Others are allowed: a var may be newer than the schema."""
+    values = Vars(settings)
     properties = {}
-    for name, default in config.vars.items():
-        rule = config.var_rules.get(name)
+    for name in settings.known:
+        declared = settings.declared.get(name)
+        names = settings.names.get(declared.values_of or "", []) if declared else []
         properties[name] = {
-            **({"description": meanings[name]} if name in meanings else {}),
-            **(_rule_schema(rule) if rule else {}),
-            "default": default,
+            **({"description": declared.help} if declared and declared.help else {}),
+            **(_declared_schema(declared, names) if declared else {}),
+            "default": values[name],
         }
     return {"type": "object", "properties": properties}
 
 
-def _rule_schema(rule: VarRule) -> Schema:
-    if rule.values is not None and rule.type != "list":
-        return {"enum": [*rule.values, *([None] if rule.nullable else [])]}
+def _declared_schema(declared: VarDeclaration, names: list[str]) -> Schema:
+    # null leaves the value to a preset.
+    nullable = declared.nullable or bool(declared.preset)
+    values = [*(declared.values or []), *names] if declared.values or declared.values_of else None
+    if values is not None and declared.kind != "list":
+        return {"enum": [*values, *([None] if nullable else [])]}
     found: Schema = {}
-    if rule.type is not None:
-        name = _JSON_TYPES.get(rule.type, rule.type)
-        found["type"] = [name, "null"] if rule.nullable else name
-    if rule.values is not None:
-        found["items"] = {"enum": rule.values}
-    limits = {"minimum": rule.min, "maximum": rule.max}
+    if declared.kind != "any":
+        name = _JSON_TYPES.get(declared.kind, declared.kind)
+        found["type"] = [name, "null"] if nullable else name
+    if values is not None:
+        found["items"] = {"enum": values}
+    limits = {"minimum": declared.min, "maximum": declared.max}
     return found | {key: limit for key, limit in limits.items() if limit is not None}
 
 

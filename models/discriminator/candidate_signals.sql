@@ -4,8 +4,8 @@
 {{ candidate_signals(
     ref('generated_interactions'),
     ref('interactions_train'),
-    ref('signal_pairs') if var('daily') else ref('swing_pairs'),
+    ref('training_swing_sums') if var('daily') else ref('swing_sums'),
     ref('transitions'),
     ref('generator_embeddings'),
-    degrees=ref('signal_degrees') if var('daily') else none
+    degrees=ref('training_degrees') if var('daily') else none
 ) }}

@@ -2,7 +2,7 @@
 {{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 
 with signals as (
-    {{ candidate_signals(ref('crossfit_candidates'), ref('interactions_crossfit'), ref('crossfit_pairs'), ref('crossfit_transitions'), ref('crossfit_embeddings')) | indent(4) }}
+    {{ candidate_signals(ref('crossfit_candidates'), ref('interactions_crossfit'), ref('crossfit_swing_sums'), ref('crossfit_transitions'), ref('crossfit_embeddings')) | indent(4) }}
 )
 select
     signals.*,

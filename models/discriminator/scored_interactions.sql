@@ -28,7 +28,7 @@ with prompts as (
         signals.item_number,
         {{ signals_prompt() }} as prompt
     from {{ ref('candidate_signals') }} as signals
-    cross join {{ ref('signal_cuts') }} as cuts
+    cross join {{ ref('signal_bucket_edges') }} as cuts
 {% endif %}
 ),
 

@@ -13,8 +13,8 @@
     from {{ ref('targets') }} as targets
     inner join {{ ref('interactions') }} as triggers
         on triggers.user_number = targets.user_number and triggers.position = targets.position - 1
-    inner join {{ ref('scored_pairs') }} as scored on scored.item_number = triggers.item_number
-    inner join {{ ref('pair_signals') }} as signals
+    inner join {{ ref('scored_item_pairs') }} as scored on scored.item_number = triggers.item_number
+    inner join {{ ref('item_pair_features') }} as signals
         on signals.item_number = scored.item_number and signals.related_item_number = scored.related_item_number
     inner join {{ ref('item_long_tail') }} as target_items on target_items.item_number = targets.item_number
     left join {{ ref('interactions') }} as seen

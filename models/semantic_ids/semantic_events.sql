@@ -7,7 +7,7 @@ with numbered as (
         item_id,
         row_number() over (partition by user_id order by order_value, item_id) - 1 as position,
         count(*) over (partition by user_id) as n_events
-    from {{ ref('log_pairs') }}
+    from {{ ref('first_events') }}
     {%- if splits_by_time() == 'true' %}
     where order_value < (select train_before from {{ ref('time_cuts') }})
     {%- endif %}

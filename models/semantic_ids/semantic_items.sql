@@ -1,14 +1,14 @@
 -- models/semantic_ids/semantic_items.sql: items and their text before they have ids for prompts: item_numbers itself reads what is made of this.
 {{ config(enabled=var('item_ids') == 'semantic') }}
 with every_item as (
-    select distinct item_id from {{ ref('log_pairs') }}
+    select distinct item_id from {{ ref('first_events') }}
     {% if var('items') and var('min_events') is none %}
     union
     select item_id from {{ ref('log_items') }}
     {% endif %}
 ),
 
-{{ one_text_per_item(ref('log_pairs')) }}
+{{ one_text_per_item(ref('first_events')) }}
 
 select
     every_item.item_id,

@@ -1,13 +1,2 @@
--- models/similarity/swing.sql: the Swing under the augmented index. append: on real and synthetic events together (the paper);
--- distil: the real one (filtered under filter_real), to which i2i_index adds the candidates (findings.md 3B).
-{% if {'append': true, 'distil': false}[var('fusion')] or filters_real() == 'true' %}
-{{ swing_scores(ref('fused_pairs')) }}
-{% else %}
-select
-    item_id,
-    related_item_id,
-    score,
-    item_number,
-    related_item_number
-from {{ ref('swing_baseline') }}
-{% endif %}
+-- models/similarity/swing.sql: Swing on real data only, as the protocol has it (method.md 6.1).
+{{ swing_scores(ref('swing_sums')) }}

@@ -3,4 +3,4 @@
 select
     {{ time_cut('train_before') }} as train_before,
     {{ time_cut('query_before') }} as query_before
-from {{ ref('log_pairs') }}
+from {{ ref('first_events') }}

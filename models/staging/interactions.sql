@@ -11,6 +11,6 @@ select
     {% endif %}
     users.user_number,
     item_numbers.item_number
-from {{ ref('log_pairs') }} as first_events
+from {{ ref('first_events') }} as first_events
 inner join {{ ref('users') }} as users on users.user_id = first_events.user_id
 inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_id = first_events.item_id

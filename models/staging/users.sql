@@ -3,7 +3,7 @@ with every_user as (
     select
         user_id,
         count(*) as n_interactions
-    from {{ ref('log_pairs') }}
+    from {{ ref('first_events') }}
     group by user_id
 )
 select

@@ -27,23 +27,8 @@ bm25 tfidf bpr youtube_dnn
 {# A setting of a backbone: the published one under protocol paper, otherwise one chosen on validation (project/docs/backbones.md). A var of the same
    name overrides both when it is not null. #}
 {% macro backbone_setting(name) -%}
-{%- set presets = {
-    'own_ranking': [true, false],
-    'bm25_neighbours': [20, 201],
-    'bm25_k1': [1.2, 1.2],
-    'bm25_b': [0.75, 0.2],
-    'tfidf_neighbours': [20, 201],
-    'bpr_learning_rate': [0.01, 0.05],
-    'bpr_regularization': [0.01, 0.01],
-    'bpr_iterations': [100, 300],
-    'bpr_similarity_bias': [false, false],
-    'youtube_dnn_similarity': ['dot', 'dot'],
-    'youtube_dnn_learning_rate': [0.001, 0.001],
-    'youtube_dnn_log_q': [false, false],
-    'youtube_dnn_seed': [2023 - 42 + var('random_seed'), var('random_seed')],
-} -%}
-{%- set override = var(name, none) -%}
-{%- set value = presets[name][0 if var('protocol') == 'paper' else 1] if override is none else override -%}
+{%- set value = var(name) -%}
+{%- if value is none -%}{%- set value = var('random_seed') + (1981 if var('protocol') == 'paper' else 0) -%}{%- endif -%}
 {{- value | string | lower -}}
 {%- endmacro %}
 

@@ -58,13 +58,13 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
 {%- set appended = augmented and {'append': true, 'distil': false}[var('fusion')] -%}
 {%- set on_fused_pairs = appended or (augmented and filters_real() == 'true') -%}
 {%- if recommender == 'swing' -%}
-    {%- set parts = [[ref('swing' if augmented else 'swing_baseline'), 1]] -%}
+    {%- set parts = [[ref('swing_augmented' if augmented else 'swing'), 1]] -%}
 {%- elif recommender == 'swing_text' -%}
-    {%- set parts = [[ref('swing' if augmented else 'swing_baseline'), 1], [ref('text_neighbours'), var('swing_text_weight')]] -%}
+    {%- set parts = [[ref('swing_augmented' if augmented else 'swing'), 1], [ref('text_neighbours'), var('swing_text_weight')]] -%}
 {%- elif recommender in ['cooccurrence', 'cosine', 'cooccurrence_text'] -%}
     {%- set exponent = 0.5 if recommender == 'cosine' else var('cooccurrence_degree_exponent') -%}
     {%- if on_fused_pairs -%}
-        {%- set events = '(' ~ common_user_scores(ref('fused_pairs'), exponent) ~ ')' -%}
+        {%- set events = '(' ~ common_user_scores(ref('fused_swing_sums'), exponent) ~ ')' -%}
     {%- else -%}
         {%- set events = ref('cosine' if recommender == 'cosine' else 'cooccurrence') -%}
     {%- endif -%}
@@ -78,9 +78,9 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
     {{ exceptions.raise_compiler_error("recommender '" ~ recommender ~ "' is none of swing, swing_text, cooccurrence, cosine, cooccurrence_text, bm25, tfidf, bpr, youtube_dnn") }}
 {%- endif -%}
 {%- if augmented and not appended -%}
-    {%- do parts.append([distilled or ref('distilled'), var('distil_mu')]) -%}
+    {%- do parts.append([distilled or ref('distilled_votes'), var('distil_mu')]) -%}
     {%- if var('discriminator') == 'signals' -%}
-        {%- do parts.append([judged or ref('distilled_pairs'), var('pair_mu')]) -%}
+        {%- do parts.append([judged or ref('distilled_item_pairs'), var('pair_mu')]) -%}
     {%- endif -%}
 {%- endif -%}
 {%- if parts | length == 1 -%}

@@ -148,7 +148,7 @@ inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_
 {%- endmacro %}
 
 {# The judged item pairs of a control: each item keeps its candidates and its confidences, but the largest goes to the control's first choice. #}
-{% macro control_judged_pairs(control) -%}
+{% macro control_judged_item_pairs(control) -%}
 {%- set orders = {
     'random_keep': scrambled('seed'),
     'log_probability': 'case when log_probability = 0 then 1 else 0 end, log_probability desc',
@@ -162,14 +162,14 @@ with slots as (
         item_number,
         confidence,
         row_number() over (partition by item_number order by {{ rounded('margin') }} desc, related_item_number) as choice
-    from {{ ref('scored_pairs') }}
+    from {{ ref('scored_item_pairs') }}
 ),
 
 seeded as (
     select
         *,
         {{ draw_seed(['item_number', 'related_item_number'], var('random_seed') + 3) }} as seed
-    from {{ ref('pair_signals') }}
+    from {{ ref('item_pair_features') }}
 ),
 
 choices as (
@@ -222,9 +222,9 @@ inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number
 {% macro similarity_with_pairs(pairs, users=none, control=none) -%}
 {%- if {'append': true, 'distil': false}[var('fusion')] -%}
 {%- set events = '(' ~ events_with_pairs(pairs, users) ~ ')' -%}
-({{ swing_scores('(' ~ swing_pairs(events, recency='position', weight=fused_weight()) ~ ')') }})
+({{ swing_scores('(' ~ swing_sums(events, recency='position', weight=fused_weight()) ~ ')') }})
 {%- else -%}
-{%- set judged = '(' ~ distilled_pairs('(' ~ control_judged_pairs(control) ~ ')') ~ ')' if control and var('discriminator') == 'signals' else none -%}
+{%- set judged = '(' ~ distilled_item_pairs('(' ~ control_judged_item_pairs(control) ~ ')') ~ ')' if control and var('discriminator') == 'signals' else none -%}
 {{ recommender_similarity(var('recommender'), augmented=true, distilled='(' ~ distilled(pairs, users) ~ ')', judged=judged) }}
 {%- endif -%}
 {%- endmacro %}

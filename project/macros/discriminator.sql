@@ -111,5 +111,5 @@ select
     signals.user_number,
     signals.item_number
 from drawn as signals
-cross join {{ ref('signal_cuts') }} as cuts
+cross join {{ ref('signal_bucket_edges') }} as cuts
 {%- endmacro %}

@@ -49,7 +49,7 @@ where votes.vote > 0
 {%- endmacro %}
 
 {# Judged item pairs (item_id, related_item_id, confidence, and the numbers) as a similarity. #}
-{% macro distilled_pairs(pairs) -%}
+{% macro distilled_item_pairs(pairs) -%}
 select
     pairs.item_id,
     pairs.related_item_id,

@@ -32,7 +32,7 @@ from fine_tune(
 {{ ref('refined_interactions' if filters_real() == 'true' else 'interactions_train') }}
 {%- endmacro %}
 
-{# The weight column of fused events for swing_pairs, empty where all of them weigh 1. #}
+{# The weight column of fused events for swing_sums, empty where all of them weigh 1. #}
 {% macro fused_weight() -%}
 {%- set appended = {'append': true, 'distil': false}[var('fusion')] -%}
 {{ 'weight' if var('filter_real') == 'downweight' or (appended and var('synthetic_weight') != 1) else '' }}

@@ -126,7 +126,7 @@ where weight > 0
 {# Every item of the log and of the items file, numbered in the order of their ids, with its token (item_numbers). #}
 {% macro dense_item_numbers() -%}
 with every_item as (
-    select distinct item_id from {{ ref('log_pairs') }}
+    select distinct item_id from {{ ref('first_events') }}
     {% if var('items') and var('min_events') is none %}
     union
     select item_id from {{ ref('log_items') }}
@@ -134,7 +134,7 @@ with every_item as (
 )
 {%- if var('item_ids') == 'title' %},
 
-{{ one_text_per_item(ref('log_pairs')) }},
+{{ one_text_per_item(ref('first_events')) }},
 
 titles as (
     select

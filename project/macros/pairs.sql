@@ -3,13 +3,13 @@
    users (signals.sql). Item pairs, unlike a user's candidates, hold for every user who comes by, so the index built from them keeps its
    recall when the last event is one that no model has seen. #}
 
-{# The signals of a pair, in the order of its prompt; each is a column of pair_signals. #}
-{% macro pair_signal_list() -%}
+{# The signals of a pair, in the order of its prompt; each is a column of item_pair_features. #}
+{% macro item_pair_feature_list() -%}
 log_probability embedding_cosine{% if var('second_generator') %} second_log_probability second_embedding_cosine{% endif %} cosine cooccurrence swing follows precedes text text_then_taken taken_then_text popularity trigger_popularity
 {%- endmacro %}
 
 {# What a generator expects after each item alone. A new item that nobody has taken gets an answer through its text. #}
-{% macro generated_pairs(generator) -%}
+{% macro generated_item_pairs(generator) -%}
 with calls as (
     select
         item_number,
@@ -54,8 +54,8 @@ from {{ ref('item_numbers') }}
 
 {# Item pairs worth a judgement, with a column per signal, all computed from `events` and the generator fitted on them.
    Candidates: the best `pair_candidates` of each item by the generator, text, cosine, co-occurrence and steps between events.
-   `pairs` as swing_pairs, `generators`: for each, its relations as generated_pairs and generator_embeddings, and the prefix of its signals. #}
-{% macro pair_signals(events, pairs, generators) -%}
+   `pairs` as swing_sums, `generators`: for each, its relations as generated_item_pairs and generator_embeddings, and the prefix of its signals. #}
+{% macro item_pair_features(events, pairs, generators) -%}
 with degrees as (
     select item_number, count(*) as degree from {{ events }} group by item_number
 ),

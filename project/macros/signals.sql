@@ -146,7 +146,7 @@ left join degrees on degrees.item_number = candidates.item_number
 {# Where each signal is cut into buckets: quantiles of its values other than 0, half of the cuts by the hits, half by the misses. Hits crowd where a
    signal is high: cuts by all rows alike would leave them in one bucket (validation R@10 of the pairs, Toys: .146 instead of .154).
    `relation` has a column is_hit. #}
-{% macro signal_cuts(names, relation) -%}
+{% macro signal_bucket_edges(names, relation) -%}
 {%- set parts = var('signal_buckets') // 2 -%}
 select
     {%- for signal in names.split() %}

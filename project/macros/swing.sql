@@ -1,4 +1,4 @@
-{# The scores of the pairs that `pairs` (a relation of swing_pairs) holds, in both directions, with the log's ids.
+{# The scores of the pairs that `pairs` (a relation of swing_sums) holds, in both directions, with the log's ids.
    score = (user_pair_weight x user_pairs + self_pair_weight x self_terms) / (d_i d_j) ^ degree_exponent.
    u < v only: self_pairs=false. The literal ordered sum of the paper: user_pair_weight=2, self_pair_weight=1 (each pair twice, u = v once).
    max_normalised: divided by the trigger item's best, as Alink's resultNormalize; it changes no single list, but what several triggers add up to. #}
@@ -11,7 +11,7 @@
     degree_exponent=swing_setting('degree_exponent'),
     max_normalised=(swing_setting('max_normalised') == 'true')
 ) -%}
-with scored_pairs as (
+with scored_item_pairs as (
     select
         item_number,
         related_item_number,
@@ -25,9 +25,9 @@ with scored_pairs as (
 ),
 
 both_directions as (
-    select item_number, related_item_number, score from scored_pairs where score > 0
+    select item_number, related_item_number, score from scored_item_pairs where score > 0
     union all
-    select related_item_number, item_number, score from scored_pairs where score > 0
+    select related_item_number, item_number, score from scored_item_pairs where score > 0
 )
 
 select

@@ -8,14 +8,14 @@
    Cost: the pairs of items of each user, or the pairs of users of each item (swing_costs). Pairs of items with one user in common are in the first alone,
    so by_item needs min_common_users of 2 or more; nor does it know weights.
 
-   swing_pairs gives, for each pair of items with at least min_common_users users in common,
+   swing_sums gives, for each pair of items with at least min_common_users users in common,
      user_pairs = sum over u < v of  w_u w_v / (swing_alpha + items in common of u and v)      with w_u = (|I_u| + user_alpha) ^ -user_beta
      self_terms = sum over u     of  w_u w_u / (swing_alpha + |I_u|)                           the u = v term of the literal sum
    `relation` has user_number and item_number; repeated rows count once. `weight` names a column of weights g: a user then adds w_u g_ui g_uj in place of
    w_u to a pair of items. The caps are those of capped_events. Defaults: the vars, or what swing_preset says (swing_setting).
    `costs`: a relation of swing_costs that chooses the form (form: auto); without, it is computed here.
    Everything that grows with the number of pairs is a sort, a hash join or a sum by key, which spill to disk; lists, which do not, are of events alone. #}
-{% macro swing_pairs(
+{% macro swing_sums(
     relation,
     user_alpha=swing_setting('user_alpha'),
     user_beta=swing_setting('user_beta'),

@@ -38,13 +38,13 @@ def main(folder: Path, vars: dict[str, object]) -> None:
 
 
 def swing_references(project: Project) -> dict[str, list[float]]:
-    """CPU seconds of compiled Swing on the train part of this build, by name; their sums are those of swing_pairs."""
+    """CPU seconds of compiled Swing on the train part of this build, by name; their sums are those of swing_sums."""
     from tests.benchmarks.references import numba_swing, scipy_swing
 
     events = project.query("select user_number, item_number from interactions_train").fetchnumpy()
     users = np.unique(events["user_number"], return_inverse=True)[1].astype(np.int64)
     items = np.unique(events["item_number"], return_inverse=True)[1].astype(np.int64)
-    wanted = project.query("select count(*), sum(user_pairs), sum(self_terms) from swing_pairs").fetchall()[0]  # fmt: skip
+    wanted = project.query("select count(*), sum(user_pairs), sum(self_terms) from swing_sums").fetchall()[0]  # fmt: skip
     seconds = {}
     for name, swing in (("numba", numba_swing), ("scipy.sparse", scipy_swing)):
         swing(users, items)  # compile outside the clock

@@ -1,6 +1,6 @@
 """Other ways to compute Swing, to compare with: plain Python, scipy.sparse, numba.
 
-All take events as parallel arrays of dense numbers and give what the SQL model `swing_pairs` gives, for each pair of items
+All take events as parallel arrays of dense numbers and give what the SQL model `swing_sums` gives, for each pair of items
 i < j with a user in common: the sum over user pairs u < v and the u = v terms (w_u = 1/sqrt|I_u|, alpha = 1; method.md 6.1).
 """
 

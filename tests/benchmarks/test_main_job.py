@@ -79,10 +79,10 @@ def ratios(result: dict[str, Any], aims: dict[str, float]) -> list[Ratio]:
     """Wall and CPU seconds and memory of the job, and Swing beside the best compiled reference."""
     whole, references = result["whole"], result["references"]
     compiled = min((Side.of(n, times) for n, times in references.items()), key=lambda s: s.value)
-    swing = Side("swing_pairs", result["stages"]["swing_pairs"]["cpu_s"])
+    swing = Side("swing_sums", result["stages"]["swing_sums"]["cpu_s"])
     return [
         Ratio.of("wall time", Side("the job", whole["wall_s"], "s"), aim=aims.get("wall_s")),
         Ratio.of("CPU time", Side("the job", whole["cpu_s"])),
         Ratio.of("memory", Side("the job", whole["peak_mb"], "MB"), aim=aims.get("peak_mb")),
-        Ratio.of("swing_pairs / best compiled", swing, compiled, aim=1.5),
+        Ratio.of("swing_sums / best compiled", swing, compiled, aim=1.5),
     ]

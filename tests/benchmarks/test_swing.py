@@ -44,7 +44,7 @@ def swing_sql(path: Path) -> str:
             "max_items_per_user": 0,
         },
     )
-    return project.compile(["swing_pairs"])["swing_pairs"].sql
+    return project.compile(["swing_sums"])["swing_sums"].sql
 
 
 def test_swing_cpu_time() -> None:
@@ -62,7 +62,7 @@ def test_swing_cpu_time() -> None:
         items = events["item_number"].to_numpy().astype(np.int64)
         query = swing_sql(path)
         sql, _ = cpu_seconds(
-            "SQL", lambda q=query, e=engine: e.run(f"create or replace table swing_pairs as {q}")
+            "SQL", lambda q=query, e=engine: e.run(f"create or replace table swing_sums as {q}")
         )
         numba_swing(users, items)  # compile outside the clock
         numba, (keys, sums, selves) = cpu_seconds(
@@ -73,7 +73,7 @@ def test_swing_cpu_time() -> None:
         )
         python, reference = cpu_seconds("Python sets", lambda u=users, i=items: python_swing(u, i))
         found = engine.rows(
-            "select item_number, related_item_number, user_pairs, self_terms from swing_pairs"
+            "select item_number, related_item_number, user_pairs, self_terms from swing_sums"
         )
         assert len(found) == len(reference) == len(keys) == len(scipy_keys)
         assert (
@@ -105,5 +105,5 @@ def test_swing_cpu_time() -> None:
         rows,
         "make bench",
         ratios,
-        ("project/macros/swing*.sql", "models/similarity/swing_pairs.sql", "llm_i2i/engine"),
+        ("project/macros/swing*.sql", "models/similarity/swing_sums.sql", "llm_i2i/engine"),
     )

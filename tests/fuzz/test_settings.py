@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from llm_i2i.config.experiments import load_experiments
 from llm_i2i.config.loader import load_project, load_yaml
-from llm_i2i.config.project import merge_vars, parse_vars_argument
+from llm_i2i.config.project import parse_vars_argument
+from llm_i2i.config.vars import merge_vars
 from llm_i2i.config.selectors import load_selectors
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.runner.project import Project
@@ -151,7 +152,7 @@ def test_vars(inputs: int, project: Project) -> None:
     ]
 
     def given(text: str) -> None:
-        found = merge_vars(project.loaded.config, parse_vars_argument(text))
+        found = merge_vars(project.loaded.var_settings, parse_vars_argument(text))
         Project.load(project.dir, vars=found).render(
             "select {{ var('planet') }}, {{ var('threshold') }}"
         )

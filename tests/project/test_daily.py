@@ -47,7 +47,7 @@ def test_a_day_of_one_percent_costs_at_most_five_percent_of_the_calls(tmp_path: 
     project, second_day, status = build(tmp_path)
 
     assert 0 < second_day <= 0.05 * first_day
-    assert status["generator"] == status["discriminator"] == status["pair_discriminator"] == "REUSED"  # fmt: skip
+    assert status["generator"] == status["discriminator"] == status["item_pair_discriminator"] == "REUSED"  # fmt: skip
     assert status["interactions_train"] == status["i2i_index"] == "OK"
     store = project.store
     files = store.root.glob(f"log_events/*/{PARTITIONS}/*.parquet")

@@ -124,4 +124,4 @@ def test_the_confidence_depends_on_the_log_the_signals_and_the_checkpoint(
     below = {e.target for e in reference.walk(column, "downstream")}
     assert ("ranking_metrics", "value") in below
     assert ("i2i_index", "score") in below
-    assert ("swing_baseline", "score") not in below
+    assert ("swing", "score") not in below

@@ -75,7 +75,7 @@ unit_tests:
       - input: ref('candidate_signals')
         rows:
           - {user_id: 1, item_id: 10, rank: 1, log_probability: -0.5, generator_call: g1, user_number: 0, item_number: 0}
-      - {input: ref('signal_cuts'), rows: [{}]}
+      - {input: ref('signal_bucket_edges'), rows: [{}]}
       - {input: ref('discriminator'), rows: [{checkpoint: the discriminator}]}
       - input: udf('score_interaction')
         rows: [{prompt: the prompt, returns: {confidence: 0.75, margin: 1.1}, call_key: d1}]

@@ -195,13 +195,13 @@ def test_a_header_that_comes_again_is_no_event(tmp_path: Path) -> None:
     vars = write_clicks(tmp_path)
     header = CLICKS.splitlines()[0]
     (tmp_path / "clicks.csv").write_text(CLICKS + header + "\n")
-    result = Project.load(ROOT, vars=vars, target_path=tmp_path / "target").build("+log_pairs")
+    result = Project.load(ROOT, vars=vars, target_path=tmp_path / "target").build("+first_events")
     (failed,) = [c for c in result.checks if c.status == "FAIL"]
     assert failed.messages == ("1 of 7 rows have the header once more",)
     share = {**vars, "max_rejected_share": 0.2}
     project = Project.load(ROOT, vars=share, target_path=tmp_path / "target")
-    assert project.build("+log_pairs").success
-    assert project.rows("select count(*) from log_pairs where user_id = 'besucher'")[1] == [(0,)]
+    assert project.build("+first_events").success
+    assert project.rows("select count(*) from first_events where user_id = 'besucher'")[1] == [(0,)]
 
 
 def test_a_broken_line_of_json_is_named(tmp_path: Path) -> None:

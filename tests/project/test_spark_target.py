@@ -91,22 +91,22 @@ def test_a_k_core_is_the_same_on_spark(tmp_path: Path, sail_url: str) -> None:
     """min_events is a recursive CTE, which Spark runs in rounds."""
     vars = {**write_log(tmp_path, users=60), "min_events": 3}
     project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
-    project.build(select="+log_pairs")
+    project.build(select="+first_events")
     pairs = "select count(distinct (user_id, item_id)) from log_events"
-    kept = "select count(*) from log_pairs"
+    kept = "select count(*) from first_events"
     assert 0 < project.rows(kept)[1][0][0] < project.rows(pairs)[1][0][0]
-    bench = project._workshop(project.plan(select="+log_pairs"), Reporter())
-    step = next(step for step in bench.plan.steps if step.node.name == "log_pairs")
-    assert "ANTI JOIN" not in project.compiled_text(["log_pairs"])["log_pairs"]
+    bench = project._workshop(project.plan(select="+first_events"), Reporter())
+    step = next(step for step in bench.plan.steps if step.node.name == "first_events")
+    assert "ANTI JOIN" not in project.compiled_text(["first_events"])["first_events"]
     assert not difference_on(sail_url, project, bench, step, tmp_path)
     on_spark = dataclasses.replace(
         bench, new_engine=lambda: spark_engine(project, sail_url, tmp_path)
     )
-    checks = [c for c in project.manifest.checks_of("log_pairs") if set(c.depends_on) <= {"log_pairs"}]  # fmt: skip
+    checks = [c for c in project.manifest.checks_of("first_events") if set(c.depends_on) <= {"first_events"}]  # fmt: skip
     assert any("k_core" in check.name for check in checks)
     assert {c.status for c in run_checks(checks, on_spark, force=True)} == {"PASS"}
     project.target = SparkTarget(type="spark", url=sail_url)
-    shown = project.compiled_text(["log_pairs"])["log_pairs"]
+    shown = project.compiled_text(["first_events"])["first_events"]
     assert "-- __rounds_changed, again until it is empty" in shown
     assert "ANTI JOIN" in shown
 

@@ -12,7 +12,7 @@ from tests.benchmarks.test_main_job import TOP, ratios, table
 
 STAGES = {
     name: {"rows": 10, "cpu_s": 0.5 + number, "wall_s": 1.0, "peak_mb": 100 + number}
-    for number, name in enumerate(["swing_pairs", *(f"stage_{n}" for n in range(1, 18))])
+    for number, name in enumerate(["swing_sums", *(f"stage_{n}" for n in range(1, 18))])
 }
 RESULT: dict[str, Any] = {
     "tests": 3,
@@ -32,7 +32,7 @@ def test_cpu_seconds_of_the_table_add_up_to_the_job() -> None:
 
 def test_swing_stands_beside_the_faster_reference() -> None:
     found = {ratio.name: ratio for ratio in ratios(RESULT, {"wall_s": 100.0})}
-    swing = found["swing_pairs / best compiled"]
+    swing = found["swing_sums / best compiled"]
     assert (swing.reference.what, swing.value, swing.meets_aim) == ("numba", 1.25, True)
     assert not found["wall time"].meets_aim
     assert found["memory"].aim is None

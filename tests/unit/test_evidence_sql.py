@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_i2i.config.project import merge_vars
+from llm_i2i.config.vars import merge_vars
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.graph.load import load_manifest, make_renderer
 
@@ -151,10 +151,10 @@ def test_an_unknown_control_is_refused() -> None:
 
 
 def test_others_index_holds_no_pair_of_the_fold() -> None:
-    house = with_controls(7, fusion="distil", distil_mu=1000.0).build("index_others", "swing_pairs")
+    house = with_controls(7, fusion="distil", distil_mu=1000.0).build("index_others", "swing_sums")
     real = {
         pair
-        for i, j in house.rows("select item_number, related_item_number from swing_baseline")
+        for i, j in house.rows("select item_number, related_item_number from swing")
         for pair in [(i, j)]
     }
     train = defaultdict(list)
@@ -226,7 +226,7 @@ def test_near_targets_and_their_segments() -> None:
 
 
 def test_a_near_column_needs_an_items_file() -> None:
-    merged = merge_vars(PROJECT.config, {"items": None, "near_column": "asin"})
+    merged = merge_vars(PROJECT.var_settings, {"items": None, "near_column": "asin"})
     with pytest.raises(LlmI2iError, match="near_column names a column of the items file"):
         load_manifest(PROJECT, make_renderer(PROJECT, merged, "dev"))
 
@@ -559,7 +559,7 @@ def test_the_augmented_index_learns_from_the_filtered_pairs(fusion: str, filter_
     house = synthetic(
         filter_house(filter_real, fusion=fusion, protocol="paper", filter_max_dropped=1)
     )
-    house.build("swing", "swing_baseline", "i2i_index", "items")
+    house.build("swing_augmented", "swing", "i2i_index", "items")
     weights = {
         (u, i): w
         for u, i, w in house.rows("select user_id, item_id, weight from refined_interactions")
@@ -572,15 +572,13 @@ def test_the_augmented_index_learns_from_the_filtered_pairs(fusion: str, filter_
     for user, item in weights:
         items_of[user].add(item)
     found = {
-        (i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing")
+        (i, j): s
+        for i, j, s in house.rows("select item_id, related_item_id, score from swing_augmented")
     }
     assert found == pytest.approx(
         plain_swing(items_of, event_weight=lambda user, item: weights[user, item]), abs=1e-9
     )
-    raw = {
-        (i, j): s
-        for i, j, s in house.rows("select item_id, related_item_id, score from swing_baseline")
-    }
+    raw = {(i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing")}
     assert raw != found
     for model in ("fused_interactions", "i2i_index"):
         assert house.failures(model) == {}, model

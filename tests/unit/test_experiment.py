@@ -75,7 +75,9 @@ class Run:
     ):
         self.project = Project.load(folder, target_path=target)
         experiments = load_experiments(self.project.loaded.file, folder)
-        trials = make_trials("sweep", experiments, self.project.loaded.config, Choice(**choice))
+        trials = make_trials(
+            "sweep", experiments, self.project.loaded.var_settings, Choice(**choice)
+        )
         self.plan: ExperimentPlan = plan_experiment(self.project, trials, experiments)
         self.before = summary(self.plan)
         self.built: list[str] = []

@@ -218,10 +218,10 @@ def test_shipped_experiments_compile(name: str, tmp_path: Path) -> None:
     project = Project.load(ROOT, target_path=tmp_path)
     experiments = load_experiments(ROOT / "project/project.yml", ROOT)
     log = {key: project.vars[key] for key in ("interactions", "items")}
-    every = make_trials(name, experiments, project.loaded.config, Choice(vars=log))
+    every = make_trials(name, experiments, project.loaded.var_settings, Choice(vars=log))
     first = {t.variant.base: t.variant.name for t in reversed(every.trials) if t.shown}
     choice = Choice(vars=log, variants=list(first.values()))
     plan = plan_experiment(
-        project, make_trials(name, experiments, project.loaded.config, choice), experiments
+        project, make_trials(name, experiments, project.loaded.var_settings, choice), experiments
     )
     assert {t.variant.name for t in plan.shown} == set(first.values())

@@ -15,7 +15,7 @@ import pytest
 from scipy import optimize, stats  # noqa: TID253
 
 from llm_i2i.config.loader import load_project
-from llm_i2i.config.project import merge_vars
+from llm_i2i.config.vars import merge_vars
 from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.simulate import (
     Behaviour,
@@ -42,7 +42,7 @@ TABLE_6 = ["rn", "l2p", "ctr", "cvr", "gmv", "latency"]
 @lru_cache
 def compiled(vars: str) -> tuple[Any, Any]:
     """Renderer and manifest with these vars (JSON)."""
-    merged = merge_vars(PROJECT.config, {"online_logs": "log", **json.loads(vars)})
+    merged = merge_vars(PROJECT.var_settings, {"online_logs": "log", **json.loads(vars)})
     renderer = make_renderer(PROJECT, merged, "dev")
     return renderer, load_manifest(PROJECT, renderer)
 

@@ -107,22 +107,22 @@ def test_k_core_equals_striking_out_until_nothing_changes(seed: int) -> None:
     assert 20 < len(expected) < len(one_round), "it must take more than one round"
     assert set(house.rows("select user_id, item_id from interactions")) == expected
     assert {i for (i,) in house.rows("select item_id from items")} == {i for _, i in expected}
-    assert house.failures("log_pairs") == {}
+    assert house.failures("first_events") == {}
     assert house.failures("interactions") == {}
 
 
 def test_k_core_of_two_worked_by_hand() -> None:
     # d is bought once, so w keeps a alone and goes; then b has u and v, a has u and v.
     log = [("u", "a", 0), ("u", "b", 1), ("v", "a", 0), ("v", "b", 1), ("w", "a", 0), ("w", "d", 1)]
-    house = Warehouse(log, min_events=2).build("log_pairs")
-    assert sorted(house.rows("select user_id, item_id from log_pairs")) == [
+    house = Warehouse(log, min_events=2).build("first_events")
+    assert sorted(house.rows("select user_id, item_id from first_events")) == [
         ("u", "a"),
         ("u", "b"),
         ("v", "a"),
         ("v", "b"),
     ]
-    whole = Warehouse(log).build("log_pairs")
-    sql = whole.render("{{ test_k_core(ref('log_pairs'), 2) }}")
+    whole = Warehouse(log).build("first_events")
+    sql = whole.render("{{ test_k_core(ref('first_events'), 2) }}")
     assert whole.rows(sql) == [("item_id", "d", 1)]
 
 

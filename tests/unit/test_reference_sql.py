@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from llm_i2i.config.loader import load_project
-from llm_i2i.config.project import merge_vars
+from llm_i2i.config.vars import merge_vars
 from llm_i2i.graph.load import load_manifest, make_renderer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +54,7 @@ class Warehouse:
     def __init__(
         self, log: Log, items: str = "select null as item_id where false", **vars: Any
     ) -> None:
-        merged = merge_vars(PROJECT.config, {"order_column": "ts"} | AS_IN_THE_PAPER | vars)
+        merged = merge_vars(PROJECT.var_settings, {"order_column": "ts"} | AS_IN_THE_PAPER | vars)
         self.renderer = make_renderer(PROJECT, merged, "dev")
         self.manifest = load_manifest(PROJECT, self.renderer)
         self.connection = duckdb.connect(config={"threads": 2})
@@ -88,7 +88,7 @@ class Warehouse:
     def swing(self, pairs: str = "", scores: str = "") -> dict[tuple[str, str], float]:
         """Scores by pair of items, with the given arguments of the two macros."""
         self.build("interactions")
-        template = "{{ swing_scores('(' ~ swing_pairs(ref('interactions')%s) ~ ')'%s) }}"
+        template = "{{ swing_scores('(' ~ swing_sums(ref('interactions')%s) ~ ')'%s) }}"
         sql = self.render(template % (pairs and ", " + pairs, scores and ", " + scores))
         return {
             (i, j): score
@@ -245,7 +245,7 @@ def test_swing_cap_samples_users_of_an_item() -> None:
         for item in ("popular", f"rare {n % 10}", f"other {n % 7}")
     ]
     house = Warehouse(log).build("interactions")
-    sql = house.render("{{ swing_pairs(ref('interactions'), max_users_per_item=6) }}")
+    sql = house.render("{{ swing_sums(ref('interactions'), max_users_per_item=6) }}")
     degrees = {
         degree
         for pair in house.rows(f"select degree, related_degree from ({sql})")
@@ -611,7 +611,7 @@ def test_distilled_index_equals_its_formula() -> None:
             random_log(4), fusion="distil", distil_mu=1.5, distil_triggers=2, distil_decay=0.5
         )
     )
-    house.build("i2i_index", "fused_interactions", "swing_baseline", "items")
+    house.build("i2i_index", "fused_interactions", "swing", "items")
     train: dict[str, list[str]] = defaultdict(list)
     for user, item in house.rows(
         "select user_id, item_id from interactions_train order by position desc"
@@ -626,11 +626,11 @@ def test_distilled_index_equals_its_formula() -> None:
         for age, trigger in enumerate(train[user][:2]):
             distilled[trigger, item] += 0.5**age * math.exp(-0.5 * rank * 0.35) / carried[trigger]
     assert {
-        (i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from distilled")
+        (i, j): s
+        for i, j, s in house.rows("select item_id, related_item_id, score from distilled_votes")
     } == pytest.approx(dict(distilled))
     base = {
-        (i, j): s
-        for i, j, s in house.rows("select item_id, related_item_id, score from swing_baseline")
+        (i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing")
     }
     blend: dict[tuple[str, str], float] = defaultdict(float)
     for factor, scores in ((1.0, base), (1.5, distilled)):
@@ -646,7 +646,7 @@ def test_distilled_index_equals_its_formula() -> None:
     assert found == pytest.approx(dict(blend), rel=1e-6)
     # candidates made up by a test do drift from the log: a warning.
     drifts = {"popularity_drift_synthetic_interactions"}
-    for model in ("synthetic_interactions", "fused_interactions", "distilled", "i2i_index"):
+    for model in ("synthetic_interactions", "fused_interactions", "distilled_votes", "i2i_index"):
         assert house.failures(model).keys() <= drifts
 
 
@@ -670,7 +670,8 @@ def test_appended_pairs_become_events(weight: float) -> None:
     for user, item in events:
         items_of[user].add(item)
     found = {
-        (i, j): s for i, j, s in house.rows("select item_id, related_item_id, score from swing")
+        (i, j): s
+        for i, j, s in house.rows("select item_id, related_item_id, score from swing_augmented")
     }
     assert found == pytest.approx(
         plain_swing(items_of, event_weight=lambda user, item: events[user, item]), abs=1e-9
@@ -778,7 +779,7 @@ def signals_house(seed: int) -> Warehouse:
             " from item_numbers",
         )
         house.table(
-            f"crossfit_{name}generated_pairs",
+            f"crossfit_{name}generated_item_pairs",
             f"""
             select items.item_id, others.item_id as related_item_id, others.item_number + 1 as rank,
                 -1 - others.item_number / 10.0::double as log_probability, items.item_number, others.item_number as related_item_number
@@ -871,10 +872,10 @@ def test_signals_are_computed_from_the_crossfit_part_alone() -> None:
 
 
 def test_prompt_names_the_bucket_of_each_signal() -> None:
-    house = signals_house(5).build("crossfit_signals", "signal_cuts")
+    house = signals_house(5).build("crossfit_signals", "signal_bucket_edges")
     sql = house.render(
         "select signals.popularity, signals.transition_last, {{ signals_prompt() }} as prompt, cuts.popularity as cuts"
-        " from crossfit_signals as signals cross join signal_cuts as cuts"
+        " from crossfit_signals as signals cross join signal_bucket_edges as cuts"
     )
     rows = house.rows(sql)
     assert len({prompt for _, _, prompt, _ in rows}) > 20
@@ -903,7 +904,7 @@ def test_examples_hold_every_hit_and_weigh_misses_back_to_their_share() -> None:
 
 
 def test_pair_signals_equal_brute_force() -> None:
-    house = signals_house(7).build("crossfit_pair_signals", "text_neighbours")
+    house = signals_house(7).build("crossfit_item_pair_features", "text_neighbours")
     history = defaultdict(list)
     for user, item in house.rows(
         "select user_number, item_number from interactions_crossfit order by user_number, position"
@@ -925,7 +926,7 @@ def test_pair_signals_equal_brute_force() -> None:
     rows = house.rows(
         "select item_number, related_item_number, log_probability, embedding_cosine, second_log_probability,"
         " second_embedding_cosine, cosine, cooccurrence, follows,"
-        " precedes, text, popularity, trigger_popularity from crossfit_pair_signals"
+        " precedes, text, popularity, trigger_popularity from crossfit_item_pair_features"
     )
     pairs = {(i, j) for i, j, *_ in rows}
     assert len(pairs) == len(rows) > 50
@@ -955,11 +956,13 @@ def test_pair_signals_equal_brute_force() -> None:
 
 
 def test_judged_pairs_weigh_misses_back_and_leave_seen_items_out() -> None:
-    house = signals_house(8).build("judged_pairs", "pair_cuts", "pair_examples")
+    house = signals_house(8).build(
+        "judged_item_pairs", "item_pair_bucket_edges", "item_pair_examples"
+    )
     seen = set(house.rows("select user_number, item_number from interactions_crossfit"))
     held_out = dict(house.rows("select user_number, item_number from crossfit_targets"))
     rows = house.rows(
-        "select user_number, age, item_number, related_item_number, is_hit, weight from judged_pairs"
+        "select user_number, age, item_number, related_item_number, is_hit, weight from judged_item_pairs"
     )
     assert sum(hit for *_, hit, _ in rows) > 5
     assert statistics.fmean(weight for *_, weight in rows) == pytest.approx(1)
@@ -968,7 +971,7 @@ def test_judged_pairs_weigh_misses_back_and_leave_seen_items_out() -> None:
         assert (user, item) not in seen
         assert age in (0, 1)
         assert is_hit == (held_out[user] == item)
-    prompts = house.rows("select prompt, completion from pair_examples")
+    prompts = house.rows("select prompt, completion from item_pair_examples")
     assert len(prompts) == len(rows)
     assert {len(prompt.split()) for prompt, _ in prompts} == {14}
     assert {answer for _, answer in prompts} == {"Yes", "No"}

@@ -46,9 +46,9 @@ def ten_lines(
 
 
 def swing(log: Log, **vars: Any) -> Scores:
-    """Scores of the model swing_baseline when the whole log is the train part."""
-    house = Warehouse(log, held_out_events=0, **vars).build("swing_baseline")
-    rows = house.rows("select item_id, related_item_id, score from swing_baseline")
+    """Scores of the model swing when the whole log is the train part."""
+    house = Warehouse(log, held_out_events=0, **vars).build("swing")
+    rows = house.rows("select item_id, related_item_id, score from swing")
     return {(i, j): score for i, j, score in rows}
 
 
@@ -191,8 +191,8 @@ def test_the_sample_of_an_items_users_follows_the_seed() -> None:
     one, same, other = (swing(log, random_seed=seed, **capped) for seed in (1, 1, 2))
     assert one == pytest.approx(same, rel=1e-12), "threads add in any order"
     assert one != pytest.approx(other, rel=1e-6)
-    house = Warehouse(log, held_out_events=0, **capped).build("swing_pairs")
-    assert max(d for pair in house.rows("select degree, related_degree from swing_pairs") for d in pair) == 20  # fmt: skip
+    house = Warehouse(log, held_out_events=0, **capped).build("swing_sums")
+    assert max(d for pair in house.rows("select degree, related_degree from swing_sums") for d in pair) == 20  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ def test_a_line_loses_what_matters_least_before_it_grows(
     assert line(capsys, "log", None).endswith(".. [101,858 rows in 120.62s]")
     assert line(capsys, "log", many).startswith("34 of 114 OK log ..")
     assert line(capsys, "log", many).endswith(". [101,858 rows, 97,672 calls, 3 cached, 120.62s]")
-    assert line(capsys, "scored_pairs", many).endswith(". [101,858 rows, 97,672 calls, 120.62s]")
+    assert line(capsys, "scored_item_pairs", many).endswith(
+        ". [101,858 rows, 97,672 calls, 120.62s]"
+    )
     assert line(capsys, "scored_pairs_" * 2, many).endswith(". [97,672 calls, 120.62s]")
     for length in range(1, 31):
         assert len(line(capsys, "n" * length, many)) <= 70

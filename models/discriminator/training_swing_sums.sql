@@ -1,4 +1,4 @@
--- models/discriminator/signal_pairs.sql: var daily: the sums of Swing that the signals are read off, as of the training: what a day adds to them must not rename
+-- models/discriminator/training_swing_sums.sql: var daily: the sums of Swing that the signals are read off, as of the training: what a day adds to them must not rename
 -- the calls of all who did nothing.
 {{ config(enabled=var('daily') and var('discriminator') == 'signals', frozen=true) }}
 select
@@ -9,4 +9,4 @@ select
     n_common_users,
     degree,
     related_degree
-from {{ ref('swing_pairs') }}
+from {{ ref('swing_sums') }}

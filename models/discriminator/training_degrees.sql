@@ -1,4 +1,4 @@
--- models/discriminator/signal_degrees.sql: var daily: the popularity that the signals read, as of the training.
+-- models/discriminator/training_degrees.sql: var daily: the popularity that the signals read, as of the training.
 {{ config(enabled=var('daily') and var('discriminator') == 'signals', frozen=true) }}
 select
     item_number,

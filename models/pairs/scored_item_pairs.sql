@@ -1,13 +1,13 @@
--- models/pairs/scored_pairs.sql: how likely somebody who has just taken an item takes the related one next, by the pair discriminator.
+-- models/pairs/scored_item_pairs.sql: how likely somebody who has just taken an item takes the related one next, by the pair discriminator.
 {{ config(enabled=var('discriminator') == 'signals' and var('fusion') == 'distil') }}
 
 with prompts as (
     select
         signals.item_number,
         signals.related_item_number,
-        {{ signals_prompt(pair_signal_list()) }} as prompt
-    from {{ ref('pair_signals') }} as signals
-    cross join {{ ref('pair_cuts') }} as cuts
+        {{ signals_prompt(item_pair_feature_list()) }} as prompt
+    from {{ ref('item_pair_features') }} as signals
+    cross join {{ ref('item_pair_bucket_edges') }} as cuts
 ),
 
 scored as (
@@ -16,7 +16,7 @@ scored as (
         related_item_number,
         score_interaction(
             prompt,
-            model := (select any_value(checkpoint) from {{ ref('pair_discriminator') }})
+            model := (select any_value(checkpoint) from {{ ref('item_pair_discriminator') }})
         ) as answer
     from prompts
 )

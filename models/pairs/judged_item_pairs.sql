@@ -1,4 +1,4 @@
--- models/pairs/judged_pairs.sql: the item pairs of each user's last cross-fit events, and whether the related item was the event held out. All hits,
+-- models/pairs/judged_item_pairs.sql: the item pairs of each user's last cross-fit events, and whether the related item was the event held out. All hits,
 -- and a seeded draw of `pair_negatives_per_hit` misses for each, weighted by what they stand for: confidences stay calibrated.
 {{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals' and var('fusion') == 'distil', tags=['crossfit']) }}
 
@@ -21,7 +21,7 @@ judged as (
         {{ draw_seed(['recent.user_number', 'signals.item_number', 'signals.related_item_number'], var('random_seed')) }} as seed
     from recent
     inner join {{ ref('crossfit_targets') }} as targets on targets.user_number = recent.user_number
-    inner join {{ ref('crossfit_pair_signals') }} as signals on signals.item_number = recent.item_number
+    inner join {{ ref('crossfit_item_pair_features') }} as signals on signals.item_number = recent.item_number
     left join {{ ref('interactions_crossfit') }} as seen
         on seen.user_number = recent.user_number and seen.item_number = signals.related_item_number
     where seen.item_number is null
@@ -54,5 +54,5 @@ select
     cast({{ rounded('drawn.raw_weight / avg(drawn.raw_weight) over ()') }} as double) as weight,
     signals.*
 from drawn
-inner join {{ ref('crossfit_pair_signals') }} as signals
+inner join {{ ref('crossfit_item_pair_features') }} as signals
     on signals.item_number = drawn.item_number and signals.related_item_number = drawn.related_item_number

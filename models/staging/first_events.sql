@@ -1,4 +1,4 @@
--- models/staging/log_pairs.sql: one row per user and item, at the first time they met: a held-out target is then never an item seen before.
+-- models/staging/first_events.sql: one row per user and item, at the first time they met: a held-out target is then never an item seen before.
 {%- if var('min_events') is none %}
 select
     user_id,

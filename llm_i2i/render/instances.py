@@ -1,0 +1,126 @@
+"""One model file, several models: `{{ instances([{'part': 'train'}, ...], name='swing_{part}') }}`.
+
+Each value set is one model. Its values are names in the file's SQL and in its YAML, and `name` is its name, with values in braces. A value set
+may hold `enabled`, `description` and `tags`, which go to the model's config and documentation too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from string import Formatter
+from typing import Any
+
+from llm_i2i.config.parts import Entry
+from llm_i2i.errors import ProjectError
+from llm_i2i.render.context import Rendering, RenderInputs
+from llm_i2i.render.environment import RESERVED_NAMES, compile_instances
+from llm_i2i.render.result import Instance
+
+_FIX = "write {{ instances([{'part': 'train'}, {'part': 'test'}], name='events_{part}') }}"
+
+
+def read_instances(inputs: RenderInputs, path: str, text: str, stem: str) -> list[Instance] | None:
+    """The instances that a model file declares; None where it declares none.
+
+    Raises:
+        ProjectError: The declaration is not valid, or gives two models one name.
+    """
+    template = compile_instances(text, path)
+    if template is None:
+        return None
+    declared: list[tuple[Any, Any]] = []
+
+    def instances(value_sets: Any = None, name: Any = None, **unknown: Any) -> str:
+        if unknown:
+            rendering.fail(
+                f"instances() takes no argument '{next(iter(unknown))}'",
+                found="value sets and name",
+                fix=_FIX,
+            )
+        declared.append((value_sets, name))
+        return ""
+
+    rendering = Rendering(inputs, name=stem, text=text)
+    rendering.names["instances"] = instances
+    rendering.run(template)
+    value_sets, pattern = declared[0]
+    line = next((n for n, one in enumerate(text.splitlines(), 1) if "instances(" in one), 1)
+    where = f"{path}:{line}"
+    if not isinstance(value_sets, (list, tuple)) or not all(
+        isinstance(s, dict) for s in value_sets
+    ):
+        raise ProjectError(
+            "instances() needs a list of value sets", where=where, found=repr(value_sets), fix=_FIX
+        )
+    if not isinstance(pattern, str) or not pattern:
+        raise ProjectError(
+            "instances() needs the pattern of the models' names",
+            where=where,
+            found=repr(pattern),
+            fix=_FIX,
+        )
+    found: dict[str, Instance] = {}
+    known = Rendering(inputs, name=stem).names
+    keys = list(dict.fromkeys(key for values in value_sets for key in values))
+    for values in value_sets:
+        at = values.where if isinstance(values, Entry) and values.where else where
+        _check_values(values, keys, known, at, path)
+        one = Instance(
+            _filled(pattern, values, at, where),
+            dict(values),
+            at,
+            values.reads if isinstance(values, Entry) else {},
+        )
+        first = found.setdefault(one.name, one)
+        if first is not one:
+            raise ProjectError(
+                f"two instances of {path} are called {one.name!r}",
+                where=at,
+                found=f"also {first.where}" if first.where != at else f"name={pattern!r}",
+                fix="give name= a value that differs between them",
+            )
+    return list(found.values())
+
+
+def _check_values(
+    values: Mapping[str, Any], keys: list[str], known: Mapping[str, Any], at: str, path: str
+) -> None:
+    for key in keys:
+        if key not in values:
+            raise ProjectError(
+                f"an instance of {path} lacks the value '{key}'",
+                where=at,
+                found=f"values {', '.join(values)}",
+                fix=f"add {key}: other instances have it",
+            )
+    for key in values:
+        if key in known and key != "name":
+            kind = "a function" if key in RESERVED_NAMES else "a macro"
+            raise ProjectError(
+                f"the value '{key}' of an instance of {path} has the name of {kind}",
+                where=at,
+                found=key,
+                fix="give it another name",
+            )
+
+
+def _filled(pattern: str, values: Mapping[str, Any], at: str, where: str) -> str:
+    """The pattern with its `{value}` filled in.
+
+    Raises:
+        ProjectError: It names a value that the instance lacks.
+    """
+    text = ""
+    for literal, field_name, _, _ in Formatter().parse(pattern):
+        text += literal
+        if field_name is None:
+            continue
+        if field_name not in values:
+            raise ProjectError(
+                f"the name of an instance needs the value '{field_name}'",
+                where=at,
+                found=f"name={pattern!r} at {where}; values {', '.join(values)}",
+                fix=f"add {field_name} to the value set",
+            )
+        text += str(values[field_name])
+    return text

@@ -1,3 +1,0 @@
--- models/discriminator/signal_cuts.sql: where each signal is cut into buckets, by its values on the cross-fit candidates.
-{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
-{{ signal_cuts(signal_list(), ref('crossfit_signals')) }}

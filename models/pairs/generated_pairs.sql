@@ -1,3 +1,0 @@
--- models/pairs/generated_pairs.sql: what the generator expects after each item alone.
-{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals' and var('fusion') == 'distil') }}
-{{ generated_pairs(ref('generator')) }}

@@ -1,2 +1,0 @@
--- models/similarity/swing_baseline.sql: Swing on real data only, as the protocol has it (method.md 6.1).
-{{ swing_scores(ref('swing_pairs')) }}

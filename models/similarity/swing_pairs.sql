@@ -1,2 +1,0 @@
--- models/similarity/swing_pairs.sql: the sums of Swing on the real train part, by pair of items; the Swing models without synthetic data are read off it.
-{{ swing_pairs(ref('interactions_train'), recency='position', costs=ref('swing_costs')) }}
