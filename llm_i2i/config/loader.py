@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from llm_i2i.config.base import validate
 from llm_i2i.config.packages import find_package, read_packages_file
-from llm_i2i.config.parts import PART_FILE, Entry, ListFile, Part, chosen_parts, find_parts
+from llm_i2i.config.parts import PART_FILE, Entries, Entry, ListFile, Part, chosen_parts, find_parts
 from llm_i2i.config.project import ProjectConfig, find_project_file, parse_project, with_packages
 from llm_i2i.config.properties import Properties, PropertiesFile
 from llm_i2i.config.vars import Presets, VarDeclaration, VarSettings
@@ -31,7 +31,7 @@ class LoadedProject(NamedTuple):
     packages: tuple[LoadedProject, ...] = ()
     folders: tuple[Part, ...] = ()  # with a part.yml, without those left out
     left_out: tuple[Part, ...] = ()
-    lists: Mapping[str, tuple[Entry, ...]] = {}  # of project.yml and of the folders, as written
+    lists: Mapping[str, Entries] = {}  # of project.yml and of the folders, as written
 
     @property
     def var_settings(self) -> VarSettings:
@@ -68,11 +68,11 @@ class LoadedProject(NamedTuple):
     @property
     def all_lists(self) -> dict[str, tuple[Entry, ...]]:
         """The entries of every list: those of the packages, of project.yml, then of its folders."""
-        found: dict[str, tuple[Entry, ...]] = {}
+        found: dict[str, Entries] = {}
         for project in self.parts:
             for name, entries in project.lists.items():
-                found[name] = (*found.get(name, ()), *entries)
-        return found
+                found[name] = found.get(name, Entries()).and_those_of(entries)
+        return {name: entries.filled for name, entries in found.items()}
 
     def is_left_out(self, path: Path) -> bool:
         """Whether a file stands in a part that the project does not list."""
@@ -171,9 +171,9 @@ def _refuse_declared_twice(
 
 def _read_lists(
     folder: Path, root: Path, config: ProjectConfig, parts: Iterable[Part], mistakes: Mistakes
-) -> dict[str, tuple[Entry, ...]]:
+) -> dict[str, Entries]:
     """The lists of project.yml, then what its folders add to them; a list may be a YAML file of its own."""
-    found: dict[str, tuple[Entry, ...]] = {}
+    found: dict[str, Entries] = {}
     for settings in (config, *(part.file for part in parts)):
         for name, value in settings.lists.items():
             if isinstance(value, str):
@@ -181,8 +181,8 @@ def _read_lists(
                 document = read_yaml(folder / value, shown, mistakes)
                 wrapped = YamlMapping(Place(shown, 1, 1), {"entries": document})
                 parsed = validate(ListFile, wrapped, mistakes, place=Place(shown, 1, 1))
-                value = parsed.entries if parsed and document is not None else []
-            found[name] = (*found.get(name, ()), *value)
+                value = parsed.entries if parsed and document is not None else Entries()
+            found[name] = found.get(name, Entries()).and_those_of(value)
     return found
 
 

@@ -38,8 +38,27 @@ class Entry(dict[str, Any]):
         return Entry(copy.deepcopy(dict(self)), self.where, self.reads)
 
 
+class Entries(list[Entry]):
+    """What one file says of a list: its entries, and what an entry of any file is where it does not say otherwise."""
+
+    def __init__(
+        self, entries: Iterable[Entry] = (), defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(entries)
+        self.defaults = dict(defaults or {})
+
+    def and_those_of(self, other: Entries) -> Entries:
+        """Both together; the defaults of the first win."""
+        return Entries([*self, *other], {**other.defaults, **self.defaults})
+
+    @property
+    def filled(self) -> tuple[Entry, ...]:
+        """The entries with the defaults filled in."""
+        return tuple(Entry({**self.defaults, **entry}, entry.where) for entry in self)
+
+
 def _entries(value: Any) -> Any:
-    """`[{...}, ...]`, or `{defaults: {...}, entries: [...]}`, as entries with the defaults filled in."""
+    """`[{...}, ...]`, or `{defaults: {...}, entries: [...]}`, as Entries."""
     if isinstance(value, str):
         return value
     defaults: Any = {}
@@ -56,8 +75,8 @@ def _entries(value: Any) -> Any:
                 f"has {describe(one)} at place {number + 1}; write a mapping, such as {{name: ...}}"
             )
         place = one.place.line_only if isinstance(one, YamlMapping) else ""
-        entries.append(Entry({**plain(defaults), **plain(one)}, place))
-    return entries
+        entries.append(Entry(plain(one), place))
+    return Entries(entries, plain(defaults))
 
 
 EntryList = Annotated[

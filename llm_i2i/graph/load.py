@@ -403,6 +403,9 @@ def _check_references(
 ) -> None:
     for file in rendered.values():
         path, model = file.path, file.model
+        node = nodes.get(file.name)
+        if node is not None and node.config.get("enabled") is False:
+            continue  # it may read what a part that is left out would bring
         for reference in model.refs:
             if reference.name not in names:
                 errors.append(

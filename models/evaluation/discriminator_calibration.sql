@@ -1,16 +1,12 @@
 -- models/evaluation/discriminator_calibration.sql: whether confidence means what it says: by tenths of the scored candidates, mean confidence and share of hits.
-with judged as (
-    {{ judged_candidates() | indent(4) }}
-),
-
-tenths as (
+with tenths as (
     select
         split,
         -- the ids break ties, so a rerun cuts at the same place.
         ntile(10) over (partition by split order by confidence, user_number, item_number) as decile,
         confidence,
         case when is_hit then {{ double(1) }} else {{ double(0) }} end as hit
-    from judged
+    from {{ ref('judged_candidates') }}
 ),
 
 bins as (

@@ -1,18 +1,16 @@
 -- models/evaluation/ranking_metrics.sql: recall and NDCG at k of every arm, over all users and by segment of the target (method.md 4.1).
 with segments as (
-    {%- for segment in segment_names().split() %}
-    {%- if not loop.first %}
-    union all
-    {%- endif %}
+    {% for segment in entries('segments') if segment.enabled %}
     select
         recommender,
         augmentation,
         split,
-        '{{ segment }}' as segment,
+        '{{ segment.name }}' as segment,
         rank
     from {{ ref('target_ranks_all') }}
-    where {{ in_segment(segment) }}
-    {%- endfor %}
+    where {{ segment.condition }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 ),
 
 cutoffs as (

@@ -1,11 +1,9 @@
 -- models/evaluation/target_ranks_all.sql: where every arm ranks each target, and whether the target lies beside the item before it.
 with ranks as (
-    {%- for arm in evaluation_arms().split() %}
-    {%- if not loop.first %}
-    union all
-    {%- endif %}
-    select recommender, augmentation, split, is_long_tail, rank, target_number from {{ ref('target_ranks_' ~ arm) }}
-    {%- endfor %}
+    {% for entry in entries('arms') if entry.is_ranked and entry.enabled %}
+    select recommender, augmentation, split, is_long_tail, rank, target_number from {{ ref('target_ranks_' ~ entry.arm) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 )
 
 select

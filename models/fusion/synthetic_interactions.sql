@@ -1,5 +1,17 @@
 -- models/fusion/synthetic_interactions.sql: the generated pairs that are kept, each with where it came from (method.md 2.6, 2.7).
-with kept as (
+{% set compared = 'confidence_quantile' if var('confidence_scale') == 'quantile' else 'confidence' %}
+with scored as (
+    select
+        *,
+        {% if var('confidence_scale') == 'quantile' %}
+        -- the share of all scored candidates that are less confident, in [0, 1): comparable between models whose confidences are not.
+        (rank() over (order by {{ rounded('margin') }}) - 1) / cast(count(*) over () as double) as confidence_quantile,
+        {% endif %}
+        {{ rounded('margin' if var('synthetic_order') == 'confidence' else 'log_probability') }} as preference
+    from {{ ref('scored_interactions') }}
+),
+
+kept as (
     select
         user_id,
         item_id,
@@ -14,18 +26,18 @@ with kept as (
         item_number,
         row_number() over (
             partition by user_number
-            order by {{ rounded({'log_probability': 'log_probability', 'confidence': 'margin'}[var('synthetic_order')]) }} desc, rank
+            order by preference desc, rank
         ) as place
-    from {{ scaled_confidences(ref('scored_interactions')) }}
+    from scored
     -- >= with a declared threshold: "confidence 1.0" means something else in each dtype.
-    where {{ {'probability': 'confidence', 'quantile': 'confidence_quantile'}[var('confidence_scale')] }} >= {{ double(var('min_confidence')) }}
+    where {{ compared }} >= {{ double(var('min_confidence')) }}
     {% if var('confidence_width') is not none %}
         -- a bin: rounded, so that the end of one is the beginning of the next.
-        and {{ {'probability': 'confidence', 'quantile': 'confidence_quantile'}[var('confidence_scale')] }}
+        and {{ compared }}
         < {{ double((var('min_confidence') + var('confidence_width')) | round(12)) }}
     {% endif %}
     {% if var('synthetic_items') != 'all' %}
-        and item_number in (select item_number from {{ ref('item_long_tail') }} where is_long_tail = {{ {'long_tail': 'true', 'other': 'false'}[var('synthetic_items')] }})
+        and item_number in (select item_number from {{ ref('item_long_tail') }} where is_long_tail = {{ var('synthetic_items') == 'long_tail' }})
     {% endif %}
 )
 
@@ -38,7 +50,7 @@ select
     margin,
     label,
     cast(place as integer) as place,
-    -- how much of a vote the pair has when it is distilled into the index (findings.md 3B).
+    -- how much of a vote the pair has when it is distilled into the index (method.md 2.7).
     exp({{ double(var('probability_exponent')) }} * log_probability)
         * power(confidence, {{ double(var('confidence_exponent')) }})
         * case when item_long_tail.is_long_tail then {{ double(var('long_tail_vote')) }} else {{ double(1) }} end as vote,

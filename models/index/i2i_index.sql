@@ -1,3 +1,9 @@
--- models/index/i2i_index.sql: the augmented index. append: the recommender on real and synthetic events (the paper);
--- distil: the recommender on real events + distil_mu x distilled (findings.md 3B).
-{{ top_related(recommender_similarity(var('recommender'), augmented=true)) }}
+-- models/index/i2i_index.sql: the index that is served, the product of the project: the arm of the var recommender with the language model.
+select
+    trigger_item_id,
+    related_item_id,
+    score,
+    rank,
+    trigger_item_number,
+    related_item_number
+from {{ ref('index_' ~ var('recommender') ~ '_augmented') }}

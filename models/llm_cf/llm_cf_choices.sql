@@ -1,6 +1,15 @@
 -- models/llm_cf/llm_cf_choices.sql: what LLM-CF would add for each user, as many items as LLM-I2I keeps for the user (method.md 6.4). llm_cf(A): the items of
 -- the most similar positive rows of the reasoning set, other users' rows; llm_cf(B): the unseen items the native model ranks highest.
-{{ config(enabled=llm_cf_adds_pairs() == 'true', tags=['llm_cf']) }}
+{{ config(enabled=llm_cf_adds_pairs()) }}
+with wanted as (
+    -- as many as LLM-I2I keeps for the user.
+    select
+        user_number,
+        count(*) as n_wanted
+    from {{ ref('synthetic_interactions') }}
+    group by user_number
+)
+
 select
     users.user_id,
     item_numbers.item_id,
@@ -24,11 +33,16 @@ from retrieve_examples(
             from {{ ref('interactions_train') }}
             qualify row_number() over (partition by user_number order by position desc) <= {{ var('history_length') }}
         ) as recent
-        inner join {{ llm_cf_wanted() }} as kept on kept.user_number = recent.user_number
+        inner join wanted as kept on kept.user_number = recent.user_number
         group by recent.user_number
         order by recent.user_number
     ),
-    examples := {{ llm_cf_example_rows(positive=true) }},
+    examples := (
+        select example_number, user_number, item_number, answer, history, embedding
+        from {{ ref('llm_cf_example_rows') }}
+        where answer = 'Yes'
+        order by example_number
+    ),
     known := (select user_number, item_number from {{ ref('interactions_train') }}),
     embeddings := (select item_number, embedding from {{ ref('llm_cf_item_embeddings') }} order by item_number),
     reasoning_weight := {{ double(var('llm_cf_reasoning_weight')) if var('llm_cf_reasoning') else double(0) }},
@@ -57,7 +71,7 @@ from (
         items := (select number, vector from {{ ref('llm_cf_native_vectors') }} where kind = 'item' order by number),
         n := {{ var('candidates_per_user') }}
     ) as ranked
-    inner join {{ llm_cf_wanted() }} as kept on kept.user_number = ranked.number and ranked.rank <= kept.n_wanted
+    inner join wanted as kept on kept.user_number = ranked.number and ranked.rank <= kept.n_wanted
 ) as found
 {%- endif %}
 inner join {{ ref('users') }} as users on users.user_number = found.user_number

@@ -1,6 +1,5 @@
 -- models/llm_cf/llm_cf_examples.sql: the rows of the reasoning set: a seeded share of (history, item, yes or no), as the paper's discriminator
 -- reads them. Train part only.
-{{ config(enabled=var('llm_cf'), tags=['llm_cf']) }}
 with positives as (
     select
         user_id,

@@ -1,5 +1,4 @@
 -- models/llm_cf/llm_cf_item_embeddings.sql: a vector for the text of each item, by which histories are compared.
-{{ config(enabled=var('llm_cf'), tags=['llm_cf']) }}
 select
     item_number,
     embedding

@@ -1,17 +1,21 @@
 -- models/llm_cf/llm_cf_native_vectors.sql: readings B and C: YoutubeDNN with LLM-CF's in-context module, on real events; vectors of the items and of whom
 -- it ranks for: every user of the train part (B), or the user of each target with what he had taken before (C).
-{{ config(enabled=var('llm_cf') and var('llm_cf_reading') in ['B', 'C'], tags=['llm_cf']) }}
+{{ config(enabled=var('llm_cf') and var('llm_cf_reading') in ['B', 'C']) }}
 select
     kind,
     number,
     vector
 from llm_cf_tower(
-    {{ backbone_events(false) }},
-    examples := {{ llm_cf_example_rows(positive=false) }},
+    (select user_number, item_number, position, weight, origin from {{ ref('backbone_events') }} order by user_number, position),
+    examples := (
+        select example_number, user_number, item_number, answer, history, embedding
+        from {{ ref('llm_cf_example_rows') }}
+        order by example_number
+    ),
     embeddings := (select item_number, embedding from {{ ref('llm_cf_item_embeddings') }} order by item_number),
     queries := (
         {%- if var('llm_cf_reading') == 'C' %}
-        {{ youtube_dnn_target_histories() }}
+        select number, user_number, history from {{ ref('youtube_dnn_queries') }} order by number
         {%- else %}
         select
             user_number as number,
@@ -25,5 +29,5 @@ from llm_cf_tower(
     similarity := {{ quote_literal(var('llm_cf_similarity')) }},
     reconstruction_weight := {{ double(var('llm_cf_reconstruction_weight')) }},
     {{ youtube_dnn_settings() }},
-    random_seed := {{ backbone_setting('youtube_dnn_seed') }}
+    random_seed := {{ youtube_dnn_random_seed() }}
 )

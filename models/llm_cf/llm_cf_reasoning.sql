@@ -1,5 +1,5 @@
 -- models/llm_cf/llm_cf_reasoning.sql: the best reasoning of each row: mean of coherence, completeness, relevance and consistency.
-{{ config(enabled=var('llm_cf') and var('llm_cf_reasoning'), tags=['llm_cf']) }}
+{{ config(enabled=var('llm_cf') and var('llm_cf_reasoning')) }}
 with scores as (
     select
         example_number,

@@ -1,5 +1,5 @@
 -- models/llm_cf/llm_cf_texts.sql: what the language model writes about each row of the reasoning set, the true answer given: several samples a row.
-{{ config(enabled=var('llm_cf') and var('llm_cf_reasoning'), tags=['llm_cf']) }}
+{{ config(enabled=var('llm_cf') and var('llm_cf_reasoning')) }}
 with events as (
     select
         example_number,

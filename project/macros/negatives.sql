@@ -239,7 +239,7 @@ swing_neighbour_pool as (
         related_item_number as item_number,
         row_number() over (partition by trigger_item_number order by rank) - 1 as place,
         count(*) over (partition by trigger_item_number) as n_items
-    from {{ baseline_index('swing') }}
+    from {{ ref('index_swing') }}
     where rank between 20 and 200
 ),
 

@@ -1,0 +1,16 @@
+-- models/fusion/real_events.sql: the events of the log that the augmented recommenders learn from: all of the train part, or those that the filter
+-- of real events has left (var filter_real).
+{{ config(materialized='ephemeral') }}
+select
+    user_id,
+    user_number,
+    item_id,
+    item_number,
+    position,
+    {% if var('filter_real', 'off') in ['off', false] %}
+    {{ double(1) }} as weight
+from {{ ref('interactions_train') }}
+    {% else %}
+    weight
+from {{ ref('refined_interactions') }}
+    {% endif %}

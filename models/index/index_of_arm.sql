@@ -1,0 +1,59 @@
+-- models/index/index_of_arm.sql: the best related items of each item, one index for each arm (project/arms.yml).
+-- An arm adds up one or more similarities, each with a weight. Similarities have different units, so each is first divided by the mean, over items,
+-- of an item's best score: items whose neighbours are all weak stay weak. Dividing each item's scores by its own best would lift them, and on
+-- validation that costs a tenth of recall@10 (method.md 2.7).
+{{ instances(entries('arms') | selectattr('has_index') | list, name='index_{arm}') }}
+{% set parts = arm_similarities(recommender, augmentation, similarities, votes, item_pairs, appended) %}
+{% if parts | length > 1 %}
+with weighted as (
+    {% for similarity, weight in parts.items() %}
+    select
+        item_number,
+        related_item_number,
+        {{ double(weight) }} * score / (
+            select avg(best) from (select max(score) as best from {{ ref(similarity) }} group by item_number) as bests
+        ) as score
+    from {{ ref(similarity) }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+),
+
+related as (
+    select
+        item_number,
+        related_item_number,
+        sum(score) as score
+    from weighted
+    group by item_number, related_item_number
+),
+{% else %}
+with related as (
+    select
+        item_number,
+        related_item_number,
+        score
+    from {{ ref(parts | first) }}
+),
+{% endif %}
+
+ranked as (
+    select
+        item_number,
+        related_item_number,
+        -- ranked on rounded scores, ties by item, so that a rerun gives the same index.
+        {{ rounded('score') }} as score,
+        row_number() over (partition by item_number order by {{ rounded('score') }} desc, related_item_number) as rank
+    from related
+)
+
+select
+    items.item_id as trigger_item_id,
+    related_items.item_id as related_item_id,
+    cast(ranked.score as double) as score,
+    cast(ranked.rank as integer) as rank,
+    ranked.item_number as trigger_item_number,
+    ranked.related_item_number
+from ranked
+inner join {{ ref('item_numbers') }} as items on items.item_number = ranked.item_number
+inner join {{ ref('item_numbers') }} as related_items on related_items.item_number = ranked.related_item_number
+where ranked.rank <= {{ var('index_size') }}
