@@ -15,12 +15,12 @@ import pytest
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.runner.project import Project
+from tests.research_data import DATA, HAS_DATA
 
 pytest.importorskip("implicit")
 pytest.importorskip("torch")
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data" / "ard"
 ALL = ["bm25", "tfidf", "bpr", "youtube_dnn"]
 QUICK = {
     "language_model": "fake",
@@ -258,7 +258,7 @@ def bm25_gains(folder: Path, name: str, *, seed: int, **vars: Any) -> np.ndarray
 
 @pytest.mark.slow
 @pytest.mark.data
-@pytest.mark.skipif(not DATA.exists(), reason=f"needs the research data in {DATA}")
+@pytest.mark.skipif(not HAS_DATA, reason=f"needs the research data in {DATA}")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_bm25_is_as_far_from_the_paper_as_another_draw_of_targets(
     tmp_path: Path, name: str

@@ -21,8 +21,9 @@ from llm_i2i.serve.index import ServingIndex, open_index
 from llm_i2i.serve.merge import recommend
 from llm_i2i.serve.pack import pack
 from llm_i2i.store.environment import Pointer
-from tests.project.services import ROOT, serve_command, service
+from tests.project.services import serve_command, service
 from tests.project.test_reference_project import build, write_log
+from tests.research_data import DATA, HAS_DATA
 
 INDEX = "i2i_index_baseline"  # what costs no language model is enough: the merge is the same
 TABLES = "target_ranks_baseline items popular_items serving_settings evaluation_triggers interactions targets"
@@ -119,21 +120,20 @@ def test_a_longer_history_is_refused_and_its_older_items_come_again(shop: Projec
     assert [pair for pair in found if pair[0] not in older] == by_sql
 
 
-DATA = ROOT.parent / "shared" / "data"
 # Users whose whole history the service takes.
 SAMPLE = "select target_number from targets where split = 'test' and position <= {} order by hash(target_number) limit 1000"
 
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.skipif(not DATA.exists(), reason=f"needs the research data in {DATA}")
+@pytest.mark.skipif(not HAS_DATA, reason=f"needs the research data in {DATA}")
 @pytest.mark.parametrize("recommender", ["cooccurrence_text", "swing"])
 def test_the_service_answers_a_thousand_users_of_toys_as_sql_does(
     tmp_path: Path, recommender: str
 ) -> None:
     vars = {
-        "interactions": str(DATA / "ard" / "toys_and_games.interactions.parquet"),
-        "items": str(DATA / "ard" / "toys_and_games.items.parquet"),
+        "interactions": str(DATA / "toys_and_games.interactions.parquet"),
+        "items": str(DATA / "toys_and_games.items.parquet"),
         "order_column": "position",
         "recommender": recommender,
     }
