@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 METHOD = ROOT / "project" / "docs" / "method.md"
 FOLDERS = ("llm_i2i", "models", "project", "tests", "udfs")
 SUFFIXES = (".py", ".sql", ".yml", ".md")
-# `method.md 6.1`, and lists of sections: `method.md 2.6, 2.7`, `method.md 2.4 G3, 7.2`.
+# `method.md 6.1`, `[method.md](method.md) 6.1`, and lists of sections: `method.md 2.6, 2.7`, `method.md 2.4 G3, 7.2`.
 CITATION = re.compile(
-    r"method\.md`?,? (?:sections? )?(\d+(?:\.\d+)?(?: [A-Z]\d)?(?:(?:, | and )\d+\.\d+)*)"
+    r"method\.md[`)]?,? (?:sections? )?(\d+(?:\.\d+)?(?: [A-Z]\d)?(?:(?:, | and )\d+\.\d+)*)"
 )
 HEADING = re.compile(r"^#+ (\d+(?:\.\d+)?)\.? ", re.MULTILINE)
 NOT_SHIPPED = re.compile(r"\b(findings|house-style|architecture|feasibility)\.md")
@@ -40,6 +40,7 @@ def sections_cited(line: str) -> list[str]:
 def test_a_citation_names_every_section() -> None:
     assert sections_cited("BM25 (method.md 6.2, 6.3); method.md 2.4 G3, 7.2") == ["6.2", "6.3", "2.4", "7.2"]  # fmt: skip
     assert sections_cited("`method.md` 8 and method.md section 5.4") == ["8", "5.4"]
+    assert sections_cited("the trap ([method.md](method.md) 5.4)") == ["5.4"]
     assert sections_cited("(method.md: stop if p < .001)") == []
 
 
