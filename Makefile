@@ -83,7 +83,7 @@ test-dbt: .venv-dbt/.installed
 	touch $@
 
 # A real Spark cluster on this machine (needs Java 17), and all models on a Spark dialect. Spark itself (500 MB) in place of its client.
-# With the research data in ../shared it also builds Toys and Games on both engines, for an hour on two cores; SPARK_TESTS='not data' leaves that out.
+# With the public logs (project/docs/data.md) it also builds Toys and Games on both engines, for an hour on two cores; SPARK_TESTS='not data' leaves that out.
 SPARK_TESTS ?= spark or not spark
 test-spark: .venv-spark/.installed
 	.venv-spark/bin/python -m pytest -q -rs --durations=10 -m '$(SPARK_TESTS)' tests/spark tests/project/test_reference_project.py tests/project/test_spark_target.py tests/project/test_spark_daily.py tests/unit/test_spark_engine.py tests/unit/sql/test_portable.py tests/unit/sql/test_rounds.py -k 'spark or portable or rounds'

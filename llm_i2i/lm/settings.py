@@ -70,7 +70,7 @@ class LanguageModelSettings(BaseModel):
     """Architecture and training of one language model.
 
     There are two kinds. Without `pretrained`, a Llama with one token per item and per word is made from the sizes given and
-    trained from scratch; every default is the `small` model of findings.md. With it, any causal language model with its own
+    trained from scratch; every default is that of method.md 2.9. With it, any causal language model with its own
     tokenizer is fine-tuned; defaults are then those of the paper (learning rate 5e-5, batch 16, length 1024, one epoch).
 
     Attributes:

@@ -1,5 +1,5 @@
 -- models/semantic_ids/semantic_events.sql: the events that item embeddings may know: those of interactions_train, less one more of each user,
--- so that the cross-fitted generator does not meet its own targets in the ids (findings.md 4).
+-- so that the cross-fitted generator does not meet its own targets in the ids (method.md 2.11).
 {{ config(enabled=var('item_ids') == 'semantic') }}
 with numbered as (
     select

@@ -1,5 +1,5 @@
 -- models/similarity/swing_augmented.sql: the Swing under the augmented index. append: on real and synthetic events together (the paper);
--- distil: the real one (filtered under filter_real), to which i2i_index adds the candidates (findings.md 3B).
+-- distil: the real one (filtered under filter_real), to which i2i_index adds the candidates (method.md 2.7).
 {% if {'append': true, 'distil': false}[var('fusion')] or filters_real() == 'true' %}
 {{ swing_scores(ref('fused_swing_sums')) }}
 {% else %}

@@ -1,4 +1,4 @@
--- models/similarity/text_neighbours.sql: the items of most similar text: cosine of title, brand and category TF-IDF (findings.md 6). Nothing is learned.
+-- models/similarity/text_neighbours.sql: the items of most similar text: cosine of title, brand and category TF-IDF (method.md 6.5). Nothing is learned.
 with terms as (
     select
         item_number,

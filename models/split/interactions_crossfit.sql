@@ -1,4 +1,4 @@
--- models/split/interactions_crossfit.sql: the train part less each user's last event, which the cross-fitted generator must guess (findings.md 4).
+-- models/split/interactions_crossfit.sql: the train part less each user's last event, which the cross-fitted generator must guess (method.md 2.11).
 {{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 
 with numbered as (

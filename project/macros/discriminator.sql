@@ -75,7 +75,7 @@ select
 from examples
 {%- endmacro %}
 
-{# The discriminator on signals (findings.md 4): cross-fit candidates, Yes for the event held out. All hits, and a seeded draw of
+{# The discriminator on signals (method.md 2.11): cross-fit candidates, Yes for the event held out. All hits, and a seeded draw of
    `negatives_per_hit` misses for each, reweighted to the true share, so that the confidence is calibrated. #}
 {% macro signal_examples() -%}
 with seeded as (

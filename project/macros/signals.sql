@@ -32,7 +32,7 @@ inner join degrees on degrees.item_number = counts.item_number
 inner join degrees as next_degrees on next_degrees.item_number = counts.next_item_number
 {%- endmacro %}
 
-{# One row per candidate with a column per signal (findings.md 4), all computed from `events` alone, but for the popularity where `degrees` (item_number, degree) is given.
+{# One row per candidate with a column per signal (method.md 2.11), all computed from `events` alone, but for the popularity where `degrees` (item_number, degree) is given.
    recent: the last five events, weighted .5^age; last: the last one; all: the last fifty, equally. #}
 {% macro candidate_signals(candidates, events, pairs, transitions, embeddings, degrees=none) -%}
 with degrees as (

@@ -16,9 +16,9 @@ import pytest
 
 from tests.benchmarks.ratios import Ratio, Side
 from tests.benchmarks.report import FOLDER, write_report
+from tests.research_data import DATA, HAS_DATA
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data" / "ard"
 TOYS = {
     "interactions": str(DATA / "toys_and_games.interactions.parquet"),
     "items": str(DATA / "toys_and_games.items.parquet"),
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.bench
         pytest.param("main_job", "the bundled log", {}, {}, id="bundled"),
         pytest.param(
             "main_job_toys", "Toys", TOYS, {"wall_s": 300.0, "peak_mb": 3000.0}, id="toys",
-            marks=[pytest.mark.data, pytest.mark.skipif(not DATA.exists(), reason="needs ../shared/data/ard")],
+            marks=[pytest.mark.data, pytest.mark.skipif(not HAS_DATA, reason=f"needs the research data in {DATA}")],
         ),
     ],
 )  # fmt: skip

@@ -15,12 +15,12 @@ from llm_i2i.runner.project import Project
 from tests.benchmarks.ratios import Ratio, Side
 from tests.benchmarks.references import numba_swing, python_swing, scipy_swing
 from tests.benchmarks.report import write_report
+from tests.research_data import DATA, HAS_DATA
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data" / "ard"
 SETS = {"Toys": "toys_and_games", "Beauty": "beauty", "Sports": "sports_and_outdoors"}
 REPEATS = 3
-pytestmark = [pytest.mark.bench, pytest.mark.skipif(not DATA.exists(), reason=f"needs {DATA}")]
+pytestmark = [pytest.mark.bench, pytest.mark.skipif(not HAS_DATA, reason=f"needs {DATA}")]
 
 
 def cpu_seconds(what: str, run: Callable[[], Any]) -> tuple[Side, Any]:

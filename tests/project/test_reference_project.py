@@ -13,9 +13,9 @@ import pytest
 from llm_i2i.runner.project import Project
 from llm_i2i.runner.steps import Workshop, run_checks
 from tests.project.spark_equality import difference_on, spark_engine, workshop
+from tests.research_data import DATA, HAS_DATA
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data"
 
 
 def write_log(folder: Path, *, users: int = 150, items: int = 70, seed: int = 1) -> dict[str, Any]:
@@ -164,12 +164,12 @@ PAPER = {  # Swing without augmentation under the protocol `paper`: R@5 R@10 N@5
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not DATA.exists(), reason=f"needs the research data in {DATA}")
+@pytest.mark.skipif(not HAS_DATA, reason=f"needs the research data in {DATA}")
 @pytest.mark.parametrize("name", PAPER)
 def test_swing_reproduces_the_paper(tmp_path: Path, name: str) -> None:
     vars = {
-        "interactions": str(DATA / "ard" / f"{name}.interactions.parquet"),
-        "items": str(DATA / "ard" / f"{name}.items.parquet"),
+        "interactions": str(DATA / f"{name}.interactions.parquet"),
+        "items": str(DATA / f"{name}.items.parquet"),
         "order_column": "position",
         "protocol": "paper",
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections import defaultdict
 from pathlib import Path
@@ -19,8 +21,9 @@ from llm_i2i.serve.index import ServingIndex, open_index
 from llm_i2i.serve.merge import recommend
 from llm_i2i.serve.pack import pack
 from llm_i2i.store.environment import Pointer
-from tests.project.services import ROOT, serve_command, service
+from tests.project.services import serve_command, service
 from tests.project.test_reference_project import build, write_log
+from tests.research_data import DATA, HAS_DATA
 
 INDEX = "i2i_index_baseline"  # what costs no language model is enough: the merge is the same
 TABLES = "target_ranks_baseline items popular_items serving_settings evaluation_triggers interactions targets"
@@ -51,10 +54,19 @@ HISTORIES = """
 """
 
 
+# A user with more events than one query may hold, and how many of them are held out as targets.
+REGULAR, REGULAR_EVENTS = "a regular customer", 130
+
+
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("serving")
-    vars = write_log(folder, users=300)
+    vars = write_log(folder, users=300, items=160)
+    with (folder / "log.csv").open("a", newline="") as file:
+        rows = csv.writer(file)
+        for event in range(REGULAR_EVENTS):
+            time_of_day = f"{event // 60:02d}:{event % 60:02d}:00"
+            rows.writerow([REGULAR, f'it "{event}" ü', f"2024-01-09 {time_of_day}"])
     return build(folder, vars, select=" ".join(f"+{table}" for table in TABLES.split()))
 
 
@@ -86,27 +98,51 @@ def test_answers_are_the_rankings_of_the_sql_evaluation(shop: Project, index: Se
             assert rank == ranks[target]
 
 
-DATA = ROOT.parent / "shared" / "data"
-SAMPLE = (
-    "select target_number from targets where split = 'test' order by hash(target_number) limit 1000"
-)
+def test_a_longer_history_is_refused_and_its_older_items_come_again(shop: Project) -> None:
+    """The service takes 100 events (project/docs/serving.md); SQL leaves out all that a user has seen."""
+    user = f"select target_number, position from targets where user_id = '{REGULAR}' and split = 'test'"
+    ((target, n_events),) = shop.rows(user)[1]
+    assert n_events == REGULAR_EVENTS - 1
+    history = {number: items for number, _, items in shop.rows(HISTORIES)[1]}[target]
+    by_sql = [(item, score) for number, item, score in shop.rows(RANKINGS)[1] if number == target]
+    with service(shop.target_dir, INDEX) as (url, _):
+        from llm_i2i.serve.schemas import MAX_ITEMS, MAX_K
+
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(f"{url}/recommend", {"items": history, "k": MAX_K})
+        assert refused.value.code == 422
+        assert json.load(refused.value)["problems"][0]["where"] == "items"
+        answer = post(f"{url}/recommend", {"items": history[:MAX_ITEMS], "k": MAX_K})
+    older = set(history[MAX_ITEMS:])
+    found = [(i["item"], i["score"]) for i in answer["items"]]
+    assert {item for item, _ in found} & older
+    # ten triggers ask the index, so the older items change nothing else.
+    assert [pair for pair in found if pair[0] not in older] == by_sql
+
+
+# Users whose whole history the service takes.
+SAMPLE = "select target_number from targets where split = 'test' and position <= {} order by hash(target_number) limit 1000"
 
 
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.skipif(not DATA.exists(), reason=f"needs the research data in {DATA}")
+@pytest.mark.skipif(not HAS_DATA, reason=f"needs the research data in {DATA}")
 @pytest.mark.parametrize("recommender", ["cooccurrence_text", "swing"])
 def test_the_service_answers_a_thousand_users_of_toys_as_sql_does(
     tmp_path: Path, recommender: str
 ) -> None:
     vars = {
-        "interactions": str(DATA / "ard" / "toys_and_games.interactions.parquet"),
-        "items": str(DATA / "ard" / "toys_and_games.items.parquet"),
+        "interactions": str(DATA / "toys_and_games.interactions.parquet"),
+        "items": str(DATA / "toys_and_games.items.parquet"),
         "order_column": "position",
         "recommender": recommender,
     }
+    pytest.importorskip("msgspec", reason="needs the serve extra")
+    from llm_i2i.serve.schemas import MAX_ITEMS, MAX_K
+
     toys = build(tmp_path, vars, select=" ".join(f"+{table}" for table in TABLES.split()))
-    sampled = f"targets as (select * from targets where target_number in ({SAMPLE}))"
+    sample = SAMPLE.format(MAX_ITEMS)
+    sampled = f"targets as (select * from targets where target_number in ({sample}))"
     expected = defaultdict(list)
     for target, item, score in toys.rows(RANKINGS.replace("with ", f"with {sampled}, ", 1))[1]:
         expected[target].append((str(item), score))
@@ -114,10 +150,8 @@ def test_the_service_answers_a_thousand_users_of_toys_as_sql_does(
     assert len(histories) == 1000
     n_ranked = 0
     with service(toys.target_dir, INDEX) as (url, _):
-        from llm_i2i.serve.schemas import MAX_K
-
         for target, _, history in histories:
-            answer = post(f"{url}/recommend", {"items": history[:100], "k": MAX_K})
+            answer = post(f"{url}/recommend", {"items": history, "k": MAX_K})
             if answer["fallback"]:
                 assert not expected[target]
                 continue

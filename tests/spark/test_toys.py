@@ -18,19 +18,20 @@ from llm_i2i.config.targets import SparkTarget
 from llm_i2i.runner.events import NodeOutcome, Reporter
 from llm_i2i.runner.project import Project
 from tests.project.spark_equality import difference
-from tests.project.test_reference_project import DATA, ROOT
+from tests.project.test_reference_project import ROOT
+from tests.research_data import DATA, HAS_DATA
 from tests.spark.cluster import Cluster
 from tests.spark.test_cluster import compare_metrics, made, well
 
 pytestmark = [
     pytest.mark.spark,
     pytest.mark.data,
-    pytest.mark.skipif(not DATA.exists(), reason=f"needs the research data in {DATA}"),
+    pytest.mark.skipif(not HAS_DATA, reason=f"needs the research data in {DATA}"),
 ]
 
 VARS = {
-    "interactions": str(DATA / "ard" / "toys_and_games.interactions.parquet"),
-    "items": str(DATA / "ard" / "toys_and_games.items.parquet"),
+    "interactions": str(DATA / "toys_and_games.interactions.parquet"),
+    "items": str(DATA / "toys_and_games.items.parquet"),
     "order_column": "position",
     "near_column": "asin",
 }

@@ -140,9 +140,9 @@ def test_a_figure_that_is_new_beside_known_ones() -> None:
 
 
 def test_a_benchmark_that_was_asked_for_and_did_not_measure() -> None:
-    found, why = drift(swing(), {}, "skipped: needs ../shared/data")
+    found, why = drift(swing(), {}, "skipped: needs the public logs")
     assert (found.verdict, found.fails) == ("not measured", False)
-    assert why == "its test skipped: needs ../shared/data"
+    assert why == "its test skipped: needs the public logs"
 
 
 def test_what_was_not_asked_for_is_not_compared() -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from llm_i2i.runner.project import Project
+from tests.research_data import DATA, HAS_DATA
 
 ROOT = Path(__file__).parents[2]
-DATA = ROOT.parent / "shared" / "data" / "ard"
 VARS = {
     "interactions": str(DATA / "toys_and_games.interactions.parquet"),
     "items": str(DATA / "toys_and_games.items.parquet"),
@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.skipif(
         importlib.util.find_spec("vllm") is None, reason="vLLM is not installed: make test-vllm"
     ),
-    pytest.mark.skipif(not DATA.exists(), reason="the research data are not there"),
+    pytest.mark.skipif(not HAS_DATA, reason="the research data are not there"),
 ]
 
 

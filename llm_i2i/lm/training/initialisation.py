@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
-STD = 0.02  # scale of a Llama's embeddings at random start; findings.md section 1
+STD = 0.02  # scale of a Llama's embeddings at random start; method.md 2.9
 
 
 def svd_embeddings(

@@ -116,7 +116,7 @@ def answers_of(raw: RawExamples, vocabulary: Vocabulary) -> Tensor | None:
 
 @dataclass
 class Trainer:
-    """One training run: the recipe of findings.md section 1.
+    """One training run: the recipe of method.md 2.9.
 
     Attributes:
         answers: Token ids that compete in the softmax; None for the items, sampled where they are many.
