@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from llm_i2i.runner.events import BuildResult, Reporter
 from llm_i2i.runner.project import Project
 
 METRICS_NODE, RANKS_NODE, TARGETS_NODE = "ranking_metrics", "target_ranks_all", "targets"
-_SEGMENT = re.compile(r"'([^']*)' as segment\b")
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,9 @@ class EnvironmentPlan:
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
-        """The segments that its ranking_metrics holds."""
-        nodes = self.project.manifest.nodes
-        return tuple(_SEGMENT.findall(nodes[METRICS_NODE].sql)) if METRICS_NODE in nodes else ()
+        """The segments that its ranking_metrics holds: the list of them."""
+        segments = self.project.renderer.entries("segments")
+        return tuple(str(one["name"]) for one in segments if one.get("enabled", True))
 
     @property
     def ranks(self) -> bool:

@@ -118,6 +118,11 @@ class Renderer:
         key = [self._inputs.digest, INSTANCES, path, name, text]
         return self._cache.instances(key, lambda: read_instances(self._inputs, path, text, name))
 
+    def entries(self, name: str) -> list[Entry]:
+        """The entries of a list of the project, their Jinja evaluated; none where there is no such list."""
+        rendering = Rendering(self._inputs, name="")
+        return rendering.entries(name) if name in self._inputs.lists else []
+
     def evaluated(self, value: Any, where: str, values: Mapping[str, Any] | None = None) -> Any:
         """A value of a YAML file with its Jinja evaluated; `{{ ... }}` alone keeps its type."""
         rendering = Rendering(self._inputs, name="", values=values)

@@ -70,7 +70,7 @@ def test_backbones_beside_the_recommender(tmp_path: Path, log: dict[str, Any]) -
     arms = set(project.rows("select distinct recommender, augmentation from ranking_metrics")[1])
     assert {(name, kind) for name in ALL for kind in ("none", "llm_i2i")} <= arms
     for name in ALL:
-        same = f"select count(*) from (from {name} except from {name}_baseline)"
+        same = f"select count(*) from (from {name}_augmented except from {name})"
         assert project.rows(same)[1] == [(0,)]  # distil blends in the index
 
 
@@ -89,10 +89,10 @@ def test_a_backbone_as_the_recommender(
     tmp_path: Path, log: dict[str, Any], recommender: str
 ) -> None:
     vars = {**log, "recommender": recommender, "fusion": "append"}
-    project = build(tmp_path, vars, "+target_ranks_augmented +target_ranks_baseline")
+    project = build(tmp_path, vars, f"+target_ranks_{recommender} +target_ranks_{recommender}_augmented +i2i_index +i2i_index_baseline")
     for index in ("i2i_index", "i2i_index_baseline"):
         assert project.rows(f"select count(*) > 0 from {index}")[1] == [(True,)]
-    changed = f"select count(*) > 0 from (from {recommender} except from {recommender}_baseline)"
+    changed = f"select count(*) > 0 from (from {recommender}_augmented except from {recommender})"
     assert project.rows(changed)[1] == [(True,)]
 
 
@@ -152,7 +152,7 @@ def test_own_ranking_is_that_of_implicit(paper: Project, arm: str) -> None:
 
 
 def test_bpr_ranks_by_the_users_factors(paper: Project) -> None:
-    _, rows = paper.rows("select kind, number, vector from bpr_vectors_baseline")
+    _, rows = paper.rows("select kind, number, vector from bpr_vectors")
     vectors = {(kind, number): np.array(vector, np.float32) for kind, number, vector in rows}
     _, targets = paper.rows("select user_number, split, item_number from targets")
     found = ranks(paper, "bpr")
@@ -168,12 +168,12 @@ def test_bpr_ranks_by_the_users_factors(paper: Project) -> None:
 
 def test_youtube_dnn_reads_the_events_before_each_target(paper: Project) -> None:
     both = ranks(paper, "youtube_dnn")
-    _, rows = paper.rows("select count(*) from youtube_dnn_vectors_baseline where kind = 'query'")
+    _, rows = paper.rows("select count(*) from youtube_dnn_vectors where kind = 'query'")
     assert rows[0][0] == len(both)
     _, rows = paper.rows(
         """
         select count(distinct vectors.vector), count(distinct targets.user_number)
-        from youtube_dnn_vectors_baseline as vectors
+        from youtube_dnn_vectors as vectors
         inner join targets on targets.target_number = vectors.number
         where vectors.kind = 'query'
         """
@@ -243,13 +243,13 @@ def bm25_gains(folder: Path, name: str, *, seed: int, **vars: Any) -> np.ndarray
         "fusion": "append",
         "recommender": "bm25",
     }
-    project = build(folder, vars, "+target_ranks_baseline")
+    project = build(folder, vars, "+target_ranks_bm25")
     _, rows = project.rows(
         """
         select (rank <= 5)::int, (rank <= 10)::int,
             case when rank <= 5 then 1 / log2(rank + 1) else 0 end,
             case when rank <= 10 then 1 / log2(rank + 1) else 0 end
-        from (select user_id, coalesce(rank, 1000000) as rank from target_ranks_baseline where split = 'test')
+        from (select user_id, coalesce(rank, 1000000) as rank from target_ranks_bm25 where split = 'test')
         order by user_id
         """
     )

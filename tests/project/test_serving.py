@@ -26,8 +26,8 @@ from tests.project.test_reference_project import build, write_log
 from tests.research_data import DATA, HAS_DATA
 
 INDEX = "i2i_index_baseline"  # what costs no language model is enough: the merge is the same
-TABLES = "target_ranks_baseline items popular_items serving_settings evaluation_triggers interactions targets"
-# All of macros/evaluation.sql's candidate_scores in order, not only the target's rank.
+TABLES = "target_ranks_cooccurrence_text i2i_index_baseline items popular_items serving_settings evaluation_triggers interactions targets"
+# All of models/evaluation/target_ranks_by_index.sql's candidate_scores in order, not only the target's rank.
 RANKINGS = """
     with scores as (
         select triggers.target_number, related.related_item_number as item_number,
@@ -79,7 +79,7 @@ def test_answers_are_the_rankings_of_the_sql_evaluation(shop: Project, index: Se
     expected = defaultdict(list)
     for target, item, score in shop.rows(RANKINGS)[1]:
         expected[target].append((item, score))
-    ranks = dict(shop.rows("select target_number, rank from target_ranks_baseline")[1])
+    ranks = dict(shop.rows("select target_number, rank from target_ranks_cooccurrence_text")[1])
     histories = shop.rows(HISTORIES)[1]
     assert len(histories) > 200
     assert index.settings.triggers == 10

@@ -367,15 +367,21 @@ def test_calibration_by_tenths() -> None:
 
 def test_min_confidence_as_a_quantile() -> None:
     vars = {"confidence_scale": "quantile", "min_confidence": 0.5}
-    house = scored_house(**vars).build("users")
-    sql = house.render(
-        "select user_number, item_number from {{ scaled_confidences(ref('scored_interactions')) }} where confidence_quantile >= 0.5"
+    house = scored_house(**vars)
+    for model in ("generator", "discriminator"):
+        house.table(model, "select 'a checkpoint' as checkpoint")
+    house.connection.execute(
+        "create or replace table scored_interactions as select user_number as user_id, item_number as item_id, 1 as rank,"
+        " -1.0 as log_probability, 'Yes' as label, '' as generator_call, '' as discriminator_call, *"
+        " exclude (log_probability) from scored_interactions"
     )
+    house.build("synthetic_interactions")
+    kept = house.rows("select user_number, item_number from synthetic_interactions")
     # shares below: .1: 0, .4: 1/6 three times, .7: 4/6, .9: 5/6.
-    assert sorted(house.rows(sql)) == [(0, 0), (2, 2)]
-    kept = synthetic(Warehouse(random_log(4), **vars | {"min_confidence": 0.01}))
+    assert sorted(kept) == [(0, 0), (2, 2)]
+    equal = synthetic(Warehouse(random_log(4), **vars | {"min_confidence": 0.01}))
     # all margins are equal, so no candidate is below another.
-    assert kept.build("synthetic_interactions").rows("from synthetic_interactions") == []
+    assert equal.build("synthetic_interactions").rows("from synthetic_interactions") == []
 
 
 # -- negative samplers -------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ PUBLISHED = """table,dataset,recommender,augmentation,variant,segment,metric,k,v
 def make_project(folder: Path, experiments: str = EXPERIMENTS) -> Path:
     """The reference project with experiments of its own."""
     (folder / "project").mkdir(parents=True)
-    for name in ("project.yml", "macros", "prompts", "seeds"):
+    for name in ("project.yml", "arms.yml", "macros", "prompts", "seeds"):
         (folder / "project" / name).symlink_to(ROOT / "project" / name)
     for name in ("models", "udfs"):
         (folder / name).symlink_to(ROOT / name)

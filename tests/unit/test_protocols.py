@@ -107,10 +107,10 @@ def test_global_time_says_what_it_needs(vars: dict[str, Any], message: str) -> N
 def full_sort(
     house: Warehouse, allowed: dict[int, set[str]], exclude_seen: bool
 ) -> Counter[int | None]:
-    """Checks each rank of target_ranks_baseline against a sort of all that compete."""
+    """Checks each rank of target_ranks_swing against a sort of all that compete."""
     index: dict[str, dict[str, float]] = defaultdict(dict)
     for trigger, related, score in house.rows(
-        "select trigger_item_id, related_item_id, score from i2i_index_baseline"
+        "select trigger_item_id, related_item_id, score from index_swing"
     ):
         index[trigger][related] = score
     order = dict(house.rows("select item_id, item_number from item_numbers"))
@@ -122,7 +122,7 @@ def full_sort(
         triggers[number].append((item, weight))
     found: Counter[int | None] = Counter()
     for number, user, target, rank in house.rows(
-        "select target_number, user_id, item_id, rank from target_ranks_baseline"
+        "select target_number, user_id, item_id, rank from target_ranks_swing"
     ):
         scores: dict[str, float] = defaultdict(float)
         for trigger, weight in triggers[number]:
@@ -155,7 +155,7 @@ def timed_log(seed: int, users: int = 60, items: int = 24) -> Log:
 def test_global_time_ranks_equal_a_full_sort_of_the_known_items(seed: int) -> None:
     log = timed_log(seed)
     house = Warehouse(log, protocol="global_time", train_before=60, query_before=80)
-    house.build("target_ranks_baseline", "evaluation_triggers", "items", *SPLIT_MODELS)
+    house.build("target_ranks_swing", "evaluation_triggers", "items", *SPLIT_MODELS)
     first_time: dict[str, int] = {}
     for _, item, when in log:
         first_time[item] = min(when, first_time.get(item, when))
@@ -166,7 +166,7 @@ def test_global_time_ranks_equal_a_full_sort_of_the_known_items(seed: int) -> No
     ranks = full_sort(house, allowed, exclude_seen=True)
     assert sum(n for rank, n in ranks.items() if rank) > 10
     assert all(len(items) < len(first_time) for n, items in allowed.items() if n % 2 == 0)
-    for model in (*SPLIT_MODELS, "target_ranks_baseline"):
+    for model in (*SPLIT_MODELS, "target_ranks_swing"):
         # a log of eight users has no long-tail target for the gate to judge.
         assert set(house.failures(model)) <= {"long_tail_gain_is_sure"}, model
 
@@ -175,7 +175,7 @@ def test_global_time_ranks_equal_a_full_sort_of_the_known_items(seed: int) -> No
 def test_sampled_ranks_equal_a_full_sort_of_the_sample(seed: int) -> None:
     log = random_log(seed, users=300, items=200)
     house = Warehouse(log, protocol="sampled99", random_seed=seed)
-    house.build("target_ranks_baseline", "evaluation_triggers", "items", "sampled_candidates")
+    house.build("target_ranks_swing", "evaluation_triggers", "items", "sampled_candidates")
     sample: dict[int, set[str]] = defaultdict(set)
     for number, item in house.rows(
         "select target_number, item_id from sampled_candidates join item_numbers using (item_number)"
@@ -191,7 +191,7 @@ def test_sampled_ranks_equal_a_full_sort_of_the_sample(seed: int) -> None:
         assert sample[number] & met[user] == {target}
     ranks = full_sort(house, sample, exclude_seen=False)
     assert sum(n for rank, n in ranks.items() if rank) > 10
-    for model in ("sampled_candidates", "targets", "target_ranks_baseline", "interactions_train"):
+    for model in ("sampled_candidates", "targets", "target_ranks_swing", "interactions_train"):
         # a log of eight users has no long-tail target for the gate to judge.
         assert set(house.failures(model)) <= {"long_tail_gain_is_sure"}, model
 

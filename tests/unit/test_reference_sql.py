@@ -485,11 +485,11 @@ def test_draws_follow_the_seed() -> None:
 def test_ranks_equal_a_full_sort(protocol: str, seed: int) -> None:
     log = random_log(seed, users=60, items=16)
     house = Warehouse(log, protocol=protocol, index_size=6).build(
-        "target_ranks_baseline", "evaluation_triggers"
+        "target_ranks_swing", "evaluation_triggers"
     )
     index: dict[str, dict[str, float]] = defaultdict(dict)
     for trigger, related, score, rank in house.rows(
-        "select trigger_item_id, related_item_id, score, rank from i2i_index_baseline"
+        "select trigger_item_id, related_item_id, score, rank from index_swing"
     ):
         index[trigger][related] = score
         assert rank <= 6
@@ -504,7 +504,7 @@ def test_ranks_equal_a_full_sort(protocol: str, seed: int) -> None:
         triggers[user, split].append((item, weight))
     n_hits = 0
     for user, split, target, rank in house.rows(
-        "select user_id, split, item_id, rank from target_ranks_baseline"
+        "select user_id, split, item_id, rank from target_ranks_swing"
     ):
         scores: dict[str, float] = defaultdict(float)
         for trigger, weight in triggers[user, split]:
@@ -563,7 +563,7 @@ def test_metrics_are_means_over_all_users() -> None:
     house.build("metrics_summary")
     ranks = [
         rank
-        for (rank,) in house.rows("select rank from target_ranks_baseline where split = 'test'")
+        for (rank,) in house.rows("select rank from target_ranks_swing where split = 'test'")
     ]
     hits = [rank for rank in ranks if rank is not None and rank <= 5]
     arm = "recommender = 'swing' and augmentation = 'none' and segment = 'all' and split = 'test' and k = 5"
@@ -751,9 +751,9 @@ def test_ids_keep_their_type() -> None:
     house.connection.execute(
         "create or replace table log__items as select 3::bigint as item_id, 'Kite' as title"
     )
-    house.build("target_ranks_baseline", "items")
+    house.build("target_ranks_swing", "items")
     for model, column in (
-        ("i2i_index_baseline", "trigger_item_id"),
+        ("index_swing", "trigger_item_id"),
         ("items", "item_id"),
         ("targets", "user_id"),
     ):
