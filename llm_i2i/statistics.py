@@ -150,5 +150,7 @@ def _resampled_sums(
         size = min(step, resamples - start)
         drawn = draw.multinomial(n, groups / n, size=size)
         picked = rare[draw.integers(len(rare), size=drawn[:, -1].sum())] if len(rare) else rare
-        resample = np.repeat(np.arange(size), drawn[:, -1])
-        yield drawn[:, :-1] @ distinct[is_common] + np.bincount(resample, picked, size)
+        # the picked of one resample lie side by side; a 0 behind them all, for a last resample without any.
+        starts = np.cumsum(drawn[:, -1]) - drawn[:, -1]
+        of_rare = np.add.reduceat(np.append(picked, 0.0), starts)
+        yield drawn[:, :-1] @ distinct[is_common] + np.where(drawn[:, -1] > 0, of_rare, 0.0)
