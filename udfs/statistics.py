@@ -33,7 +33,7 @@ COLUMNS = dict.fromkeys(KEYS, "VARCHAR") | {
 }
 
 
-@table_udf(returns=COLUMNS)
+@table_udf(returns=COLUMNS, is_quick=True)
 def paired_bootstrap(
     ranks: pa.Table, *, cutoffs: list[int], resamples: int = 1000, random_seed: int = 1
 ) -> pa.Table:
