@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from llm_i2i.errors import LlmI2iError, ProjectError
-from llm_i2i.experiment.intervals import Floats, Interval, bootstrap, gains, segment_mask
 from llm_i2i.experiment.run import (
     METRICS_NODE,
     RANKS_NODE,
@@ -27,6 +26,7 @@ from llm_i2i.experiment.variants import Trial
 from llm_i2i.fingerprint import canonical_json
 from llm_i2i.names import quote_literal
 from llm_i2i.runner.query import fetch_rows, open_catalogue, run_query
+from llm_i2i.statistics import Estimate, Floats, bootstrap, gains
 
 if TYPE_CHECKING:
     import duckdb
@@ -159,7 +159,7 @@ class Results:
         self._connections: dict[str, duckdb.DuckDBPyConnection] = {}
         self._metrics: dict[str, list[dict[str, Any]]] = {}
         self._summed_intervals: dict[
-            Any, dict[tuple[str, int], tuple[Interval, Interval | None]]
+            Any, dict[tuple[str, int], tuple[Estimate, Estimate | None]]
         ] = {}
 
     def rows(self) -> list[Result]:
@@ -261,15 +261,14 @@ class Results:
 
     def _intervals(
         self, cases: Sequence[Case], segment: str
-    ) -> dict[tuple[str, int], tuple[Interval, Interval | None]]:
+    ) -> dict[tuple[str, int], tuple[Estimate, Estimate | None]]:
         """Value and difference of a case, or of its seeds together: the mean over seeds of each user's value."""
         measured = self._measured()
         own = [self._read_ranks(c.trial, c.arm) for c in cases]
         values = np.mean([self._gains(r) for r in own], axis=0)
         mask = segment_mask(segment, own[0].columns)
-        settings = self._bootstrap_settings(cases[0].trial)
-        intervals: list[Interval] = bootstrap(values[mask], own[0].targets[mask], **settings)
-        differences: list[Interval | None] = [None] * len(measured)
+        intervals = self._estimates(cases[0].trial, values[mask])
+        differences: list[Estimate | None] = [None] * len(measured)
         others = [
             self._read_ranks(c.other_trial, c.other_arm)
             for c in cases
@@ -284,20 +283,20 @@ class Results:
                         fix="compare arms of one log and protocol",
                     )
             other_values = np.mean([self._gains(r) for r in others], axis=0)
-            differences = list(
-                bootstrap((values - other_values)[mask], own[0].targets[mask], **settings)
-            )
+            differences = list(self._estimates(cases[0].trial, (values - other_values)[mask]))
         return dict(zip(measured, zip(intervals, differences, strict=True), strict=True))
 
     def _gains(self, ranks: Ranks) -> Floats:
         return np.stack([gains(ranks.ranks, metric, k) for metric, k in self._measured()], axis=1)
 
-    def _bootstrap_settings(self, trial: Trial) -> dict[str, int]:
+    def _estimates(self, trial: Trial, values: Floats) -> list[Estimate]:
+        """Of each column, with the draws that the trial's environment makes for paired_differences."""
         vars = self.plan.environment_of(trial).project.vars
-        return {
-            "resamples": int(vars.get("bootstrap_resamples", 1000)),
-            "seed": int(vars.get("bootstrap_seed", 1)),
-        }
+        resamples = int(vars.get("bootstrap_resamples", 1000))
+        random_seed = int(vars.get("bootstrap_seed", 1))
+        return [
+            bootstrap(column, resamples=resamples, random_seed=random_seed) for column in values.T
+        ]
 
     def _read_metrics(self, environment: EnvironmentPlan) -> list[dict[str, Any]]:
         if environment.name not in self._metrics:
@@ -453,11 +452,22 @@ class Results:
 
     def _over_seeds(
         self, cases: tuple[Case, ...], segment: str
-    ) -> dict[tuple[str, int], tuple[Interval, Interval | None]]:
+    ) -> dict[tuple[str, int], tuple[Estimate, Estimate | None]]:
         key = (cases[0].trial.environment, cases[0].arm, segment)
         if key not in self._summed_intervals:
             self._summed_intervals[key] = self._intervals(cases, segment)
         return self._summed_intervals[key]
+
+
+def segment_mask(segment: str, columns: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+    """Which targets are in a segment of ranking_metrics (list segments), shape (targets,)."""
+    is_long_tail = np.asarray(columns["is_long_tail"], dtype=bool)
+    mask = {"long_tail": is_long_tail, "other": ~is_long_tail}.get(
+        segment.removesuffix("_without_near"), np.ones_like(is_long_tail)
+    )
+    if segment.endswith("_without_near") and "is_near" in columns:
+        mask = mask & ~np.asarray(columns["is_near"], dtype=bool)
+    return mask
 
 
 def read_published(path: Path, shown: str) -> list[dict[str, str]]:
@@ -493,7 +503,7 @@ def read_published(path: Path, shown: str) -> list[dict[str, str]]:
 
 
 def _compared(
-    row: Result, value: Interval, difference: Interval | None, reference: str | None
+    row: Result, value: Estimate, difference: Estimate | None, reference: str | None
 ) -> Result:
     row = replace(row, lower=_finite(value.lower), upper=_finite(value.upper))
     if difference is None or row.value is None or not row.n_users:

@@ -20,7 +20,6 @@ INDEX_COLUMNS = {"trigger_item_id", "related_item_id", "rank"}
 RANKS_COLUMNS = {"user_id", "split", "item_id", "rank"}
 ITEM_TABLES = ("items", "item_long_tail")  # the first that has item_id and n_interactions counts
 DECILES = 10
-SEGMENTS = ("all", "long_tail", "other")
 METRICS = ("recall", "ndcg")
 
 
@@ -308,24 +307,22 @@ def _paired(
 ) -> tuple[dict[str, npt.NDArray[Any]], int]:
     """The targets of both, as columns; and how many only one has."""
     quoted = quote_identifier(table)
-    number = "h.target_number" if "target_number" in here else "2 * dense_rank() over (order by h.user_id)"  # fmt: skip
     tail = "h.is_long_tail" if "is_long_tail" in here else "p.is_long_tail"
     relation = connection.sql(
         f"""
         select
-            h.split, cast({number} as bigint) as target, coalesce({tail}, false) as is_long_tail, coalesce(p.decile, 0) as decile,
+            h.split, coalesce({tail}, false) as is_long_tail, coalesce(p.decile, 0) as decile,
             coalesce(cast(h.rank as double), 'infinity') as here, coalesce(cast(t.rank as double), 'infinity') as there
         from here.{quoted} as h
         inner join there.{quoted} as t on h.user_id = t.user_id and h.split = t.split and h.item_id = t.item_id
         left join item_popularity as p on p.item = h.item_id
-        order by h.split, target, h.user_id
         """
     )
     rows: dict[str, npt.NDArray[Any]] = relation.fetchnumpy()
     total = connection.execute(
         f"select (select count(*) from here.{quoted}) + (select count(*) from there.{quoted})"
     ).fetchall()[0][0]
-    return rows, int(total) - 2 * len(rows["target"])
+    return rows, int(total) - 2 * len(rows["here"])
 
 
 def _table_metrics(
@@ -333,12 +330,15 @@ def _table_metrics(
 ) -> list[MetricDifference]:
     import numpy as np
 
-    from llm_i2i.experiment.intervals import segment_mask
-
     found: list[MetricDifference] = []
     splits = np.asarray(rows["split"], dtype=str)
     deciles = np.asarray(rows["decile"])
-    segments = {s: segment_mask(s, {"is_long_tail": rows["is_long_tail"]}) for s in SEGMENTS}
+    is_long_tail = np.asarray(rows["is_long_tail"], dtype=bool)
+    segments = {
+        "all": np.ones_like(is_long_tail),
+        "long_tail": is_long_tail,
+        "other": ~is_long_tail,
+    }
     for split in sorted(set(splits.tolist())):
         in_split = splits == split
         for segment, mask in segments.items():
@@ -360,29 +360,28 @@ def _difference(
 ) -> list[MetricDifference]:
     import numpy as np
 
-    from llm_i2i.experiment.intervals import bootstrap, gains
+    from llm_i2i.statistics import bootstrap, gains
 
     if not mask.any():
         return []
     here, there = (np.asarray(rows[side], dtype=np.float64)[mask] for side in ("here", "there"))
-    quantities = [(metric, k) for metric in metrics for k in ks]
-    one = np.stack([gains(here, metric, k) for metric, k in quantities], axis=1)
-    other = np.stack([gains(there, metric, k) for metric, k in quantities], axis=1)
-    targets = np.asarray(rows["target"], dtype=np.int64)[mask]
-    intervals = bootstrap(one - other, targets)
-    return [
-        MetricDifference(
-            table,
-            split,
-            segment,
-            metric,
-            k,
-            round(float(one[:, i].mean()), 12),
-            round(float(other[:, i].mean()), 12),
-            interval.mean,
-            interval.lower,
-            interval.upper,
-            int(mask.sum()),
+    found: list[MetricDifference] = []
+    for metric, k in ((metric, k) for metric in metrics for k in ks):
+        one, other = gains(here, metric, k), gains(there, metric, k)
+        estimate = bootstrap(one - other)
+        found.append(
+            MetricDifference(
+                ranks=table,
+                split=split,
+                segment=segment,
+                metric=metric,
+                k=k,
+                here=round(float(one.mean()), 12),
+                there=round(float(other.mean()), 12),
+                difference=estimate.mean,
+                lower=estimate.lower,
+                upper=estimate.upper,
+                targets=estimate.n_users,
+            )
         )
-        for i, ((metric, k), interval) in enumerate(zip(quantities, intervals, strict=True))
-    ]
+    return found

@@ -83,8 +83,12 @@ class Schedule:
         """The step has ended, well or not."""
         self._unfinished.discard(turn.step.node.name)
         workers = self._shop.workers
-        if workers is not None and workers.n_idle and not any(map(calls_table, self._ready())):
-            workers.end_idle(kept=1 if any(map(calls_table, self._waiting)) else 0)
+        if (
+            workers is not None
+            and workers.n_idle
+            and not any(map(self._calls_table, self._ready()))
+        ):
+            workers.end_idle(kept=1 if any(map(self._calls_table, self._waiting)) else 0)
 
     def park(self, turn: Turn) -> None:
         """The step goes on when `turn.waits` is done."""
@@ -121,7 +125,7 @@ class Schedule:
         if workers is None:
             return self._begin(self._waiting[0])
         is_full = len(self._parked) >= workers.number
-        ready = [step for step in self._ready() if not (is_full and calls_table(step))]
+        ready = [step for step in self._ready() if not (is_full and self._calls_table(step))]
         if not ready:
             return None
         # what a call waits for comes first, so that no process is idle early and all of them late
@@ -140,14 +144,16 @@ class Schedule:
         return Turn(self._begun, step)
 
     def _leading_to_calls(self) -> set[str]:
-        """Steps that call a table UDF, and those that such a step reads, however far."""
+        """Steps that call a table UDF (none that is quick), and those that such a step reads, however far."""
         leads: set[str] = set()
         for step in reversed(self._shop.plan.steps):
-            if calls_table(step) or step.node.name in leads:
+            if self._calls_table(step) or step.node.name in leads:
                 leads |= {step.node.name, *step.node.reads}
         return leads
 
-
-def calls_table(step: PlanStep) -> bool:
-    """Whether building a step calls a table UDF."""
-    return step.action == "build" and any(call.kind == "table" for call in step.compiled.steps)
+    def _calls_table(self, step: PlanStep) -> bool:
+        """Whether building a step calls a table UDF that runs in a process of its own."""
+        return step.action == "build" and any(
+            call.kind == "table" and not self._shop.udfs.signatures[call.udf.lower()].is_quick
+            for call in step.compiled.steps
+        )

@@ -67,7 +67,7 @@ class Workshop:
     store_failures: bool = False  # for data tests that do not say
     local_engine: Callable[[], Engine] | None = None  # where small data tests are quicker
     local_bytes: int = 0  # what counts as small: bytes on disk of all tables a test reads
-    workers: Workers | None = None  # run table UDFs; this process without
+    workers: Workers | None = None  # run table UDFs that are not quick; this process without
 
     def has_result(self, name: str) -> bool:
         """Whether a node can be read now."""
@@ -332,7 +332,7 @@ def _run_table(
         context=context,
         wants_context=signature.wants_context,
     )
-    if shop.workers is None:
+    if shop.workers is None or signature.is_quick:
         result = ready.run(shop.udfs.function(call.udf))
     else:
         running = shop.workers.start(ready, folder / CALL)

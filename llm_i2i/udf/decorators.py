@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from llm_i2i.udf.signature import Kind, Signature, signature_of
@@ -33,20 +34,25 @@ def batch_udf(*, returns: str, batch_size: int = 4096) -> Callable[[F], F]:
     return _marker("batch", returns, batch_size)
 
 
-def table_udf(*, returns: Mapping[str, str]) -> Callable[[F], F]:
+def table_udf(*, returns: Mapping[str, str], is_quick: bool = False) -> Callable[[F], F]:
     """Relations in, one relation out (training, recommenders): hoisted, called once.
 
     Parameters annotated `pa.Table` take a subquery and receive its rows; the others take constants or scalar subqueries.
 
     Args:
         returns: Column names and DuckDB types of the result.
+        is_quick: It takes a few seconds at most, as a query does. So it always runs in the process of the build, takes none of the target's
+            `jobs`, and no other work waits for it.
     """
-    return _marker("table", dict(returns))
+    return _marker("table", dict(returns), is_quick=is_quick)
 
 
-def _marker(kind: Kind, returns: str | dict[str, str], batch_size: int = 0) -> Callable[[F], F]:
+def _marker(
+    kind: Kind, returns: str | dict[str, str], batch_size: int = 0, *, is_quick: bool = False
+) -> Callable[[F], F]:
     def mark(function: F) -> F:
-        setattr(function, MARK, signature_of(function, kind, returns, batch_size))
+        signature = signature_of(function, kind, returns, batch_size)
+        setattr(function, MARK, replace(signature, is_quick=is_quick))
         return function
 
     return mark

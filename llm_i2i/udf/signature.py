@@ -32,6 +32,7 @@ class Signature:
 
     Attributes:
         returns: A DuckDB type, or for a table UDF (column, type) pairs.
+        is_quick: A table UDF that takes no longer than a query, and is run like one.
         version: Digest of the file that defines it; part of every fingerprint and call key.
     """
 
@@ -41,6 +42,7 @@ class Signature:
     returns: str | tuple[tuple[str, str], ...]
     batch_size: int = 0
     wants_context: bool = False
+    is_quick: bool = False
     version: str = field(default="", compare=False)
 
     @property

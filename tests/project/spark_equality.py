@@ -15,7 +15,7 @@ from llm_i2i.engine.spark import SparkEngine
 from llm_i2i.plan.step import PlanStep
 from llm_i2i.runner.events import Reporter
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import Workshop, _run_batch, batch_call, call_constants
+from llm_i2i.runner.steps import Workshop, _run_batch, _run_table, batch_call, call_constants
 from llm_i2i.sql.portable.rounds import rounds
 from llm_i2i.sql.portable.translate import translate
 
@@ -27,7 +27,9 @@ def spark_rows(step: PlanStep, shop: Workshop, engine: SparkEngine, folder: Path
     shop.declare(engine, step.node.reads)
     shop._declare_scalars(engine, step)
     for call in step.compiled.steps:
-        assert call.kind == "batch"
+        if call.kind == "table":  # the relation that it reads is made by Spark
+            list(_run_table(call, step, engine, shop, folder))
+            continue
         ready = batch_call(call, step, call_constants(call, step.node, engine), shop)
         counts = _run_batch(ready, step, engine, shop, folder)
         assert counts.made == 0, "the call keys of the engines differ"

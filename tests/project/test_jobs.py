@@ -43,6 +43,11 @@ def meet(rows: pa.Table, *, name: str, other: str, context: UdfContext) -> pa.Ta
     raise RuntimeError("nobody came")
 
 
+@table_udf(returns={"pid": "BIGINT"}, is_quick=True)
+def here(rows: pa.Table) -> pa.Table:
+    return pa.table({"pid": [os.getpid()]})
+
+
 @table_udf(returns={"value": "VARCHAR"})
 def shown(*, number: int, share: float, names: list[str], shares: list[float], nothing: str | None) -> pa.Table:
     return pa.table({"value": [repr((number, share, names, shares, nothing))]})
@@ -129,6 +134,13 @@ def test_two_functions_run_at_once_each_in_a_process_of_its_own(
     out, err = capfd.readouterr()
     assert out == ""
     assert "met ping" in err  # what a function prints is seen
+
+
+def test_a_quick_function_runs_in_the_process_of_the_build(shop: ShopProject) -> None:
+    add_meeting(shop)
+    shop.write("models/quick.sql", "select pid from here((select * from {{ ref('events') }}))\n")
+    assert build(shop, 2, "+quick").published
+    assert Project.load(shop.dir).rows("select pid from quick")[1] == [(os.getpid(),)]
 
 
 def test_a_process_ends_when_no_call_is_left(shop: ShopProject) -> None:
@@ -321,7 +333,8 @@ def test_what_no_call_waits_for_leaves_the_cores_to_the_calls(
     shop: ShopProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_meeting(shop)
-    shop.write("models/aside.sql", "select 1 as one from {{ ref('events') }}\n")
+    # a quick function counts as a query.
+    shop.write("models/aside.sql", "select pid from here((select * from {{ ref('events') }}))\n")
     orders = []
     for cores in (2, 3):
         monkeypatch.setattr("llm_i2i.runner.schedule.CORES", cores)

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from llm_i2i.cli.main import cli
 from llm_i2i.config.experiments import load_experiments
 from llm_i2i.errors import LlmI2iError, ProjectErrors
-from llm_i2i.experiment.intervals import bootstrap, gains
 from llm_i2i.experiment.results import Results, read_published
 from llm_i2i.experiment.run import ExperimentPlan, plan_experiment, run_experiment, summary
 from llm_i2i.experiment.variants import Choice, make_trials
@@ -118,9 +117,11 @@ def test_what_is_equal_is_built_once(sweep: Run) -> None:
     trainings = sum(
         any(c.udf == "fine_tune" for c in s.compiled.steps) for s in sweep.plan.to_build
     )
-    assert sweep.before["trainings_to_run"] == {"fine_tune": trainings}
+    # each environment has its own metrics.
+    assert sweep.before["trainings_to_run"] == {"fine_tune": trainings, "paired_bootstrap": 8}
     assert names.count("generator") == names.count("discriminator") == 2
-    assert sweep.before["trainings_unshared"] == {"fine_tune": 4 * trainings}
+    unshared = {"fine_tune": 4 * trainings, "paired_bootstrap": 8}
+    assert sweep.before["trainings_unshared"] == unshared
     assert len(sweep.built) == len(set(sweep.built)) == sweep.before["results_to_build"]
 
 
@@ -404,24 +405,3 @@ def test_the_command_refuses_bad_seeds(folder: Path) -> None:
     done = invoke(folder, "sweep", "--seeds", "a,b")
     assert isinstance(done.exception, LlmI2iError)
     assert done.exception.exit_code == 2
-
-
-# -- arithmetic ------------------------------------------------------------------------------------
-
-
-def test_gains() -> None:
-    ranks = np.array([1, 2, 5, 6, np.inf])
-    np.testing.assert_array_equal(gains(ranks, "recall", 5), [1, 1, 1, 0, 0])
-    np.testing.assert_allclose(
-        gains(ranks, "ndcg", 5), [1, 1 / math.log2(3), 1 / math.log2(6), 0, 0]
-    )
-
-
-def test_the_interval_of_a_mean_is_about_two_standard_errors() -> None:
-    values = np.random.default_rng(1).normal(size=(4000, 1))
-    (found,) = bootstrap(values, np.arange(4000) * 2)
-    error = values.std() / math.sqrt(4000)
-    assert found.mean == pytest.approx(values.mean(), abs=1e-9)
-    assert (found.upper - found.lower) / error == pytest.approx(3.92, abs=0.4)
-    (nobody,) = bootstrap(values[:0], np.arange(0))
-    assert math.isnan(nobody.mean)

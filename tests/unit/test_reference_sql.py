@@ -10,15 +10,19 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from llm_i2i.config.loader import load_project
 from llm_i2i.config.vars import merge_vars
+from llm_i2i.engine.duckdb import DuckDBEngine
 from llm_i2i.graph.load import load_manifest, make_renderer
+from llm_i2i.sql.hoist import hoist
+from llm_i2i.udf.registry import UdfRegistry
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = load_project(ROOT)
+UDFS = UdfRegistry()
+UDFS.load_file(ROOT / "udfs" / "statistics.py")
 AWKWARD = [
     "o'neil",
     'say "hi"',
@@ -57,7 +61,8 @@ class Warehouse:
         merged = merge_vars(PROJECT.var_settings, {"order_column": "ts"} | AS_IN_THE_PAPER | vars)
         self.renderer = make_renderer(PROJECT, merged, "dev")
         self.manifest = load_manifest(PROJECT, self.renderer)
-        self.connection = duckdb.connect(config={"threads": 2})
+        self.engine = DuckDBEngine(threads=2)
+        self.connection = self.engine._connection
         self.connection.execute(
             "create table log__interactions (user_id varchar, item_id varchar, ts integer)"
         )
@@ -69,9 +74,23 @@ class Warehouse:
         for name in names:
             if name not in self.built:
                 self.build(*self.manifest.nodes[name].reads)
-                self.connection.execute(f"create table {name} as {self.manifest.nodes[name].sql}")
+                sql = self.without_calls(self.manifest.nodes[name].sql)
+                self.connection.execute(f"create table {name} as {sql}")
                 self.built.add(name)
         return self
+
+    def without_calls(self, sql: str) -> str:
+        """The query after its calls of `UDFS` are made: it reads a table of their result in place of each."""
+        if not any(f"{name}(" in sql for name in UDFS.signatures):
+            return sql
+        hoisted = hoist(sql, UDFS.signatures, self.engine)
+        for call in hoisted.steps:
+            tables = {name: self.engine.table(rows) for name, rows in call.inputs.items()}
+            constants = {name: self.engine.rows(one)[0][0] for name, one in call.constants.items()}
+            found = UDFS.function(call.udf)(**tables, **constants)
+            self.connection.execute(f"drop view {call.relation}")
+            self.engine.load(call.relation, found.cast(self.engine.arrow_schema(call.columns)))
+        return hoisted.sql
 
     def table(self, name: str, sql: str) -> Warehouse:
         """A stand-in for a model that calls a language model."""

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from llm_i2i.cli.diff import diff_lines
-from llm_i2i.experiment.intervals import bootstrap
 from llm_i2i.runner.diff import Difference, TableDifference
 from llm_i2i.runner.diff_index import IndexDifference, compare_indices, is_index
+from llm_i2i.statistics import bootstrap
 from llm_i2i.store.environment import Pointer
 
 N_ITEMS = 30
@@ -121,12 +121,14 @@ def test_recall_has_the_interval_of_the_experiments(connection: duckdb.DuckDBPyC
     metrics = {(m.segment, m.metric, m.k): m for m in found.metrics}
     users = [u for u in RANKS["here"] if u]  # user 0 has another target there
     hits = {side: np.array([float((RANKS[side][u] or 99) <= 10) for u in users]) for side in RANKS}
-    expected = bootstrap((hits["here"] - hits["there"])[:, None], np.array([2 * u for u in users]))
+    expected = bootstrap(hits["here"] - hits["there"])
     one = metrics["all", "recall", 10]
     assert (one.here, one.there) == pytest.approx((hits["here"].mean(), hits["there"].mean()))
     assert (one.difference, one.lower, one.upper) == (
-        expected[0].mean, expected[0].lower, expected[0].upper,
-    )  # fmt: skip
+        expected.mean,
+        expected.lower,
+        expected.upper,
+    )
     assert one.targets == 39
     assert metrics["long_tail", "ndcg", 5].targets == len([u for u in users if u % N_ITEMS < 10])
     deciles = [m for m in found.metrics if m.segment.startswith("decile") and m.k == 10]
