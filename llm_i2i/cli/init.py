@@ -21,6 +21,7 @@ CARRIED = (
     "udfs",
     "project/project.yml",
     "project/experiments.yml",
+    "project/arms.yml",
     "project/deepspeed",
     "project/macros",
     "project/prompts",

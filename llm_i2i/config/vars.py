@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from llm_i2i.config.base import Settings, StrList
-from llm_i2i.errors import ProjectError, closest
+from llm_i2i.errors import ProjectError, closest, raise_all
 
 VarType = Literal["number", "integer", "boolean", "text", "list", "mapping", "any"]
 TYPE_WORDS = {
@@ -26,6 +26,7 @@ TYPE_WORDS = {
     "mapping": "a mapping (key: value lines)",
     "any": "a value",
 }
+LANGUAGE_MODEL_VAR = "language_model"
 Presets = dict[str, dict[str, dict[str, Any]]]  # var that chooses -> its value -> var -> value
 
 
@@ -126,6 +127,12 @@ class VarSettings:
     def known(self) -> list[str]:
         return [*self.declared, *(name for name in self.given if name not in self.declared)]
 
+    def chosen_model(self, cli_vars: Mapping[str, Any]) -> str:
+        """The language model whose vars count."""
+        declared = self.declared.get(LANGUAGE_MODEL_VAR)
+        given = {**self.given, **cli_vars}.get(LANGUAGE_MODEL_VAR)
+        return str(given if given is not None or declared is None else declared.default)
+
 
 class Vars(dict[str, Any]):
     """The vars of one invocation by name, and where each value comes from."""
@@ -135,12 +142,10 @@ class Vars(dict[str, Any]):
         super().__init__()
         self.settings = settings
         self.cli = dict(cli or {})
-        chosen = {**settings.given, **self.cli}.get(LANGUAGE_MODEL_VAR)
-        if chosen is None and LANGUAGE_MODEL_VAR in settings.declared:
-            chosen = settings.declared[LANGUAGE_MODEL_VAR].default
+        chosen = settings.chosen_model(self.cli)
         self._layers = (
             ("--vars", self.cli),
-            (f"language model {chosen}", settings.brought.get(str(chosen), {})),
+            (f"language model {chosen}", settings.brought.get(chosen, {})),
             (settings.where or "project.yml", settings.given),
         )
         self.origins: dict[str, str] = {}
@@ -190,9 +195,6 @@ class Vars(dict[str, Any]):
         return declaration.default, "default"
 
 
-LANGUAGE_MODEL_VAR = "language_model"
-
-
 def merge_vars(settings: VarSettings, cli_vars: Mapping[str, Any]) -> Vars:
     """The vars of one invocation.
 
@@ -202,14 +204,12 @@ def merge_vars(settings: VarSettings, cli_vars: Mapping[str, Any]) -> Vars:
     Raises:
         ProjectError: A var is not declared in the project, or has a value its declaration forbids; all of them together.
     """
-    from llm_i2i.errors import raise_all
-
     known = settings.known
     raise_all(
         [
             *(_unknown(name, known, "--vars", settings) for name in cli_vars if name not in known),
             *_misspelt(settings),
-            *_bad_bringers(settings),
+            *_unknown_brought(settings, settings.chosen_model(cli_vars)),
         ]
     )
     merged = Vars(settings, cli_vars)
@@ -247,17 +247,18 @@ def _misspelt(settings: VarSettings) -> Iterator[ProjectError]:
             )
 
 
-def _bad_bringers(settings: VarSettings) -> Iterator[ProjectError]:
-    for model, brought in settings.brought.items():
-        where = f"{settings.where}: language_models.{model}.vars"
-        if not isinstance(brought, Mapping):
-            yield ProjectError(
-                "a language model's vars are not a mapping", where=where, found=repr(brought)
-            )
-            continue
-        for name in brought:
-            if name not in settings.known:
-                yield _unknown(name, settings.known, where, settings)
+def _unknown_brought(settings: VarSettings, model: str) -> Iterator[ProjectError]:
+    """What is wrong with the vars that the chosen language model brings."""
+    brought = settings.brought.get(model, {})
+    where = f"{settings.where}: language_models.{model}.vars"
+    if not isinstance(brought, Mapping):
+        yield ProjectError(
+            "a language model's vars are not a mapping", where=where, found=repr(brought)
+        )
+        return
+    for name in brought:
+        if name not in settings.known:
+            yield _unknown(name, settings.known, where, settings)
 
 
 def _unknown(name: str, known: Iterable[str], where: str, settings: VarSettings) -> ProjectError:

@@ -44,7 +44,12 @@ def schemas(settings: VarSettings) -> dict[str, Schema]:
         "part": PartFile.model_json_schema(),
         "experiments": ExperimentsFile.model_json_schema(),
     }
-    return {kind: _finished(schema, vars) for kind, schema in found.items()} | {
+    finished = {
+        # part.yml declares vars, the others give their values.
+        kind: _finished(schema, None if kind == "part" else vars)
+        for kind, schema in found.items()
+    }
+    return finished | {
         "vars": {"$schema": DIALECT, "title": "Vars of the project, as --vars takes them", **vars}
     }
 
@@ -105,11 +110,11 @@ def _embedded(schema: Schema, definitions: Schema) -> Schema:
     return schema
 
 
-def _finished(schema: Schema, vars: Schema) -> Schema:
+def _finished(schema: Schema, vars: Schema | None) -> Schema:
     """With the rules of vars wherever vars are set, and keys without a value allowed, as the reader allows them."""
     for part in list(_objects(schema)):
         for name, value in part["properties"].items():
-            if name == "vars" and value.get("type") == "object":
+            if vars is not None and name == "vars" and value.get("type") == "object":
                 part["properties"][name] = {"$ref": "#/$defs/Vars"}
                 schema.setdefault("$defs", {})["Vars"] = vars
             elif isinstance(value.get("type"), str) and "enum" not in value:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from llm_i2i.config.loader import load_project_config
+from llm_i2i.config.loader import load_project
 from llm_i2i.config.yaml_text import Mistakes, parse_yaml, plain
 from llm_i2i.runner.schemas import schemas, write_schemas
 
@@ -16,13 +16,16 @@ ROOT = Path(__file__).parents[3]
 SHIPPED = [
     ("project", ROOT / "project/project.yml"),
     ("experiments", ROOT / "project/experiments.yml"),
-    *(("properties", path) for path in sorted((ROOT / "models").rglob("*.yml"))),
+    *(
+        ("part" if path.name == "part.yml" else "properties", path)
+        for path in sorted((ROOT / "models").rglob("*.yml"))
+    ),
 ]
 
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, dict[str, Any]]:
-    return schemas(load_project_config(ROOT), (ROOT / "project/project.yml").read_text())
+    return schemas(load_project(ROOT).var_settings)
 
 
 def complaints(schema: dict[str, Any], text: str) -> list[str]:
@@ -35,7 +38,7 @@ def complaints(schema: dict[str, Any], text: str) -> list[str]:
 
 
 def test_they_are_schemas(found: dict[str, dict[str, Any]]) -> None:
-    assert set(found) == {"project", "properties", "experiments", "vars"}
+    assert set(found) == {"project", "properties", "part", "experiments", "vars"}
     for schema in found.values():
         Draft202012Validator.check_schema(schema)
 
@@ -80,7 +83,7 @@ def test_a_key_without_a_value_is_no_mistake(found: dict[str, dict[str, Any]]) -
 def test_vars_say_what_they_mean(found: dict[str, dict[str, Any]]) -> None:
     alpha = found["vars"]["properties"]["alpha"]
     assert alpha == {
-        "description": "loss weight of long-tail target items",
+        "description": "Loss weight of long-tail target items.",
         "type": "number",
         "minimum": 0,
         "default": 4.0,
