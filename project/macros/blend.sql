@@ -62,13 +62,8 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
 {%- elif recommender == 'swing_text' -%}
     {%- set parts = [[ref('swing_augmented' if augmented else 'swing'), 1], [ref('text_neighbours'), var('swing_text_weight')]] -%}
 {%- elif recommender in ['cooccurrence', 'cosine', 'cooccurrence_text'] -%}
-    {%- set exponent = 0.5 if recommender == 'cosine' else var('cooccurrence_degree_exponent') -%}
-    {%- if on_fused_pairs -%}
-        {%- set events = '(' ~ common_user_scores(ref('fused_swing_sums'), exponent) ~ ')' -%}
-    {%- else -%}
-        {%- set events = ref('cosine' if recommender == 'cosine' else 'cooccurrence') -%}
-    {%- endif -%}
-    {%- set parts = [[events, 1]] -%}
+    {%- set common_users = 'cosine' if recommender == 'cosine' else 'cooccurrence' -%}
+    {%- set parts = [[ref(common_users ~ ('_augmented' if on_fused_pairs else '')), 1]] -%}
     {%- if recommender == 'cooccurrence_text' -%}
         {%- do parts.append([ref('text_neighbours'), var('cooccurrence_text_weight')]) -%}
     {%- endif -%}

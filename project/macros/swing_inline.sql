@@ -1,3 +1,125 @@
+{# Swing on events written in place, for the macro similarity_with_pairs alone. To be deleted with it: an entry of the list swing_logs takes its place. #}
+{# The scores of the pairs that `pairs` (a relation of swing_sums) holds, in both directions, with the log's ids.
+   score = (user_pair_weight x user_pairs + self_pair_weight x self_terms) / (d_i d_j) ^ degree_exponent.
+   u < v only: self_pairs=false. The literal ordered sum of the paper: user_pair_weight=2, self_pair_weight=1 (each pair twice, u = v once).
+   max_normalised: divided by the trigger item's best, as Alink's resultNormalize; it changes no single list, but what several triggers add up to. #}
+{% macro swing_scores(
+    pairs,
+    self_pairs=(swing_setting('self_pairs') == 'true'),
+    self_pair_weight=swing_setting('self_pair_weight'),
+    user_pair_weight=swing_setting('user_pair_weight'),
+    min_common_users=swing_setting('min_common_users'),
+    degree_exponent=swing_setting('degree_exponent'),
+    max_normalised=(swing_setting('max_normalised') == 'true')
+) -%}
+with scored_item_pairs as (
+    select
+        item_number,
+        related_item_number,
+        (
+            {{ double(user_pair_weight) }} * user_pairs
+            {%- if self_pairs %} + {{ double(self_pair_weight) }} * self_terms{% endif %}
+        )
+        {%- if degree_exponent | float %} / power(cast(degree as double) * related_degree, {{ double(degree_exponent) }}){% endif %} as score
+    from {{ pairs }}
+    where n_common_users >= {{ min_common_users }}
+),
+
+both_directions as (
+    select item_number, related_item_number, score from scored_item_pairs where score > 0
+    union all
+    select related_item_number, item_number, score from scored_item_pairs where score > 0
+)
+
+select
+    items.item_id,
+    related_items.item_id as related_item_id,
+    both_directions.score{% if max_normalised %} / max(both_directions.score) over (partition by both_directions.item_number) as score{% endif %},
+    both_directions.item_number,
+    both_directions.related_item_number
+from both_directions
+inner join {{ ref('item_numbers') }} as items on items.item_number = both_directions.item_number
+inner join {{ ref('item_numbers') }} as related_items on related_items.item_number = both_directions.related_item_number
+{%- endmacro %}
+
+{# The CTEs that thin the log before anything is counted; the last one is `events`, one row per user and item. Users with fewer than `min_items_per_user`
+   items go; of those with more than `max_items_per_user` the most recent by `recency` stay, or the user goes (over_max_items: recent or drop_user); then
+   a draw of `max_users_per_item` users. #}
+{% macro capped_events(
+    relation, max_users_per_item, max_items_per_user, min_items_per_user, over_max_items, recency, weight, random_seed
+) -%}
+log_events as (
+    select
+        user_number,
+        item_number{% if recency %},
+        max({{ recency }}) as recency{% endif %}{% if weight %},
+        max({{ weight }}) as weight{% endif %}
+    from {{ relation }}
+    group by user_number, item_number
+),
+
+{#- settings are text, and no cap is 0 or none. -#}
+{% set max_items_per_user = (max_items_per_user or 0) | int -%}
+{% set max_users_per_item = (max_users_per_item or 0) | int -%}
+{% set drops_users = max_items_per_user and over_max_items == 'drop_user' -%}
+{% set keeps_recent = max_items_per_user and not drops_users -%}
+{% set bounds_users = drops_users or min_items_per_user | int > 1 -%}
+{% set kept_events = 'recent_events' if keeps_recent else 'bounded_events' if bounds_users else 'log_events' -%}
+{% if bounds_users %}
+bounded_events as (
+    select
+        user_number,
+        item_number{% if recency %},
+        recency{% endif %}{% if weight %},
+        weight{% endif %}
+    from log_events
+    qualify
+        count(*) over (partition by user_number) >= {{ min_items_per_user }}
+        {%- if drops_users %}
+        and count(*) over (partition by user_number) <= {{ max_items_per_user }}
+        {%- endif %}
+),
+{% endif %}
+
+{% if keeps_recent %}
+recent_events as (
+    select
+        user_number,
+        item_number{% if weight %},
+        weight{% endif %}
+    from {{ 'bounded_events' if bounds_users else 'log_events' }}
+    qualify row_number() over (
+        partition by user_number
+        order by {% if recency %}recency desc, {% endif %}item_number
+    ) <= {{ max_items_per_user }}
+),
+{% endif %}
+
+{% if max_users_per_item %}
+seeded_events as (
+    select
+        user_number,
+        item_number{% if weight %},
+        weight{% endif %},
+        {{ draw_seed(['user_number', 'item_number'], random_seed) }} as seed
+    from {{ kept_events }}
+),
+{% endif %}
+
+events as (
+    select
+        user_number,
+        item_number{% if weight %},
+        weight{% endif %}
+    {% if max_users_per_item %}
+    from seeded_events
+    qualify row_number() over (partition by item_number order by {{ scrambled('seed') }}, user_number) <= {{ max_users_per_item }}
+    {% else %}
+    from {{ kept_events }}
+    {% endif %}
+)
+{%- endmacro %}
+
 {# Swing (Yang et al. 2020, arXiv 2010.05525; method.md 6.1), exact in two forms that mirror each other; each makes its pairs once, and drops
    those met once before any is counted. Pairs are packed in one BIGINT, smaller number above: half the size of the hash tables.
 
