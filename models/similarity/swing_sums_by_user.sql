@@ -106,7 +106,7 @@ crossings as not materialized (
     {%- endif %}
 ),
 
-overlaps as (
+user_overlaps as (
     select
         user_pair,
         {{ members_of_pairs('count(*)') }} as n_common_items
@@ -117,13 +117,13 @@ overlaps as (
 -- What two users add to each pair of items that both have.
 terms as (
     select
-        overlaps.user_pair,
-        first_user.user_weight * second_user.user_weight / ({{ double(var('swing_alpha')) }} + overlaps.n_common_items) as term,
+        user_overlaps.user_pair,
+        first_user.user_weight * second_user.user_weight / ({{ double(var('swing_alpha')) }} + user_overlaps.n_common_items) as term,
         first_user.self_term as first_self_term,
         second_user.self_term as second_self_term
-    from overlaps
-    inner join {{ ref(prefix ~ 'swing_user_weights') }} as first_user on first_user.user_number = {{ first_of('overlaps.user_pair') }}
-    inner join {{ ref(prefix ~ 'swing_user_weights') }} as second_user on second_user.user_number = {{ second_of('overlaps.user_pair') }}
+    from user_overlaps
+    inner join {{ ref(prefix ~ 'swing_user_weights') }} as first_user on first_user.user_number = {{ first_of('user_overlaps.user_pair') }}
+    inner join {{ ref(prefix ~ 'swing_user_weights') }} as second_user on second_user.user_number = {{ second_of('user_overlaps.user_pair') }}
 ),
 
 sums as (
