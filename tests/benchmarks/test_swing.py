@@ -46,10 +46,12 @@ def swing_queries(path: Path) -> dict[str, str]:
         },
     )
     compiled = project.compile(["swing_sums"])
-    kinds = {name: "table" for name in ("swing_events", "swing_costs")}
-    kinds |= {name: "view" for name in ("swing_user_weights", "swing_sums_by_user")}
+    kinds = dict.fromkeys(("swing_events", "swing_costs"), "table")
+    kinds |= dict.fromkeys(("swing_user_weights", "swing_sums_by_user"), "view")
     kinds["swing_sums"] = "table"
-    return {f"create or replace {kind} {name} as": compiled[name].sql for name, kind in kinds.items()}
+    return {
+        f"create or replace {kind} {name} as": compiled[name].sql for name, kind in kinds.items()
+    }
 
 
 def run_swing(engine: DuckDBEngine, queries: dict[str, str]) -> None:

@@ -218,7 +218,9 @@ def test_swing_weighs_events() -> None:
     weight = "case when item_number % 3 = 0 then 0.25::double else 1 end"
     house.build("interactions")
     house.table("fused_interactions", f"select *, {weight} as weight from interactions")
-    numbers = dict(house.build("item_numbers").rows("select item_id, item_number from item_numbers"))
+    numbers = dict(
+        house.build("item_numbers").rows("select item_id, item_number from item_numbers")
+    )
     expected = plain_swing(
         baskets(log),
         self_pair_weight=1,
@@ -249,7 +251,9 @@ def test_swing_cap_samples_users_of_an_item() -> None:
     degrees = house.rows("select degree, related_degree from swing_sums")
     assert max(degree for pair in degrees for degree in pair) == 6
     again = house.rows(house.manifest.nodes["swing_events"].sql)
-    assert sorted(house.rows("from swing_events")) == sorted(again), "the sample is the same each time"
+    assert sorted(house.rows("from swing_events")) == sorted(again), (
+        "the sample is the same each time"
+    )
 
 
 def test_cosine_and_cooccurrence() -> None:
