@@ -17,9 +17,17 @@ with scored_item_pairs as (
 ),
 
 both_directions as (
-    select item_number, related_item_number, score from scored_item_pairs
+    select
+        item_number,
+        related_item_number,
+        score
+    from scored_item_pairs
     union all
-    select related_item_number, item_number, score from scored_item_pairs
+    select
+        related_item_number,
+        item_number,
+        score
+    from scored_item_pairs
 )
 
 select

@@ -26,9 +26,19 @@ with scored_item_pairs as (
 ),
 
 both_directions as (
-    select item_number, related_item_number, score from scored_item_pairs where score > 0
+    select
+        item_number,
+        related_item_number,
+        score
+    from scored_item_pairs
+    where score > 0
     union all
-    select related_item_number, item_number, score from scored_item_pairs where score > 0
+    select
+        related_item_number,
+        item_number,
+        score
+    from scored_item_pairs
+    where score > 0
 )
 
 select
