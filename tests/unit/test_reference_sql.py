@@ -164,7 +164,7 @@ ONCE: dict[str, Any] = {"self_pairs": False}
 LITERAL: dict[str, Any] = {"self_pairs": True, "self_pair_weight": 1, "user_pair_weight": 2}
 
 
-def swing(log: Log, **vars: Any) -> dict[tuple[str, str], float]:
+def swing_of(log: Log, **vars: Any) -> dict[tuple[str, str], float]:
     """Scores of Swing where the whole log is the train part."""
     return Warehouse(log, held_out_events=0, **vars).scores("swing")
 
@@ -184,7 +184,7 @@ def swing(log: Log, **vars: Any) -> dict[tuple[str, str], float]:
 def test_swing_gives_the_worked_table(
     vars: dict[str, Any], terms: dict[str, Any], expected: tuple[float, ...]
 ) -> None:
-    found = swing(WORKED_LOG, **{"swing_alpha": 1, "degree_exponent": 0} | vars | terms)
+    found = swing_of(WORKED_LOG, **{"swing_alpha": 1, "degree_exponent": 0} | vars | terms)
     for pair, value in zip([("A", "B"), ("A", "C"), ("C", "D")], expected, strict=True):
         assert found.get(pair, 0) == pytest.approx(value, abs=5e-7)
         assert found.get(pair[::-1], 0) == found.get(pair, 0)
@@ -206,7 +206,7 @@ def test_swing_equals_brute_force(
     seed: int, vars: dict[str, Any], options: dict[str, float]
 ) -> None:
     log = random_log(seed)
-    assert swing(log, **{"degree_exponent": 0} | vars) == pytest.approx(
+    assert swing_of(log, **{"degree_exponent": 0} | vars) == pytest.approx(
         plain_swing(baskets(log), **options), abs=1e-9
     )
 
@@ -237,7 +237,7 @@ def test_swing_cap_keeps_the_most_recent_items() -> None:
         "select user_id, item_id from interactions qualify row_number() over (partition by user_id order by position desc) <= 3"
     ):
         recent[user].add(item)
-    found = swing(log, max_items_per_user=3, self_pairs=False, degree_exponent=0)
+    found = swing_of(log, max_items_per_user=3, self_pairs=False, degree_exponent=0)
     assert found == pytest.approx(plain_swing(recent), abs=1e-9)
 
 
