@@ -1,2 +1,41 @@
--- models/similarity/cooccurrence.sql: users in common / (d_i d_j) ^ cooccurrence_degree_exponent; an arm without language model (method.md 6.5).
-{{ common_user_scores(ref('swing_sums'), var('cooccurrence_degree_exponent')) }}
+-- models/similarity/cooccurrence.sql: the number of users who have both items / (d_i d_j) ^ degree_exponent, d_i the users of item i: arms without language model.
+-- At an exponent of 0.5 it is the cosine of the items' sets of users, the best of these arms on the long tail. Augmented: on the fused events.
+{{ instances([
+    {'name': 'cooccurrence', 'sums': 'swing_sums', 'is_cosine': false, 'enabled': true, 'tags': ['no_language_model']},
+    {'name': 'cosine', 'sums': 'swing_sums', 'is_cosine': true, 'enabled': true, 'tags': ['no_language_model']},
+    {'name': 'cooccurrence_augmented', 'sums': 'fused_swing_sums', 'is_cosine': false, 'enabled': events_are_fused(), 'tags': []},
+    {'name': 'cosine_augmented', 'sums': 'fused_swing_sums', 'is_cosine': true, 'enabled': events_are_fused(), 'tags': []},
+], name='{name}') }}
+{% set degree_exponent = 0.5 if is_cosine else var('cooccurrence_degree_exponent') %}
+
+with scored_item_pairs as (
+    select
+        item_number,
+        related_item_number,
+        n_common_users / power(cast(degree as double) * related_degree, {{ double(degree_exponent) }}) as score
+    from {{ ref(sums) }}
+),
+
+both_directions as (
+    select
+        item_number,
+        related_item_number,
+        score
+    from scored_item_pairs
+    union all
+    select
+        related_item_number,
+        item_number,
+        score
+    from scored_item_pairs
+)
+
+select
+    items.item_id,
+    related_items.item_id as related_item_id,
+    both_directions.score,
+    both_directions.item_number,
+    both_directions.related_item_number
+from both_directions
+inner join {{ ref('item_numbers') }} as items on items.item_number = both_directions.item_number
+inner join {{ ref('item_numbers') }} as related_items on related_items.item_number = both_directions.related_item_number

@@ -1,17 +1,17 @@
--- models/similarity/text_neighbours.sql: the items of most similar text: cosine of title, brand and category TF-IDF (method.md 6.5). Nothing is learned.
+-- models/similarity/text_neighbours.sql: the items of most similar text: cosine of title, brand and category TF-IDF. Nothing is learned.
 with terms as (
     select
         item_number,
         name,
         weight
     from {{ ref('item_terms') }}
-    -- a term of very many items says little and costs its count squared.
+    -- A term of very many items says little and costs its count squared.
     where n_items_with_term <= {{ var('text_max_items_per_term') }}
 ),
 
 item_pairs as (
     select
-        (cast(first_term.item_number as bigint) << 32) | second_term.item_number as item_pair,
+        {{ packed('first_term.item_number', 'second_term.item_number') }} as item_pair,
         sum(first_term.weight * second_term.weight) as score
     from terms as first_term
     inner join terms as second_term
@@ -20,9 +20,17 @@ item_pairs as (
 ),
 
 both_directions as (
-    select item_pair >> 32 as item_number, item_pair & 4294967295 as related_item_number, score from item_pairs
+    select
+        {{ first_of('item_pair') }} as item_number,
+        {{ second_of('item_pair') }} as related_item_number,
+        score
+    from item_pairs
     union all
-    select item_pair & 4294967295, item_pair >> 32, score from item_pairs
+    select
+        {{ second_of('item_pair') }},
+        {{ first_of('item_pair') }},
+        score
+    from item_pairs
 ),
 
 ranked as (

@@ -332,12 +332,12 @@ where
 
 {# Swing would count more pairs than `max_pairs`; the message names the largest cap on the users of an item under which it would not. #}
 {% macro test_pairs_at_most(model, max_pairs) %}
-{%- set counts_singles = swing_setting('min_common_users') | int < 2 -%}
+{%- set counts_singles = var('min_common_users') < 2 -%}
 select
     'Swing needs ' || format('{:,}', cast({{ 'item_pairs' if counts_singles else 'least(item_pairs, user_pairs)' }} as bigint)) || ' pairs, more than swing_max_pairs: '
     || {{ "'set min_common_users: 2 and '" if counts_singles else "''" }}
     || case
-        {%- for cap in swing_caps().split() | reverse %}
+        {%- for cap in swing_caps() | reverse %}
         when user_pairs_{{ cap }} <= {{ max_pairs }} then 'cap users per item at {{ cap }} (max_users_per_item: {{ cap }}), which needs ' || format('{:,}', cast(user_pairs_{{ cap }} as bigint))
         {%- endfor %}
         else 'lower max_items_per_user'

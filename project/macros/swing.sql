@@ -1,53 +1,43 @@
-{# The scores of the pairs that `pairs` (a relation of swing_sums) holds, in both directions, with the log's ids.
-   score = (user_pair_weight x user_pairs + self_pair_weight x self_terms) / (d_i d_j) ^ degree_exponent.
-   u < v only: self_pairs=false. The literal ordered sum of the paper: user_pair_weight=2, self_pair_weight=1 (each pair twice, u = v once).
-   max_normalised: divided by the trigger item's best, as Alink's resultNormalize; it changes no single list, but what several triggers add up to. #}
-{% macro swing_scores(
-    pairs,
-    self_pairs=(swing_setting('self_pairs') == 'true'),
-    self_pair_weight=swing_setting('self_pair_weight'),
-    user_pair_weight=swing_setting('user_pair_weight'),
-    min_common_users=swing_setting('min_common_users'),
-    degree_exponent=swing_setting('degree_exponent'),
-    max_normalised=(swing_setting('max_normalised') == 'true')
-) -%}
-with scored_item_pairs as (
-    select
-        item_number,
-        related_item_number,
-        (
-            {{ double(user_pair_weight) }} * user_pairs
-            {%- if self_pairs %} + {{ double(self_pair_weight) }} * self_terms{% endif %}
-        )
-        {%- if degree_exponent | float %} / power(cast(degree as double) * related_degree, {{ double(degree_exponent) }}){% endif %} as score
-    from {{ pairs }}
-    where n_common_users >= {{ min_common_users }}
-),
+{# Words of the queries that relate items (models/similarity). #}
 
-both_directions as (
-    select item_number, related_item_number, score from scored_item_pairs where score > 0
-    union all
-    select related_item_number, item_number, score from scored_item_pairs where score > 0
-)
-
-select
-    items.item_id,
-    related_items.item_id as related_item_id,
-    both_directions.score{% if max_normalised %} / max(both_directions.score) over (partition by both_directions.item_number) as score{% endif %},
-    both_directions.item_number,
-    both_directions.related_item_number
-from both_directions
-inner join {{ ref('item_numbers') }} as items on items.item_number = both_directions.item_number
-inner join {{ ref('item_numbers') }} as related_items on related_items.item_number = both_directions.related_item_number
+{# Two numbers below 2^31 as one BIGINT, the first in the upper half: a hash table by it has half the size of one by two columns. #}
+{% macro packed(first, second) -%}
+(cast({{ first }} as bigint) << 32) | {{ second }}
 {%- endmacro %}
 
-{# Co-occurrence: users in common / (d_i d_j) ^ degree_exponent; 0.5 is the cosine of the items' sets of users. `pairs` as in swing_scores. #}
-{% macro common_user_scores(pairs, degree_exponent) -%}
-{{ swing_scores(
-    '(select item_number, related_item_number, cast(n_common_users as double) as user_pairs, n_common_users, degree, related_degree from ' ~ pairs ~ ')',
-    self_pairs=false,
-    user_pair_weight=1,
-    degree_exponent=degree_exponent,
-    max_normalised=false
-) }}
+{# The two numbers of a packed pair. #}
+{% macro first_of(pair) -%}
+{{ pair }} >> 32
 {%- endmacro %}
+
+{% macro second_of(pair) -%}
+{{ pair }} & 4294967295
+{%- endmacro %}
+
+{# How many members a set has that makes this many pairs: c members make n = c (c - 1) / 2, so c = (1 + sqrt(1 + 8 n)) / 2. #}
+{% macro members_of_pairs(n_pairs) -%}
+(1 + sqrt(cast(1 + 8 * {{ n_pairs }} as double))) / 2
+{%- endmacro %}
+
+{# The form that sums a log's Swing: by_user, by_item, or auto, which asks swing_costs. By_item sees no pair of items with one user in common and no weights. #}
+{% macro swing_form(weighted) %}
+{% set knows_by_item = var('min_common_users') >= 2 and not weighted %}
+{% if var('swing_form') == 'by_item' and not knows_by_item %}
+{{ exceptions.raise_compiler_error("swing_form by_item needs min_common_users of 2 or more and no weights; set min_common_users: 2, or swing_form: auto") }}
+{% endif %}
+{% do return(var('swing_form') if knows_by_item else 'by_user') %}
+{% endmacro %}
+
+{# The caps on the users of an item that swing_costs tries. #}
+{% macro swing_caps() %}
+{% do return([20, 50, 100, 200, 500, 1000]) %}
+{% endmacro %}
+
+{# The value sets of models/similarity/swing.sql that come of the list swing_logs. #}
+{% macro swing_of_logs() %}
+{% set found = [] %}
+{% for log in entries('swing_logs') if log.scored %}
+{% do found.append({'name': log.prefix ~ 'swing', 'sums': log.prefix ~ 'swing_sums', 'settings': none, 'enabled': log.enabled, 'tags': log.tags}) %}
+{% endfor %}
+{% do return(found) %}
+{% endmacro %}

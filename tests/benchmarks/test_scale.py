@@ -20,7 +20,7 @@ from tests.benchmarks.report import FOLDER, write_report
 
 ROOT = Path(__file__).parents[2]
 SIZES = [1_000_000, 5_000_000, 20_000_000]
-STAGES = ("simulate-log", "first_events", "interactions", "swing_costs", "swing_sums", "swing", "i2i_index_baseline")  # fmt: skip
+STAGES = ("simulate-log", "first_events", "interactions", "swing_events", "swing_costs", "swing_sums", "swing", "i2i_index_baseline")  # fmt: skip
 pytestmark = pytest.mark.bench
 
 
@@ -38,9 +38,14 @@ def test_the_cost_of_an_event_is_flat(tmp_path: Path) -> None:
     if os.environ.get("LLM_I2I_SCALE_100M"):
         results.append(run_size(100_000_000, tmp_path, "12GB"))
     report(results)
-    costs = [r["stages"]["swing_sums"]["cpu_s"] / r["events"] for r in results]
+    costs = [swing_seconds(r) / r["events"] for r in results]
     assert max(costs) <= 1.5 * min(costs)
     assert results[2]["stages"]["swing_sums"]["peak_mb"] <= 3000
+
+
+def swing_seconds(result: dict[str, Any]) -> float:
+    """CPU seconds of the events under the caps and of the sums."""
+    return sum(result["stages"][name]["cpu_s"] for name in ("swing_events", "swing_sums"))
 
 
 def report(results: list[dict[str, Any]]) -> None:
@@ -55,7 +60,7 @@ def report(results: list[dict[str, Any]]) -> None:
             (
                 f"{result['events'] / 1e6:g}M",
                 *(stages.get(name, {}).get("cpu_s", "") for name in STAGES),
-                f"{1e6 * pairs['cpu_s'] / result['events']:.1f}",
+                f"{1e6 * swing_seconds(result) / result['events']:.1f}",
                 pairs["peak_mb"],
             )
         )
@@ -66,17 +71,17 @@ def report(results: list[dict[str, Any]]) -> None:
         rows,
         "pytest -m bench tests/benchmarks/test_scale.py",
         ratios(results),
-        ("project/macros/swing*.sql", "models/similarity", "models/staging", "llm_i2i/engine"),
+        ("project/macros/swing.sql", "models/similarity", "models/staging", "llm_i2i/engine"),
     )
 
 
 def ratios(results: list[dict[str, Any]]) -> list[Ratio]:
     """How flat the cost of an event is, and the aims at 20M events."""
-    events = [Side(f"{r['events'] / 1e6:g}M", 1e6 * r["stages"]["swing_sums"]["cpu_s"] / r["events"], "CPU s per million events") for r in results]  # fmt: skip
+    events = [Side(f"{r['events'] / 1e6:g}M", 1e6 * swing_seconds(r) / r["events"], "CPU s per million events") for r in results]  # fmt: skip
     cheapest, *_, dearest = sorted(events, key=lambda side: side.value)
     pairs = results[2]["stages"]["swing_sums"]
     return [
         Ratio.of("an event of the dearest size / of the cheapest", dearest, cheapest, aim=1.5),
-        Ratio.of("swing_sums of 20M", Side("20M", pairs["cpu_s"]), aim=90),
+        Ratio.of("swing_sums of 20M", Side("20M", swing_seconds(results[2])), aim=90),
         Ratio.of("peak of 20M", Side("20M", pairs["peak_mb"], "MB"), aim=3000),
     ]

@@ -151,7 +151,7 @@ def test_an_unknown_control_is_refused() -> None:
 
 
 def test_others_index_holds_no_pair_of_the_fold() -> None:
-    house = with_controls(7, fusion="distil", distil_mu=1000.0).build("index_others", "swing_sums")
+    house = with_controls(7, fusion="distil", distil_mu=1000.0).build("index_others", "swing")
     real = {
         pair
         for i, j in house.rows("select item_number, related_item_number from swing")

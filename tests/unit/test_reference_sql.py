@@ -104,15 +104,10 @@ class Warehouse:
     def render(self, template: str) -> str:
         return self.renderer.render_model("test.sql", template, name="test").sql
 
-    def swing(self, pairs: str = "", scores: str = "") -> dict[tuple[str, str], float]:
-        """Scores by pair of items, with the given arguments of the two macros."""
-        self.build("interactions")
-        template = "{{ swing_scores('(' ~ swing_sums(ref('interactions')%s) ~ ')'%s) }}"
-        sql = self.render(template % (pairs and ", " + pairs, scores and ", " + scores))
-        return {
-            (i, j): score
-            for i, j, score in self.rows(f"select item_id, related_item_id, score from ({sql})")
-        }
+    def scores(self, model: str) -> dict[tuple[str, str], float]:
+        """The scores of a similarity by pair of items."""
+        rows = self.build(model).rows(f"select item_id, related_item_id, score from {model}")
+        return {(i, j): score for i, j, score in rows}
 
     def failures(self, model: str) -> dict[str, list[tuple[Any, ...]]]:
         """Data tests of a model that find rows."""
@@ -184,23 +179,31 @@ WORKED_LOG = [
     for u, items in {"u1": "ABC", "u2": "ABD", "u3": "ABCD"}.items()
     for n, i in enumerate(items)
 ]
-ONCE, LITERAL = "self_pairs=false", "self_pairs=true, self_pair_weight=1, user_pair_weight=2"
+ONCE: dict[str, Any] = {"self_pairs": False}
+LITERAL: dict[str, Any] = {"self_pairs": True, "self_pair_weight": 1, "user_pair_weight": 2}
+
+
+def swing_of(log: Log, **vars: Any) -> dict[tuple[str, str], float]:
+    """Scores of Swing where the whole log is the train part."""
+    return Warehouse(log, held_out_events=0, **vars).scores("swing")
 
 
 @pytest.mark.parametrize(
-    ("pairs", "scores", "expected"),
+    ("vars", "terms", "expected"),
     [
-        ("user_beta=0, swing_alpha=1", ONCE, (0.833333, 0.250000, 0)),
-        ("user_beta=0, swing_alpha=1", LITERAL, (2.366667, 0.950000, 0.200000)),
-        ("user_beta=0.5, swing_alpha=1", ONCE, (0.255449, 0.072169, 0)),
-        ("user_beta=0.5, swing_alpha=1", LITERAL, (0.727564, 0.277671, 0.050000)),
-        ("user_alpha=5, user_beta=0.3, swing_alpha=1", ONCE, (0.234327, 0.069301, 0)),
-        ("user_alpha=15, user_beta=0.3, swing_alpha=0", ONCE, (0.204067, 0.057899, 0)),
-        ("user_alpha=5, user_beta=-0.35, swing_alpha=1", ONCE, (3.662791, 1.116880, 0)),
+        ({"user_beta": 0}, ONCE, (0.833333, 0.250000, 0)),
+        ({"user_beta": 0}, LITERAL, (2.366667, 0.950000, 0.200000)),
+        ({"user_beta": 0.5}, ONCE, (0.255449, 0.072169, 0)),
+        ({"user_beta": 0.5}, LITERAL, (0.727564, 0.277671, 0.050000)),
+        ({"user_alpha": 5, "user_beta": 0.3}, ONCE, (0.234327, 0.069301, 0)),
+        ({"user_alpha": 15, "user_beta": 0.3, "swing_alpha": 0}, ONCE, (0.204067, 0.057899, 0)),
+        ({"user_alpha": 5, "user_beta": -0.35}, ONCE, (3.662791, 1.116880, 0)),
     ],
 )
-def test_swing_gives_the_worked_table(pairs: str, scores: str, expected: tuple[float, ...]) -> None:
-    found = Warehouse(WORKED_LOG).swing(pairs, scores + ", degree_exponent=0")
+def test_swing_gives_the_worked_table(
+    vars: dict[str, Any], terms: dict[str, Any], expected: tuple[float, ...]
+) -> None:
+    found = swing_of(WORKED_LOG, **{"swing_alpha": 1, "degree_exponent": 0} | vars | terms)
     for pair, value in zip([("A", "B"), ("A", "C"), ("C", "D")], expected, strict=True):
         assert found.get(pair, 0) == pytest.approx(value, abs=5e-7)
         assert found.get(pair[::-1], 0) == found.get(pair, 0)
@@ -208,39 +211,41 @@ def test_swing_gives_the_worked_table(pairs: str, scores: str, expected: tuple[f
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
-    ("pairs", "scores", "options"),
+    ("vars", "options"),
     [
-        ("", "self_pairs=false, degree_exponent=0", {}),
-        ("", "self_pairs=true, self_pair_weight=0.3, degree_exponent=0.5", {"self_pair_weight": 0.3, "degree_exponent": 0.5}),
-        ("user_alpha=5, user_beta=0.3, swing_alpha=2", f"{LITERAL}, degree_exponent=0.25",
+        (ONCE, {}),
+        ({"self_pairs": True, "self_pair_weight": 0.3, "degree_exponent": 0.5}, {"self_pair_weight": 0.3, "degree_exponent": 0.5}),
+        ({"user_alpha": 5, "user_beta": 0.3, "swing_alpha": 2, "degree_exponent": 0.25} | LITERAL,
          {"user_alpha": 5, "user_beta": 0.3, "alpha": 2, "self_pair_weight": 1, "user_pair_weight": 2, "degree_exponent": 0.25}),
-        ("", "self_pairs=true, self_pair_weight=1, min_common_users=2, degree_exponent=0", {"self_pair_weight": 1, "min_common_users": 2}),
-        ("max_users_per_item=none, max_items_per_user=none", "self_pairs=false, degree_exponent=0", {}),
+        ({"self_pairs": True, "self_pair_weight": 1, "min_common_users": 2}, {"self_pair_weight": 1, "min_common_users": 2}),
+        ({"max_users_per_item": 0, "max_items_per_user": 0} | ONCE, {}),
     ],
 )  # fmt: skip
 def test_swing_equals_brute_force(
-    seed: int, pairs: str, scores: str, options: dict[str, float]
+    seed: int, vars: dict[str, Any], options: dict[str, float]
 ) -> None:
     log = random_log(seed)
-    assert Warehouse(log).swing(pairs, scores) == pytest.approx(
+    assert swing_of(log, **{"degree_exponent": 0} | vars) == pytest.approx(
         plain_swing(baskets(log), **options), abs=1e-9
     )
 
 
 def test_swing_weighs_events() -> None:
     log = random_log(7)
-    house = Warehouse(log).build("interactions")
+    vars: dict[str, Any] = {"self_pairs": True, "self_pair_weight": 1, "degree_exponent": 0}
+    house = Warehouse(log, held_out_events=0, fusion="append", synthetic_weight=0.5, **vars)
     weight = "case when item_number % 3 = 0 then 0.25::double else 1 end"
-    house.table("weighted", f"select *, {weight} as weight from interactions")
-    house.connection.execute("drop table interactions; alter table weighted rename to interactions")
-    numbers = dict(house.rows("select item_id, item_number from item_numbers"))
+    house.build("interactions")
+    house.table("fused_interactions", f"select *, {weight} as weight from interactions")
+    numbers = dict(
+        house.build("item_numbers").rows("select item_id, item_number from item_numbers")
+    )
     expected = plain_swing(
         baskets(log),
         self_pair_weight=1,
         event_weight=lambda user, item: 0.25 if numbers[item] % 3 == 0 else 1,
     )
-    found = house.swing("weight='weight'", "self_pairs=true, self_pair_weight=1, degree_exponent=0")
-    assert found == pytest.approx(expected, abs=1e-9)
+    assert house.scores("swing_augmented") == pytest.approx(expected, abs=1e-9)
 
 
 def test_swing_cap_keeps_the_most_recent_items() -> None:
@@ -251,9 +256,7 @@ def test_swing_cap_keeps_the_most_recent_items() -> None:
         "select user_id, item_id from interactions qualify row_number() over (partition by user_id order by position desc) <= 3"
     ):
         recent[user].add(item)
-    found = house.swing(
-        "max_items_per_user=3, recency='position'", "self_pairs=false, degree_exponent=0"
-    )
+    found = swing_of(log, max_items_per_user=3, self_pairs=False, degree_exponent=0)
     assert found == pytest.approx(plain_swing(recent), abs=1e-9)
 
 
@@ -263,15 +266,13 @@ def test_swing_cap_samples_users_of_an_item() -> None:
         for n in range(40)
         for item in ("popular", f"rare {n % 10}", f"other {n % 7}")
     ]
-    house = Warehouse(log).build("interactions")
-    sql = house.render("{{ swing_sums(ref('interactions'), max_users_per_item=6) }}")
-    degrees = {
-        degree
-        for pair in house.rows(f"select degree, related_degree from ({sql})")
-        for degree in pair
-    }
-    assert max(degrees) == 6
-    assert sorted(house.rows(sql)) == sorted(house.rows(sql)), "the sample is the same each time"
+    house = Warehouse(log, held_out_events=0, max_users_per_item=6).build("swing_sums")
+    degrees = house.rows("select degree, related_degree from swing_sums")
+    assert max(degree for pair in degrees for degree in pair) == 6
+    again = house.rows(house.manifest.nodes["swing_events"].sql)
+    assert sorted(house.rows("from swing_events")) == sorted(again), (
+        "the sample is the same each time"
+    )
 
 
 def test_cosine_and_cooccurrence() -> None:

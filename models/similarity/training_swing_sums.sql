@@ -1,5 +1,5 @@
--- models/discriminator/training_swing_sums.sql: var daily: the sums of Swing that the signals are read off, as of the training: what a day adds to them must not rename
--- the calls of all who did nothing.
+-- models/similarity/training_swing_sums.sql: var daily: the sums of Swing that the signals are read off, as of the last training. What a day adds to them must not
+-- change the prompts, and so the calls, of all who did nothing.
 {{ config(enabled=var('daily') and var('discriminator') == 'signals', frozen=true) }}
 select
     item_number,

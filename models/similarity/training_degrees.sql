@@ -1,4 +1,4 @@
--- models/discriminator/training_degrees.sql: var daily: the popularity that the signals read, as of the training.
+-- models/similarity/training_degrees.sql: var daily: the popularity of each item that the signals read, as of the last training.
 {{ config(enabled=var('daily') and var('discriminator') == 'signals', frozen=true) }}
 select
     item_number,
