@@ -1,7 +1,7 @@
 -- models/report/log_report.sql: what the log is like, where that changes what figures mean: one row a finding, with its count, and what to do.
 -- `shown_above`: the share from which it is worth a line; `warned_above`: from which it is a warning.
 {%- set events = "(select user_id, item_id, order_value from " ~ ref('log_events') ~ " where problem is null) as events" %}
-{%- set by_time = splits_by_time() == 'true' %}
+{%- set by_time = splits_by_time() %}
 {%- set findings = [
     {
         'name': 'rejected_rows', 'unit': 'rows',

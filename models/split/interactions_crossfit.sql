@@ -1,4 +1,4 @@
--- models/split/interactions_crossfit.sql: the train part less each user's last event, which the cross-fitted generator must guess (findings.md 4).
+-- models/split/interactions_crossfit.sql: the train part less each user's last event, which the cross-fitted generator must guess.
 {{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 
 with numbered as (

@@ -1,5 +1,5 @@
 -- models/split/known_items.sql: protocol global_time: the items somebody had met before each split's point in time; the others do not compete.
-{{ config(enabled=splits_by_time() == 'true') }}
+{{ config(enabled=splits_by_time()) }}
 with first_times as (
     select
         item_number,

@@ -1,6 +1,6 @@
 -- models/split/targets.sql: the held-out events: each user's last is the test target, the last but one the validation target; under global_time the
 -- first event from each point in time on.
-{%- if splits_by_time() == 'true' %}
+{%- if splits_by_time() %}
 with after_cuts as (
     {%- for split, is_test in [('validation', 0), ('test', 1)] %}
     {%- if not loop.first %}
@@ -61,5 +61,5 @@ select
     item_number
 from numbered
 -- only held-out events are targets: under standard_val the last but one is trained on.
-where n_events >= 3 and position >= n_events - least(2, {{ protocol_setting('held_out_events') }})
+where n_events >= 3 and position >= n_events - least(2, {{ var('held_out_events') }})
 {%- endif %}

@@ -18,4 +18,4 @@ select
             then 'the header once more'
         {%- endif %}
     end as problem
-from {{ log_relation() }}
+from {{ ref('amazon_reviews') if var('log_format') == 'amazon' else source('log', 'interactions') }}

@@ -12,7 +12,7 @@ select
         )
     )
 -- the extra column: a file of ids alone would leave none to choose.
-from (select *, true as in_items_file from {{ item_relation() }}) as items_file
+from (select *, true as in_items_file from {{ ref('amazon_items') if var('log_format') == 'amazon' else source('log', 'items') }}) as items_file
 {%- if var('log_format') == 'amazon' %}
 where malformed_line is null
 {%- endif %}
