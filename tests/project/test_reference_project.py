@@ -220,9 +220,9 @@ def test_a_model_gives_the_same_rows_on_spark(
     model: str, default: tuple[Project, Workshop], sail_url: str, tmp_path: Path
 ) -> None:
     project, bench = default
-    steps = {step.node.name: step for step in bench.plan.steps}
+    steps = {s.node.name: s for s in bench.plan.steps if s.node.materialized == "table"}
     if model not in steps:
-        pytest.skip("switched off by the vars of this log")
+        pytest.skip("switched off by the vars of this log, or a part of the models that read it")
     if any(call.kind == "table" for call in steps[model].compiled.steps):
         pytest.skip("a table UDF: it runs in this process on either engine")
     assert not difference_on(sail_url, project, bench, steps[model], tmp_path)
@@ -246,6 +246,8 @@ def test_models_of_other_settings_give_the_same_rows_on_spark(
     wrong = {}
     for step in bench.plan.steps:
         name = step.node.name
+        if step.node.materialized == "ephemeral":  # run with the models that read it
+            continue
         is_new = known.get(name) != step.compiled.digest
         if is_new and all(call.kind == "batch" for call in step.compiled.steps):
             (tmp_path / name).mkdir()
