@@ -64,7 +64,7 @@ measured as (
     {%- endfor %}
 ),
 
--- how much more a user had before the test than his denominator would have given the average user.
+-- How much more a user had before the test than the average user would have had with the same denominator.
 before as (
     select
         user_id,

@@ -1,4 +1,4 @@
--- models/online/online_users.sql: who came during the test, and in which arm.
+-- models/online/online_users.sql: everybody who came during the test, and in which arm.
 select
     user_id,
     min(arm) as arm,

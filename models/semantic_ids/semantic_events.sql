@@ -1,5 +1,5 @@
--- models/semantic_ids/semantic_events.sql: the events that item embeddings may know: those of interactions_train, less one more of each user,
--- so that the cross-fitted generator does not meet its own targets in the ids.
+-- models/semantic_ids/semantic_events.sql: the events that the vectors of items may know: those of interactions_train, less one more of
+-- each user, so that the cross-fitted generator does not meet its own targets in the ids.
 with numbered as (
     select
         user_id,
@@ -18,7 +18,7 @@ select
     cast(position as integer) as position
 from numbered
 where
-    -- the two rules of interactions_train and interactions_crossfit, one after the other: somebody with fewer than three events keeps them.
+    -- The rules of interactions_train and of interactions_crossfit, one after the other: a user with fewer than three events keeps them.
     n_events < 3
     {%- if splits_by_time() %}
     or position < n_events - 1

@@ -1,4 +1,4 @@
--- models/semantic_ids/semantic_ids.sql: code words for each item: neighbours share their first ones (method.md 2.4 G3, 7.2).
+-- models/semantic_ids/semantic_ids.sql: the code words that stand for each item, of which neighbours share the first ones (method.md 2.4 G3, 7.2).
 select
     item_id,
     item_token

@@ -18,5 +18,5 @@ select
     user_number,
     item_number
 from numbered
--- somebody with one or two events keeps them: too short to hold one out.
+-- A user with one or two events keeps them, since none can be held out.
 where n_events < 3 or position < n_events - 1
