@@ -14,7 +14,7 @@ with counts as (
 ),
 
 log_items as (
-    -- items of the log; those of the items file alone do not move the threshold.
+    -- Items of the log; those that only the items file has do not move the threshold.
     select distinct item_number
     from {{ ref('interactions') }}
 ),
@@ -48,7 +48,7 @@ select
     item_numbers.item_id,
     item_numbers.item_number,
     cast(coalesce(counts.n_interactions, 0) as integer) as n_interactions,
-    -- an item without any event is as rare as can be.
+    -- An item without any event is as rare as can be.
     long_tail.item_number is not null or log_items.item_number is null as is_long_tail
 from {{ ref('item_numbers') }} as item_numbers
 left join log_items on log_items.item_number = item_numbers.item_number

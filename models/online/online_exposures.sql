@@ -1,5 +1,4 @@
 -- models/online/online_exposures.sql: items that were shown, under our names.
-{{ config(enabled=var('online_logs') is not none, tags=['online']) }}
 select
     req_id as request_id,
     "user" as user_id,

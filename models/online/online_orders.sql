@@ -1,6 +1,5 @@
 -- models/online/online_orders.sql: orders, each with the last exposure and the last click that may be credited with it: of the same user and item,
 -- before the order, the same day or within online_attribution_days.
-{{ config(enabled=var('online_logs') is not none, tags=['online']) }}
 with orders as (
     select
         row_number() over (order by "user", ts, item, amount) as order_number,

@@ -1,5 +1,4 @@
 -- models/online/online_sample_ratio.sql: whether arms have the users they should have: chi-square with one degree of freedom, each arm against control.
-{{ config(enabled=var('online_logs') is not none, tags=['online']) }}
 {%- set shares = var('online_arm_shares') %}
 with arms as (
     select

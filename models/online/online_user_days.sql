@@ -1,5 +1,4 @@
 -- models/online/online_user_days.sql: what each user was shown and did on each day. An order counts on the day of the exposure (or click) it is credited to.
-{{ config(enabled=var('online_logs') is not none, tags=['online']) }}
 {%- set sums = 'n_requests n_retrieved latency_ms n_exposures n_clicks n_orders n_clicked_orders amount'.split() %}
 {%- set facts = [
     (ref('online_requests'), 'day', {'n_requests': 1, 'n_retrieved': 'n_retrieved', 'latency_ms': 'latency_ms'}, 'true'),

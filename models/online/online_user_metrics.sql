@@ -1,5 +1,4 @@
 -- models/online/online_user_metrics.sql: every metric as a ratio of two sums over users: what each user adds to either, for each day and for all days.
-{{ config(enabled=var('online_logs') is not none, tags=['online']) }}
 {%- set is_buyer = 'case when n_orders > 0 then 1 else 0 end' %}
 {%- set is_exposed = 'case when n_exposures > 0 then 1 else 0 end' %}
 {%- set metrics = {
@@ -65,7 +64,7 @@ measured as (
     {%- endfor %}
 ),
 
--- how much more a user had before the test than his denominator would have given the average user.
+-- How much more a user had before the test than the average user would have had with the same denominator.
 before as (
     select
         user_id,

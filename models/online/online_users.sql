@@ -1,5 +1,4 @@
--- models/online/online_users.sql: who came during the test, and in which arm.
-{{ config(enabled=var('online_logs') is not none, tags=['online']) }}
+-- models/online/online_users.sql: everybody who came during the test, and in which arm.
 select
     user_id,
     min(arm) as arm,

@@ -1,6 +1,5 @@
--- models/semantic_ids/semantic_events.sql: the events that item embeddings may know: those of interactions_train, less one more of each user,
--- so that the cross-fitted generator does not meet its own targets in the ids (method.md 2.11).
-{{ config(enabled=var('item_ids') == 'semantic') }}
+-- models/semantic_ids/semantic_events.sql: the events that the vectors of items may know: those of interactions_train, less one more of
+-- each user, so that the cross-fitted generator does not meet its own targets in the ids.
 with numbered as (
     select
         user_id,
@@ -8,7 +7,7 @@ with numbered as (
         row_number() over (partition by user_id order by order_value, item_id) - 1 as position,
         count(*) over (partition by user_id) as n_events
     from {{ ref('first_events') }}
-    {%- if splits_by_time() == 'true' %}
+    {%- if splits_by_time() %}
     where order_value < (select train_before from {{ ref('time_cuts') }})
     {%- endif %}
 )
@@ -19,11 +18,11 @@ select
     cast(position as integer) as position
 from numbered
 where
-    -- the two rules of interactions_train and interactions_crossfit, one after the other: somebody with fewer than three events keeps them.
+    -- The rules of interactions_train and of interactions_crossfit, one after the other: a user with fewer than three events keeps them.
     n_events < 3
-    {%- if splits_by_time() == 'true' %}
+    {%- if splits_by_time() %}
     or position < n_events - 1
     {%- else %}
-    or (n_events - {{ protocol_setting('held_out_events') }} < 3 and position < n_events - {{ protocol_setting('held_out_events') }})
-    or position < n_events - {{ protocol_setting('held_out_events') }} - 1
+    or (n_events - {{ var('held_out_events') }} < 3 and position < n_events - {{ var('held_out_events') }})
+    or position < n_events - {{ var('held_out_events') }} - 1
     {%- endif %}

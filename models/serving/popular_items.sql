@@ -21,5 +21,5 @@ select
     cast(score as integer) as score,
     cast(rank as integer) as rank
 from ranked
--- more than a query may ask for, since items already seen are left out.
+-- More than a query may ask for, since items already seen are left out.
 where rank <= 1000

@@ -1,5 +1,5 @@
--- models/serving/serving_settings.sql: how the service merges unless a query says otherwise: as the index was evaluated (method.md 5.1).
+-- models/serving/serving_settings.sql: how the service merges lists unless a query says otherwise: as the index was evaluated (method.md 5.1).
 select
-    cast({{ protocol_setting('triggers') }} as integer) as triggers,
-    {{ double(protocol_setting('trigger_decay')) }} as decay,
-    {{ protocol_setting('exclude_seen') }} as exclude_seen
+    cast({{ var('triggers') }} as integer) as triggers,
+    {{ double(var('trigger_decay')) }} as decay,
+    {{ var('exclude_seen') | lower }} as exclude_seen

@@ -1,4 +1,4 @@
--- models/split/crossfit_targets.sql: the event held out of each user's train part, on which the discriminator learns what a hit is (method.md 2.11).
+-- models/split/crossfit_targets.sql: the event held out of each user's train part, on which the discriminator learns what a hit is.
 {{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 
 select

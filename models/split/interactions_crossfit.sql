@@ -1,4 +1,4 @@
--- models/split/interactions_crossfit.sql: the train part less each user's last event, which the cross-fitted generator must guess (method.md 2.11).
+-- models/split/interactions_crossfit.sql: the train part less each user's last event, which the cross-fitted generator must guess.
 {{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 
 with numbered as (
@@ -18,5 +18,5 @@ select
     user_number,
     item_number
 from numbered
--- somebody with one or two events keeps them: too short to hold one out.
+-- A user with one or two events keeps them, since none can be held out.
 where n_events < 3 or position < n_events - 1

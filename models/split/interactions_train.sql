@@ -1,5 +1,6 @@
--- models/split/interactions_train.sql: what models may learn from: all but each user's last events, or all before a point in time (method.md 5.1).
-{%- if splits_by_time() == 'true' %}
+-- models/split/interactions_train.sql: what models may learn from: all but each user's last events, or all events before a point in time
+-- (method.md 5.1).
+{%- if splits_by_time() %}
 select
     interactions.user_id,
     interactions.item_id,
@@ -30,6 +31,6 @@ select
     user_number,
     item_number
 from numbered
--- a user with fewer than three events has no targets and stays whole.
-where n_events < 3 or position < n_events - {{ protocol_setting('held_out_events') }}
+-- A user with fewer than three events has no targets and stays whole.
+where n_events < 3 or position < n_events - {{ var('held_out_events') }}
 {%- endif %}

@@ -1,5 +1,5 @@
--- models/split/known_items.sql: protocol global_time: the items somebody had met before each split's point in time; the others do not compete.
-{{ config(enabled=splits_by_time() == 'true') }}
+-- models/split/known_items.sql: the items that somebody had met before each split's point in time under protocol global_time; no others compete.
+{{ config(enabled=splits_by_time()) }}
 with first_times as (
     select
         item_number,
@@ -15,7 +15,7 @@ union all
 select
     '{{ split }}' as split,
     first_times.item_number,
-    -- as the last bit of target_number.
+    -- The last bit of target_number.
     {{ loop.index0 }} as is_test
 from first_times
 cross join {{ ref('time_cuts') }} as time_cuts

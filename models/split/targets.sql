@@ -1,8 +1,11 @@
--- models/split/targets.sql: the held-out events: each user's last is the test target, the last but one the validation target; under global_time the
--- first event from each point in time on.
-{%- if splits_by_time() == 'true' %}
+-- models/split/targets.sql: the held-out events by which recommendations are judged. A user's last event is the test target and the last but one the
+-- validation target; with protocol global_time the targets are the first events from each point in time on.
+{%- if splits_by_time() %}
 with after_cuts as (
-    {%- for split, is_test in [('validation', 0), ('test', 1)] %}
+    {%- for split, is_test, condition in [
+        ('validation', 0, 'interactions.timestamp >= time_cuts.train_before and interactions.timestamp < time_cuts.query_before'),
+        ('test', 1, 'interactions.timestamp >= time_cuts.query_before'),
+    ] %}
     {%- if not loop.first %}
     union all
     {%- endif %}
@@ -16,7 +19,7 @@ with after_cuts as (
         interactions.item_number
     from {{ ref('interactions') }} as interactions
     cross join {{ ref('time_cuts') }} as time_cuts
-    where {{ 'interactions.timestamp >= time_cuts.query_before' if is_test else 'interactions.timestamp >= time_cuts.train_before and interactions.timestamp < time_cuts.query_before' }}
+    where {{ condition }}
     {%- endfor %}
 ),
 
@@ -35,9 +38,9 @@ select
     first_after.user_number,
     first_after.item_number
 from first_after
--- a first event of an item that nobody had met is out of reach of any index, and a later one would not be the next: such a user has no target.
+-- A first event of an item that nobody had met is out of reach of any index, and a later one would not be the next: such a user has no target.
 {{ join_competitors('first_after') }}
--- nor has one without an event before: there is nothing to query with. log_report counts both.
+-- Nor has a user without an event before: there is nothing to query with. log_report counts both.
 where first_after.position > 0
 {%- else %}
 with numbered as (
@@ -55,11 +58,11 @@ select
     case when position = n_events - 1 then 'test' else 'validation' end as split,
     item_id,
     position,
-    -- one integer per target: the evaluation groups millions of rows by it.
+    -- One integer per target, because the evaluation groups millions of rows by it.
     user_number * 2 + case when position = n_events - 1 then 1 else 0 end as target_number,
     user_number,
     item_number
 from numbered
--- only held-out events are targets: under standard_val the last but one is trained on.
-where n_events >= 3 and position >= n_events - least(2, {{ protocol_setting('held_out_events') }})
+-- Only held-out events are targets: with protocol standard_val the last but one is trained on.
+where n_events >= 3 and position >= n_events - least(2, {{ var('held_out_events') }})
 {%- endif %}

@@ -1,5 +1,5 @@
--- models/staging/amazon_items.sql: Amazon metadata as published, of the items that were reviewed: 2014's Python literals (categories: a list of paths) and
--- 2018's JSON (category: one path). A line that is neither is in no item; the data test counts them.
+-- models/staging/amazon_items.sql: Amazon's metadata of the items that were reviewed, as it was published: in 2014 as Python literals, with a list of
+-- category paths, in 2018 as JSON, with one path. A line that is neither gives no item; a data test counts such lines.
 {{ config(enabled=var('log_format') == 'amazon' and var('items') is not none) }}
 with records as (
     select
@@ -27,5 +27,5 @@ select
     plain_text(array_to_string(path, ' > ')) as category_path,
     case when item_id is null then line[1:200] end as malformed_line
 from paths
--- the metadata names all products of the shop: without this line the catalogue holds those that nobody reviewed, too.
+-- The metadata names all products of the shop; without this condition the catalogue would hold those that nobody reviewed, too.
 where item_id is null or item_id in (select item_id from {{ ref('amazon_reviews') }})

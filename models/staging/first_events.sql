@@ -1,4 +1,4 @@
--- models/staging/first_events.sql: one row per user and item, at the first time they met: a held-out target is then never an item seen before.
+-- models/staging/first_events.sql: one row per user and item, at the first time they met, so that a held-out target is never an item seen before.
 {%- if var('min_events') is none %}
 select
     user_id,
@@ -8,8 +8,8 @@ from {{ ref('log_events') }}
 where problem is null
 group by user_id, item_id
 {%- else %}
--- min_events: the k-core, users and items with at least so many rows among those that are left. Each round strikes out the rows of users and items
--- that have fewer; it ends when a round strikes out none.
+-- With min_events, the k-core: users and items with at least so many rows among those that are left. Each round strikes out the rows of users and items
+-- that have fewer, until a round strikes out none.
 with recursive pairs as (
     select
         user_id,

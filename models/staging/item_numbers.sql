@@ -1,13 +1,13 @@
 -- models/staging/item_numbers.sql: every item of the log and of the items file, with a dense number and the token that stands for it in prompts.
 {%- if not var('daily') %}
-{{ dense_item_numbers() }}
+select
+    item_id,
+    item_number,
+    item_token
+from {{ ref('dense_item_numbers') }}
 {%- else %}
--- daily: a checkpoint knows items by their tokens, so those it was trained with keep theirs; new ones are numbered behind them, and it does not know them.
-with every_item as (
-    {{ dense_item_numbers() | indent(4) }}
-),
-
-trained as (
+-- daily: a checkpoint knows items by their tokens, so those that it was trained with keep theirs; new ones, which it does not know, come behind them.
+with trained as (
     select
         item_id,
         item_number,
@@ -20,7 +20,7 @@ new_items as (
     select
         every_item.item_id,
         cast((select max(last_number) from trained) + row_number() over (order by every_item.item_id) as integer) as item_number
-    from every_item
+    from {{ ref('every_item') }} as every_item
     left join trained on trained.item_id = every_item.item_id
     where trained.item_id is null
 )
@@ -34,6 +34,6 @@ union all
 select
     item_id,
     item_number,
-    {{ "'<i_' || item_number || '>'" if var('item_ids') == 'token' else "trim(regexp_replace(cast(item_id as varchar), '\\s+', ' ', 'g'))" }} as item_token
+    {{ item_token() }} as item_token
 from new_items
 {%- endif %}

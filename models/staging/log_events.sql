@@ -4,18 +4,18 @@ select
     {{ quoted(var('user_column')) }} as user_id,
     {{ quoted(var('item_column')) }} as item_id,
     {{ quoted(var('order_column')) }} as order_value,
-    -- such a row is set apart and counted (log_report), it does not vanish.
+    -- Such a row is set apart and counted (log_report); it does not vanish.
     case
         when {{ quoted(var('user_column')) }} is null and {{ quoted(var('item_column')) }} is null then 'neither user nor item'
         when {{ quoted(var('user_column')) }} is null then 'no user'
         when {{ quoted(var('item_column')) }} is null then 'no item'
         when {{ quoted(var('order_column')) }} is null then 'no order value'
         {%- if not var('interactions').endswith('.parquet') %}
-        -- text files that were pasted together with their headers; it makes text of a column of numbers, too.
+        -- Text files may have been pasted together with their headers, which makes text of a column of numbers, too.
         when
             cast({{ quoted(var('user_column')) }} as varchar) = {{ quote_literal(var('user_column')) }}
             and cast({{ quoted(var('item_column')) }} as varchar) = {{ quote_literal(var('item_column')) }}
             then 'the header once more'
         {%- endif %}
     end as problem
-from {{ log_relation() }}
+from {{ ref('amazon_reviews') if var('log_format') == 'amazon' else source('log', 'interactions') }}

@@ -11,8 +11,8 @@ select
             {%- for ours in mapped %}{{ quote_literal(ours) }}, lower({{ quote_literal(items_file_column(ours)) }}){{ ', ' if not loop.last }}{% endfor -%}
         )
     )
--- the extra column: a file of ids alone would leave none to choose.
-from (select *, true as in_items_file from {{ item_relation() }}) as items_file
+-- With the extra column even a file of ids alone leaves a column to choose.
+from (select *, true as in_items_file from {{ ref('amazon_items') if var('log_format') == 'amazon' else source('log', 'items') }}) as items_file
 {%- if var('log_format') == 'amazon' %}
 where malformed_line is null
 {%- endif %}

@@ -1,4 +1,4 @@
--- models/staging/users.sql: every user of the log, with a dense number (joins and pairs of users run on numbers, whatever the ids are).
+-- models/staging/users.sql: every user of the log, with a dense number, because joins and pairs of users run on numbers, whatever the ids are.
 with every_user as (
     select
         user_id,

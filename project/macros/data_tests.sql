@@ -75,9 +75,13 @@ inner join {{ ref('targets') }} as targets
     on targets.user_id = tested.user_id and targets.item_id = tested.{{ column_name }}
 {% endmacro %}
 
-{# The same for text or lists of item tokens: prompts, histories, completions. #}
+{# The same for text or lists of item tokens: prompts, histories, completions. A token <i_12> is found by its form, other spellings by searching the text. #}
 {% macro test_no_leakage_in_text(model, column_name) %}
-{%- if var('item_ids') == 'token' %}
+{{ leaked_tokens(model, column_name) if var('item_ids') == 'token' else leaked_spellings(model, column_name) }}
+{% endmacro %}
+
+{# Targets whose token <i_12> stands in the column. #}
+{% macro leaked_tokens(model, column_name) %}
 select
     tested.user_id,
     targets.item_id,
@@ -91,7 +95,10 @@ from (
 inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_token = tested.item_token
 inner join {{ ref('targets') }} as targets
     on targets.user_id = tested.user_id and targets.item_id = item_numbers.item_id
-{%- else %}
+{% endmacro %}
+
+{# Targets whose spelling stands in the column as prompts write it: on a line of its own behind its number, in brackets, or, without lines, between spaces. #}
+{% macro leaked_spellings(model, column_name) %}
 select
     tested.user_id,
     targets.item_id,
@@ -103,14 +110,12 @@ where
     {%- if column_name == 'completions' %}
     list_contains(tested.completions, item_numbers.item_token)
     {%- else %}
-    -- a line of its own behind its number, or in brackets; without lines, between spaces.
     contains(tested.{{ column_name }} || chr(10), '. ' || item_numbers.item_token || chr(10))
     or contains(tested.{{ column_name }}, '[' || item_numbers.item_token || ']')
     {%- if var('item_ids') != 'title' and 'short' in (var('generator_prompt'), var('discriminator_prompt')) %}
     or contains(' ' || tested.{{ column_name }} || ' ', ' ' || item_numbers.item_token || ' ')
     {%- endif %}
     {%- endif %}
-{%- endif %}
 {% endmacro %}
 
 {# The values of the column are first, first + 1, ... within each value of `per`, none missing, none twice. #}
@@ -161,26 +166,20 @@ where {{ column_name }} is distinct from {{ protocol_label() }}
 {% macro test_sampled_candidates(model) %}
 select
     targets.target_number,
-    'rows' as wrong,
-    count(tested.item_number) as n_rows
+    count(candidates.item_number) as n_candidates,
+    count(met.item_number) as n_met
 from {{ ref('targets') }} as targets
 inner join {{ ref('users') }} as users on users.user_number = targets.user_number
-left join {{ model }} as tested on tested.target_number = targets.target_number
+left join {{ model }} as candidates on candidates.target_number = targets.target_number
+left join {{ ref('interactions') }} as met
+    on met.user_number = targets.user_number
+    and met.item_number = candidates.item_number
+    and met.item_number <> targets.item_number
 group by targets.target_number, users.n_interactions
 having
-    count(tested.item_number) <> 1 + least(99, (select count(*) from {{ ref('item_numbers') }}) - users.n_interactions)
-    or sum(case when tested.is_target then 1 else 0 end) <> 1
-union all
-select
-    targets.target_number,
-    'met' as wrong,
-    count(*) as n_rows
-from {{ model }} as tested
-inner join {{ ref('targets') }} as targets on targets.target_number = tested.target_number
-inner join {{ ref('interactions') }} as met
-    on met.user_number = targets.user_number and met.item_number = tested.item_number
-where met.item_number <> targets.item_number
-group by targets.target_number
+    count(candidates.item_number) <> 1 + least(99, (select count(*) from {{ ref('item_numbers') }}) - users.n_interactions)
+    or sum(case when candidates.is_target then 1 else 0 end) <> 1
+    or count(met.item_number) > 0
 {% endmacro %}
 
 {# At least one row fulfils the condition. #}
@@ -264,70 +263,6 @@ from (
 left join {{ ref('interactions_train') }} as train
     on train.user_number = tested.user_number and train.item_number = tested.item_number
 where train.position is null or train.position >= tested.position
-{% endmacro %}
-
-{# As many rows a user as in another relation, but where the reasoning set has no more: every item of it that the user does not know, brought by
-   other users, is taken. Users whose history has no known word find nothing and are left out. #}
-{% macro test_as_many_while_examples_last(model, to) %}
-with short as (
-    select
-        allowed.user_number,
-        allowed.n_rows as n_allowed,
-        coalesce(tested.n_rows, 0) as n_rows
-    from (select user_number, count(*) as n_rows from {{ to }} group by user_number) as allowed
-    left join (select user_number, count(*) as n_rows from {{ model }} group by user_number) as tested
-        on tested.user_number = allowed.user_number
-    where coalesce(tested.n_rows, 0) < allowed.n_rows
-),
-
-recent as (
-    select
-        train.user_number,
-        train.item_number
-    from {{ ref('interactions_train') }} as train
-    inner join short on short.user_number = train.user_number
-    qualify row_number() over (partition by train.user_number order by train.position desc) <= {{ var('history_length') }}
-),
-
-readable as (
-    select distinct recent.user_number
-    from recent
-    inner join {{ ref('llm_cf_item_embeddings') }} as embeddings on embeddings.item_number = recent.item_number
-    where {{ dot_product('embeddings.embedding', 'embeddings.embedding') }} > 0
-),
-
-eligible as (
-    select
-        short.user_number,
-        short.n_allowed,
-        short.n_rows,
-        count(distinct examples.item_number) as n_eligible
-    from short
-    inner join readable on readable.user_number = short.user_number
-    inner join {{ ref('llm_cf_examples') }} as examples
-        on examples.user_number <> short.user_number and examples.answer = 'Yes'
-    left join {{ ref('interactions_train') }} as known
-        on known.user_number = short.user_number and known.item_number = examples.item_number
-    where known.item_number is null
-    group by short.user_number, short.n_allowed, short.n_rows
-)
-
-select *
-from eligible
-where n_rows < n_eligible
-{% endmacro %}
-
-{# No user is shown an example of his own, nor one that was not observed. #}
-{% macro test_examples_are_of_others(model) %}
-select
-    tested.user_id,
-    tested.example_number
-from {{ model }} as tested
-inner join {{ ref('llm_cf_examples') }} as examples on examples.example_number = tested.example_number
-where
-    examples.user_number = tested.user_number
-    or examples.answer <> 'Yes'
-    or examples.item_number <> tested.item_number
 {% endmacro %}
 
 {# Swing would count more pairs than `max_pairs`; the message names the largest cap on the users of an item under which it would not. #}

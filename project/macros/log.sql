@@ -1,15 +1,5 @@
 {# How the log and the items file are read: names of their columns, the two formats. #}
 
-{# The relation that holds the log: as it is, or read from raw Amazon review lines. #}
-{% macro log_relation() -%}
-{{ ref('amazon_reviews') if var('log_format') == 'amazon' else source('log', 'interactions') }}
-{%- endmacro %}
-
-{# The same for the items file. #}
-{% macro item_relation() -%}
-{{ ref('amazon_items') if var('log_format') == 'amazon' else source('log', 'items') }}
-{%- endmacro %}
-
 {# What the items file calls one of our columns; item_id is called as in the log unless item_columns says otherwise. #}
 {% macro items_file_column(name) -%}
 {%- set known = ['item_id', 'title', 'brand', 'category', 'category_path', 'keywords', 'text'] -%}
@@ -44,4 +34,10 @@ case
         false
     )
 end
+{%- endmacro %}
+
+{# The token of an item that is numbered or called by its id; on one line, for a prompt shows a product a line. The number, not the id, stands
+   in <i_12>: an id may hold spaces, quotes or anything else. #}
+{% macro item_token() -%}
+{{ "'<i_' || item_number || '>'" if var('item_ids') == 'token' else "trim(regexp_replace(cast(item_id as varchar), '\\s+', ' ', 'g'))" }}
 {%- endmacro %}

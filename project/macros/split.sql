@@ -1,16 +1,13 @@
 {# How the log is split (method.md 5.1): by each user's last events, or, under global_time, at two points in time that are the same for all. #}
 
-{# Whether the protocol splits by time, as text; checks what that needs. #}
+{# Whether the protocol splits at points in time. Refuses vars that do not go with it. #}
 {% macro splits_by_time() -%}
-{%- if var('protocol') != 'global_time' -%}
-false
-{%- elif var('order_column') == 'position' -%}
+{%- if var('protocol') == 'global_time' and var('order_column') == 'position' -%}
 {{ exceptions.raise_compiler_error("protocol global_time needs points in time, but order_column is `position`, a place in each user's own history; name a timestamp column, or choose another protocol") }}
-{%- elif var('held_out_events') is not none -%}
+{%- elif var('protocol') == 'global_time' and var('held_out_events') is not none -%}
 {{ exceptions.raise_compiler_error("held_out_events does not go with protocol global_time, which splits at train_before and query_before; set held_out_events to null") }}
-{%- else -%}
-true
 {%- endif -%}
+{%- do return(var('protocol') == 'global_time') -%}
 {%- endmacro %}
 
 {# A point in time out of a var: a number between 0 and 1 is a quantile of the events' times, anything else is compared with them as it is. #}

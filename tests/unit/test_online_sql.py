@@ -17,6 +17,7 @@ from scipy import optimize, stats  # noqa: TID253
 from llm_i2i.config.loader import load_project
 from llm_i2i.config.vars import merge_vars
 from llm_i2i.graph.load import load_manifest, make_renderer
+from llm_i2i.render.result import Instance
 from llm_i2i.simulate import (
     Behaviour,
     Log,
@@ -91,12 +92,20 @@ class House:
         (check,) = (c for c in self.manifest.checks_of(model) if test in c.name)
         return bool(self.dicts(check.sql))
 
+    def instance(self, file: str, **values: str) -> list[dict[str, Any]]:
+        """What a model file of models/online makes of other tables than those of the project."""
+        path = ROOT / "models/online" / file
+        values["name"] = name = path.stem
+        instance = Instance(name, values, str(path), {})
+        return self.dicts(
+            self.renderer.render_model(path, path.read_text(), name=name, instance=instance).sql
+        )
+
     def compare(self, by: str = "day") -> dict[str, dict[str, Any]]:
         """Estimates and comparisons of the table `users`, by metric (and `/cuped`)."""
-        rows = self.render(
-            "with estimates as ({{ online_ratio_estimates('users', ['BY']) }})"
-            " select * from ({{ online_comparisons('estimates', ['BY']) }})".replace("BY", by)
-        )
+        ratios = self.instance("online_ratios.sql", users="users", by=by)
+        self.table("estimates", pa.Table.from_pylist(ratios))
+        rows = self.instance("online_comparisons.sql", estimates="estimates", by=by)
         return {
             r["metric"] + ("/cuped" if r["method"] == "cuped" else "")
             + (f"@{r[by]}" if by != "day" else ""): r
@@ -611,7 +620,7 @@ def test_100_aa_tests_of_the_percentiles_flag_five_percent() -> None:
     house.table("online_users", pa.Table.from_pylist(users))
     house.build("online_latency_percentiles")
     house.connection.execute("create view estimates as select *, cast(null as double) as numerator from online_latency_percentiles where day <> 'all'")  # fmt: skip
-    rows = house.render("{{ online_comparisons('estimates', ['day']) }}")
+    rows = house.instance("online_comparisons.sql", estimates="estimates", by="day")
     for metric in ("latency_p50", "latency_p95", "latency_p99"):
         flags = [r["p_value"] < 0.05 for r in rows if r["metric"] == metric]
         assert len(flags) == 100

@@ -1,5 +1,4 @@
--- models/semantic_ids/item_embeddings.sql: a vector for each item, from its text and from what it was bought with.
-{{ config(enabled=var('item_ids') == 'semantic') }}
+-- models/semantic_ids/semantic_vectors.sql: a vector for each item, half of it from the item's text and half from what it was bought with.
 select
     item_id,
     embedding

@@ -1,14 +1,4 @@
-{# What a protocol fixes (method.md 5.1). A var of the same name overrides the preset when it is not null. Gives text: `true`, `10`, `0.5`. #}
-{% macro protocol_setting(name) -%}
-{{- var(name) | string | lower -}}
-{%- endmacro %}
-
-{# What a Swing preset fixes (method.md 6.1). A var of the same name overrides the preset when it is not null; under `ours`, self_pairs and degree_exponent
-   come from the protocol. alink, flink, pai_ext: the documented defaults, but for min_items_per_user: theirs is 10 (PAI's swing_rec_ext gives none), which drops
-   most users of a review log. A cap of 0 is none. Gives text. #}
-{% macro swing_setting(name) -%}
-{{- var(name) | string | lower -}}
-{%- endmacro %}
+{# Words that queries of all parts share. #}
 
 {# A number as DOUBLE: a bare 0.5 is a DECIMAL in DuckDB and something else again in Spark. #}
 {% macro double(value) -%}
