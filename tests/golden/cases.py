@@ -165,7 +165,7 @@ CASES = [
     Case("var", "A var that is not defined", ["build"], replaced("models/kept.sql", "var('threshold')", "var('treshold')")),
     Case("var_option", "A var on the command line that the project does not declare", ["build", "--vars", "{treshold: 1}"]),
     Case("vars_text", "--vars that is no mapping", ["build", "--vars", "threshold=1"]),
-    Case("var_rule", "A var with a value that its rule forbids", ["build", "--vars", "{planet: Pluto}"], replaced("project/project.yml", "target: dev\n", "var_rules: {planet: {values: [Earth, Mars]}}\ntarget: dev\n")),
+    Case("var_rule", "A var with a value that its rule forbids", ["build", "--vars", "{planet: Pluto}"], replaced("project/project.yml", "target: dev\n", "declare: {planet: {values: [Earth, Mars]}}\ntarget: dev\n")),
     Case("env_var", "An environment variable that is not set", ["build"], replaced("models/kept.sql", "var('threshold')", "env_var('SHOP_THRESHOLD')")),
     # -- graph
     Case("ref", "A ref to no model", ["build"], replaced("models/kept.sql", "ref('scored')", "ref('scord')")),

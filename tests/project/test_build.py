@@ -293,7 +293,7 @@ def test_a_list_var_is_checked_before_anything_is_rendered(
     shop.replace(
         "project/project.yml",
         "name: shop\n",
-        "name: shop\nvar_rules: {arms: {type: list, values: [popularity, random]}}\n",
+        "name: shop\ndeclare: {arms: {type: list, values: [popularity, random]}}\n",
     )
     shop.replace("project/project.yml", "vars: {", "vars: {arms: [random], ")
     assert set(build().values()) == {"OK"}

@@ -306,7 +306,7 @@ def test_only_a_source_selected(shop: ShopProject) -> None:
 )
 def test_a_var_against_its_rule(shop: ShopProject, rule: str, value: str, wanted: str) -> None:
     shop.replace(
-        "project/project.yml", "target: dev\n", f"var_rules: {{planet: {rule}}}\ntarget: dev\n"
+        "project/project.yml", "target: dev\n", f"declare: {{planet: {rule}}}\ntarget: dev\n"
     )
     if "Earth" not in rule and "text" not in rule:
         shop.replace("project/project.yml", "planet: Earth", "planet: 0")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = """
 name: demo
 vars: {interactions: log.csv, alpha: 4.0, protocol: standard, fusion: distil, random_seed: 42, language_model: small}
-var_rules:
+declare:
   alpha: {type: number, min: 0}
   fusion: {values: [distil, append]}
 language_models: {small: {architecture: fake}}

@@ -8,7 +8,8 @@ import pytest
 
 from llm_i2i.config import project
 from llm_i2i.config.loader import find_project_file, load_project, load_project_config
-from llm_i2i.config.project import merge_vars, parse_vars_argument
+from llm_i2i.config.project import parse_vars_argument
+from llm_i2i.config.vars import VarSettings, merge_vars
 from llm_i2i.errors import ProjectError, ProjectErrors
 
 
@@ -16,6 +17,11 @@ def load(tmp_path, text):
     (tmp_path / "project").mkdir(exist_ok=True)
     (tmp_path / "project/project.yml").write_text(text)
     return load_project_config(tmp_path)
+
+
+def settings(tmp_path, text) -> VarSettings:
+    load(tmp_path, text)
+    return load_project(tmp_path).var_settings
 
 
 def failures(action, *arguments):
@@ -304,7 +310,7 @@ def test_vars_argument_errors(text, what, found):
 
 
 def test_vars_of_the_command_line_win(tmp_path):
-    assert merge_vars(load(tmp_path, FULL), {"alpha": 1.0})["alpha"] == 1.0
+    assert merge_vars(settings(tmp_path, FULL), {"alpha": 1.0})["alpha"] == 1.0
     assert load(tmp_path, FULL).vars["alpha"] == 4.0
 
 
@@ -320,22 +326,22 @@ language_models:
 
 
 def test_a_language_model_brings_its_vars(tmp_path):
-    config = load(tmp_path, BROUGHT)
-    assert merge_vars(config, {})["item_ids"] == "token"
-    merged = merge_vars(config, {"language_model": "large", "alpha": 1.0})
+    found = settings(tmp_path, BROUGHT)
+    assert merge_vars(found, {})["item_ids"] == "token"
+    merged = merge_vars(found, {"language_model": "large", "alpha": 1.0})
     assert (merged["item_ids"], merged["alpha"]) == ("text", 1.0)
-    error = failure(merge_vars, config, {"language_model": "odd"})
+    error = failure(merge_vars, found, {"language_model": "odd"})
     assert error.what == "var 'itemids' is not declared"
     assert error.where == "project/project.yml: language_models.odd.vars"
-    assert "mapping" in failure(merge_vars, config, {"language_model": "wrong"}).what
+    assert "mapping" in failure(merge_vars, found, {"language_model": "wrong"}).what
 
 
 def test_unknown_vars_of_the_command_line(tmp_path):
-    first, second = failures(merge_vars, load(tmp_path, FULL), {"alhpa": 1, "zz": 2})
+    first, second = failures(merge_vars, settings(tmp_path, FULL), {"alhpa": 1, "zz": 2})
     assert first.what == "var 'alhpa' is not declared"
     assert first.where == "--vars"
     assert first.found == "3 vars, closest 'alpha'"
-    assert first.fix == "declare it under vars: in project/project.yml"
+    assert first.fix == "declare it under declare: in project/project.yml"
     assert second.found == "3 vars"
 
 
