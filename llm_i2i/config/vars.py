@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from llm_i2i.config.base import Settings, StrList
-from llm_i2i.errors import ProjectError, closest
+from llm_i2i.errors import ProjectError, closest, raise_all
 
 VarType = Literal["number", "integer", "boolean", "text", "list", "mapping", "any"]
 TYPE_WORDS = {
@@ -202,8 +202,6 @@ def merge_vars(settings: VarSettings, cli_vars: Mapping[str, Any]) -> Vars:
     Raises:
         ProjectError: A var is not declared in the project, or has a value its declaration forbids; all of them together.
     """
-    from llm_i2i.errors import raise_all
-
     known = settings.known
     raise_all(
         [
@@ -252,7 +250,10 @@ def _bad_bringers(settings: VarSettings) -> Iterator[ProjectError]:
         where = f"{settings.where}: language_models.{model}.vars"
         if not isinstance(brought, Mapping):
             yield ProjectError(
-                "a language model's vars are not a mapping", where=where, found=repr(brought)
+                "a language model's vars are not a mapping",
+                where=where,
+                found=repr(brought),
+                fix="write vars: {NAME: value}",
             )
             continue
         for name in brought:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_i2i.config.experiments import load_experiments
-from llm_i2i.config.loader import load_project_config
+from llm_i2i.config.loader import load_project
 from llm_i2i.errors import LlmI2iError, ProjectErrors
 from llm_i2i.experiment.run import plan_experiment
 from llm_i2i.experiment.variants import Choice, Trials, make_trials
@@ -48,7 +48,7 @@ def write(folder: Path, experiments: str, project: str = PROJECT) -> Path:
 
 def trials(folder: Path, name: str = "sweep", **choice: Any) -> Trials:
     experiments = load_experiments(folder / "project/project.yml", folder)
-    return make_trials(name, experiments, load_project_config(folder), Choice(**choice))
+    return make_trials(name, experiments, load_project(folder).var_settings, Choice(**choice))
 
 
 def failures(action: Any, *arguments: Any, **named: Any) -> list[LlmI2iError]:
@@ -205,8 +205,8 @@ NAMES = sorted(load_experiments(ROOT / "project/project.yml", ROOT).config.exper
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_experiments_fit_the_project(name: str) -> None:
     experiments = load_experiments(ROOT / "project/project.yml", ROOT)
-    config = load_project_config(ROOT)
-    found = make_trials(name, experiments, config, Choice())
+    settings = load_project(ROOT).var_settings
+    found = make_trials(name, experiments, settings, Choice())
     assert all(t.vars.get("interactions") or t.vars["online_logs"] for t in found.trials)
     assert experiments.config.experiments[name].description
 

@@ -47,7 +47,7 @@ def test_reserved_names_are_the_functions_of_templates():
     inputs = RenderInputs(
         vars={}, language_models={}, macros=MacroLibrary({}), prompts={}, env={}, target={}
     )
-    assert set(Rendering(inputs, name="m").names) == RESERVED_NAMES
+    assert set(Rendering(inputs, name="m").names) | {"instances"} == RESERVED_NAMES
 
 
 def test_macros_of_all_files_call_each_other(tmp_path):
