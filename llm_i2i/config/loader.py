@@ -174,14 +174,16 @@ def _read_lists(
 ) -> dict[str, tuple[Entry, ...]]:
     """The lists of project.yml, then what its folders add to them; a list may be a YAML file of its own."""
     found: dict[str, tuple[Entry, ...]] = {}
-    for settings in (config, *(part.file for part in parts)):
-        for name, value in settings.lists.items():
+    for lists in (config.lists, *(part.file.lists for part in parts)):
+        for name, value in lists.items():
             if isinstance(value, str):
                 shown = shown_path(folder / value, root)
                 document = read_yaml(folder / value, shown, mistakes)
+                if document is None:  # empty, or said to be missing
+                    continue
                 wrapped = YamlMapping(Place(shown, 1, 1), {"entries": document})
                 parsed = validate(ListFile, wrapped, mistakes, place=Place(shown, 1, 1))
-                value = parsed.entries if parsed and document is not None else []
+                value = parsed.entries if parsed else []
             found[name] = (*found.get(name, ()), *value)
     return found
 
