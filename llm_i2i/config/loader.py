@@ -49,12 +49,15 @@ class LoadedProject(NamedTuple):
                 for chooser, tables in part.file.presets.items():
                     for value, given in tables.items():
                         presets.setdefault(chooser, {}).setdefault(value, {}).update(given)
+        # A language model may bring vars of a part that the project leaves out: nothing reads them.
+        unread = {name for one in self.parts for part in one.left_out for name in part.file.vars}
+        unread -= declared.keys()
         return VarSettings(
             declared=declared,
             presets=presets,
             given=self.config.vars,
             brought={
-                name: entry["vars"]
+                name: _without(entry["vars"], unread)
                 for name, entry in self.config.language_models.items()
                 if entry.get("vars") is not None
             },
@@ -82,6 +85,13 @@ class LoadedProject(NamedTuple):
     def parts(self) -> tuple[LoadedProject, ...]:
         """The packages, then the project itself."""
         return (*self.packages, self)
+
+
+def _without(given: Any, names: set[str]) -> Any:
+    """A mapping without some names; what is no mapping is refused later."""
+    if not isinstance(given, Mapping):
+        return given
+    return {name: value for name, value in given.items() if name not in names}
 
 
 def load_yaml(path: Path, *, file: str = "") -> Any:
