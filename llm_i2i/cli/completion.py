@@ -39,7 +39,7 @@ class Offers:
 
         project = load_project(self._dir)
         files = find_files(project.root, project.config.model_paths, (".sql",))
-        return [file.stem for file in files]
+        return [file.stem for file in files if not project.is_left_out(file)]
 
     def environments(self) -> list[str]:
         """Those that were published."""
@@ -53,6 +53,11 @@ class Offers:
         from llm_i2i.config.loader import load_project
 
         return list(load_project(self._dir).config.targets)
+
+    def vars(self) -> list[str]:
+        from llm_i2i.config.loader import load_project
+
+        return load_project(self._dir).var_settings.known
 
     def selectors(self) -> list[str]:
         from llm_i2i.config.project import find_project_file

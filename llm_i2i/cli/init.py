@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
-from llm_i2i.config.parts import PART_FILE
-from llm_i2i.errors import ProjectError
+from llm_i2i.config.parts import PART_FILE, Part, find_parts
+from llm_i2i.config.yaml_text import Mistakes
+from llm_i2i.errors import ProjectError, closest, raise_all
 from llm_i2i.runner.schemas import FOLDER, write_schemas
 
 # What a new project gets of the reference project. The wheel carries the same (pyproject.toml, held by a test).
@@ -20,8 +21,8 @@ CARRIED = (
     "models",
     "udfs",
     "project/project.yml",
-    "project/experiments.yml",
     "project/arms.yml",
+    "project/experiments.yml",
     "project/deepspeed",
     "project/macros",
     "project/prompts",
@@ -60,19 +61,24 @@ _UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 _STAGING = ".llmi2i-init"  # where the project is prepared: a folder holds all of it or nothing
 
 
-def init(folder: Path) -> None:
+def init(folder: Path, parts: Iterable[str] = ()) -> None:
     """Write the project and say how to go on.
 
+    Args:
+        parts: Optional parts that come with it; `all` for every one.
+
     Raises:
-        ProjectError: The folder has something in it, or cannot be written.
+        ProjectError: The folder has something in it, or cannot be written; a part does not exist, or needs another.
     """
     _check_empty(folder)
+    optional = optional_parts(carried_root())
+    chosen = choose_parts(optional, parts)
     name = project_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = folder / _STAGING
         try:
-            _write_project(staging, name)
+            _write_project(staging, name, optional, chosen)
             for path in sorted(staging.iterdir()):
                 path.rename(folder / path.name)
         finally:
@@ -105,6 +111,72 @@ def carried_root() -> Path:
     )
 
 
+def optional_parts(root: Path) -> dict[str, Part]:
+    """By name, those a project may leave out."""
+    mistakes = Mistakes()
+    found = list(
+        find_parts(root, ["models"], lambda path: path.relative_to(root).as_posix(), mistakes)
+    )
+    raise_all(mistakes.in_order())
+    return {part.name: part for part in found if part.file.optional}
+
+
+def choose_parts(optional: dict[str, Part], asked: Iterable[str]) -> list[str]:
+    """The parts asked for, in the order of their names.
+
+    Raises:
+        ProjectError: One does not exist, or needs another that is not asked for; all mistakes together.
+    """
+    names = set(asked)
+    if "all" in names:
+        return sorted(optional)
+    errors = []
+    for name in sorted(names):
+        if name not in optional:
+            near = closest(name, optional, count=1)
+            errors.append(
+                ProjectError(
+                    f"there is no part '{name}'",
+                    where="--with",
+                    found=f"parts: {', '.join(optional) or 'none'}",
+                    fix=f"did you mean {near}?" if near else "name some of these, or all",
+                )
+            )
+            continue
+        needed = [other for other in optional[name].file.requires if other not in names]
+        if needed:
+            errors.append(
+                ProjectError(
+                    f"part '{name}' needs {', '.join(needed)}",
+                    where="--with",
+                    found=", ".join(sorted(names)),
+                    fix=f"llmi2i init DIR --with {','.join(sorted({*names, *needed}))}",
+                )
+            )
+    raise_all(errors)
+    return sorted(names)
+
+
+def _keep_parts(folder: Path, optional: dict[str, Part], chosen: list[str]) -> None:
+    """Remove what belongs only to parts that were not chosen, and list the others in project.yml."""
+    kept = {path for name in chosen for path in optional[name].file.files}
+    for name, part in optional.items():
+        if name in chosen:
+            continue
+        shutil.rmtree(folder / "models" / name, ignore_errors=True)
+        for path in set(part.file.files) - kept:
+            if (folder / path).is_dir():
+                shutil.rmtree(folder / path)
+            else:
+                (folder / path).unlink(missing_ok=True)
+    settings = folder / "project" / "project.yml"
+    text = settings.read_text(encoding="utf-8")
+    line = f"parts: [{', '.join(chosen)}]"
+    settings.write_text(
+        re.sub(r"^parts:.*$", line, text, count=1, flags=re.MULTILINE), encoding="utf-8"
+    )
+
+
 def _check_empty(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise ProjectError(
@@ -120,7 +192,7 @@ def _check_empty(folder: Path) -> None:
         )
 
 
-def _write_project(folder: Path, name: str) -> None:
+def _write_project(folder: Path, name: str, optional: dict[str, Part], chosen: list[str]) -> None:
     root = carried_root()
     for part in CARRIED:
         source, copy = root / part, folder / part
@@ -136,7 +208,8 @@ def _write_project(folder: Path, name: str) -> None:
     )
     (folder / ".gitignore").write_text(IGNORED, encoding="utf-8")
     (folder / "README.md").write_text(README.format(name=name), encoding="utf-8")
-    write_schemas(folder)
+    _keep_parts(folder, optional, chosen)
+    write_schemas(folder)  # with the vars of the parts that are left
     for path, kind in _yaml_files(folder):
         _name_schema(path, folder / FOLDER / f"{kind}.json")
 

@@ -15,7 +15,7 @@ from llm_i2i.cli.group import Commands
 from llm_i2i.cli.options import LOG_FORMAT
 from llm_i2i.errors import LlmI2iError, disk_error
 
-LISTING = ("ls", "list", "query", "show", "plan", "compile", "lineage", "diff")
+LISTING = ("ls", "list", "vars", "query", "show", "plan", "compile", "lineage", "diff")
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 

@@ -70,6 +70,7 @@ model_names = _completer("models")
 environment_names = _completer("environments")
 target_names = _completer("targets")
 selector_names = _completer("selectors")
+var_names = _completer("vars")
 
 
 # Options of every command that reads a project.
@@ -184,14 +185,18 @@ def open_reporter(log_format: str, *, quiet: bool) -> Console | JsonLog:
     return Console(quiet=quiet)
 
 
+def check_folder(project_dir: str) -> None:
+    """Refuse a project folder that is not there."""
+    if not Path(project_dir).is_dir():
+        raise ProjectError(
+            "no such project folder", where=project_dir, fix="pass --project-dir DIR"
+        )
+
+
 def open_project(project_dir: str, vars_text: str, **settings: Any) -> Project:
     """The project of the common options; a folder that is not there is an error of ours."""
     from llm_i2i.config.project import parse_vars_argument
     from llm_i2i.runner.project import Project
 
-    folder = Path(project_dir)
-    if not folder.is_dir():
-        raise ProjectError(
-            "no such project folder", where=project_dir, fix="pass --project-dir DIR"
-        )
-    return Project.load(folder, vars=parse_vars_argument(vars_text), **settings)
+    check_folder(project_dir)
+    return Project.load(Path(project_dir), vars=parse_vars_argument(vars_text), **settings)

@@ -49,12 +49,15 @@ class LoadedProject(NamedTuple):
                 for chooser, tables in part.file.presets.items():
                     for value, given in tables.items():
                         presets.setdefault(chooser, {}).setdefault(value, {}).update(given)
+        # A language model may bring vars of a part that the project leaves out: nothing reads them.
+        unread = {name for one in self.parts for part in one.left_out for name in part.file.vars}
+        unread -= declared.keys()
         return VarSettings(
             declared=declared,
             presets=presets,
             given=self.config.vars,
             brought={
-                name: entry["vars"]
+                name: _without(entry["vars"], unread)
                 for name, entry in self.config.language_models.items()
                 if entry.get("vars") is not None
             },
@@ -82,6 +85,13 @@ class LoadedProject(NamedTuple):
     def parts(self) -> tuple[LoadedProject, ...]:
         """The packages, then the project itself."""
         return (*self.packages, self)
+
+
+def _without(given: Any, names: set[str]) -> Any:
+    """A mapping without some names; what is no mapping is refused later."""
+    if not isinstance(given, Mapping):
+        return given
+    return {name: value for name, value in given.items() if name not in names}
 
 
 def load_yaml(path: Path, *, file: str = "") -> Any:
@@ -174,14 +184,16 @@ def _read_lists(
 ) -> dict[str, Entries]:
     """The lists of project.yml, then what its folders add to them; a list may be a YAML file of its own."""
     found: dict[str, Entries] = {}
-    for settings in (config, *(part.file for part in parts)):
-        for name, value in settings.lists.items():
+    for lists in (config.lists, *(part.file.lists for part in parts)):
+        for name, value in lists.items():
             if isinstance(value, str):
                 shown = shown_path(folder / value, root)
                 document = read_yaml(folder / value, shown, mistakes)
+                if document is None:  # empty, or said to be missing
+                    continue
                 wrapped = YamlMapping(Place(shown, 1, 1), {"entries": document})
                 parsed = validate(ListFile, wrapped, mistakes, place=Place(shown, 1, 1))
-                value = parsed.entries if parsed and document is not None else Entries()
+                value = parsed.entries if parsed else Entries()
             found[name] = found.get(name, Entries()).and_those_of(value)
     return found
 

@@ -253,7 +253,10 @@ def _unknown_brought(settings: VarSettings, model: str) -> Iterator[ProjectError
     where = f"{settings.where}: language_models.{model}.vars"
     if not isinstance(brought, Mapping):
         yield ProjectError(
-            "a language model's vars are not a mapping", where=where, found=repr(brought)
+            "a language model's vars are not a mapping",
+            where=where,
+            found=repr(brought),
+            fix="write vars: {NAME: value}",
         )
         return
     for name in brought:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.config.loader import LoadedProject, find_files, shown_path
-from llm_i2i.config.vars import merge_vars
 from llm_i2i.config.unit_tests import UnitTestExpect, UnitTestInput, UnitTestProperties
+from llm_i2i.config.vars import merge_vars
 from llm_i2i.config.yaml_text import YamlList, plain
 from llm_i2i.errors import LlmI2iError, ProjectError, ProjectErrors, closest
 from llm_i2i.graph.manifest import unknown_reference, unknown_source

@@ -6,20 +6,38 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from llm_i2i.config.loader import load_project
+from llm_i2i.config.loader import load_project, shown_path
 from llm_i2i.config.vars import merge_vars
 from llm_i2i.graph.load import make_renderer
+from llm_i2i.graph.parts import files_of
+from llm_i2i.render.environment import INSTANCES
 
 
 @lru_cache(maxsize=1)  # a linter asks again for every file
 def template_names(project_dir: Path) -> dict[str, Any]:
     """Everything that a model's template can name (ref, var, prompt, the macros ...), with the project's default vars.
 
+    A linter gets one set of names for all files, so a file that is several models is linted with the values of one: of
+    its first, where no file before it gives a value of that name.
+
     Raises:
-        ProjectError: The project's YAML or macros have mistakes.
+        ProjectError: The project's YAML or macros have mistakes, or a model file's instances() has.
     """
     loaded = load_project(project_dir)
     renderer = make_renderer(
         loaded, merge_vars(loaded.var_settings, {}), loaded.config.default_target
     )
-    return renderer.names("model")
+    names = renderer.names("model")
+    values: dict[str, Any] = {}
+    for part in loaded.parts:
+        for file in files_of(part, "model_paths", ".sql"):
+            text = file.read_text(encoding="utf-8")
+            found = renderer.instances(shown_path(file, loaded.root), text, name=file.stem)
+            if found:
+                values = {**found[0].values, **values}
+
+    def instances(*_: Any, **__: Any) -> str:
+        """Nothing of the query: what it declares was read before."""
+        return ""
+
+    return {**values, **names, INSTANCES: instances}

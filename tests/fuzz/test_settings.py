@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from llm_i2i.config.experiments import load_experiments
 from llm_i2i.config.loader import load_project, load_yaml
 from llm_i2i.config.project import parse_vars_argument
-from llm_i2i.config.vars import merge_vars
 from llm_i2i.config.selectors import load_selectors
+from llm_i2i.config.vars import merge_vars
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.runner.project import Project
 from tests.fuzz.harness import arguments, fuzz, profiles, scalars, spoilt, texts, values

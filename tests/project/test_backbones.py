@@ -89,7 +89,11 @@ def test_a_backbone_as_the_recommender(
     tmp_path: Path, log: dict[str, Any], recommender: str
 ) -> None:
     vars = {**log, "recommender": recommender, "fusion": "append"}
-    project = build(tmp_path, vars, f"+target_ranks_{recommender} +target_ranks_{recommender}_augmented +i2i_index +i2i_index_baseline")
+    project = build(
+        tmp_path,
+        vars,
+        f"+target_ranks_{recommender} +target_ranks_{recommender}_augmented +i2i_index +i2i_index_baseline",
+    )
     for index in ("i2i_index", "i2i_index_baseline"):
         assert project.rows(f"select count(*) > 0 from {index}")[1] == [(True,)]
     changed = f"select count(*) > 0 from (from {recommender}_augmented except from {recommender})"

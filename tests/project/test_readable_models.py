@@ -21,7 +21,9 @@ def own_sql(text: str) -> str:
 
 
 def test_a_model_file_contains_its_query() -> None:
-    without = [path.name for path in MODELS if not re.search(r"\bselect\b", own_sql(path.read_text()))]
+    without = [
+        path.name for path in MODELS if not re.search(r"\bselect\b", own_sql(path.read_text()))
+    ]
     assert len(without) <= 0.05 * len(MODELS), without
 
 

@@ -582,8 +582,7 @@ def test_metrics_are_means_over_all_users() -> None:
     )
     house.build("metrics_summary")
     ranks = [
-        rank
-        for (rank,) in house.rows("select rank from target_ranks_swing where split = 'test'")
+        rank for (rank,) in house.rows("select rank from target_ranks_swing where split = 'test'")
     ]
     hits = [rank for rank in ranks if rank is not None and rank <= 5]
     arm = "recommender = 'swing' and augmentation = 'none' and segment = 'all' and split = 'test' and k = 5"

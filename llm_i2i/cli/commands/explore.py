@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,11 +11,13 @@ import click
 from llm_i2i.cli.group import SelectionGroup
 from llm_i2i.cli.options import (
     OUTPUTS,
+    check_folder,
     model_names,
     open_project,
     project_options,
     selection_options,
     text_or_json,
+    var_names,
 )
 from llm_i2i.errors import ProjectError
 
@@ -53,6 +56,24 @@ def list_nodes(
     from llm_i2i.cli.ls import print_listing
 
     print_listing(open_project(**settings), select, exclude, resource_types, output, output_keys)
+
+
+@click.command("vars")
+@project_options
+@click.argument("name", required=False, shell_complete=var_names)
+@text_or_json
+def list_vars(name: str | None, output: str, **settings: Any) -> None:
+    """List vars, their values and where these come from.
+
+    With NAME: all about this one, the models that read it among it.
+    """
+    from llm_i2i.cli.vars import list_vars, show_var
+
+    if name is None:
+        check_folder(settings["project_dir"])
+        list_vars(Path(settings["project_dir"]), settings["vars_text"], output)
+    else:
+        show_var(open_project(**settings), name, output)
 
 
 @click.command()

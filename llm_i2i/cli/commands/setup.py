@@ -13,14 +13,21 @@ from llm_i2i.cli.options import open_project, project_options, text_or_json
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-def init(folder: Path) -> None:
+@click.option(
+    "--with",
+    "parts",
+    multiple=True,
+    metavar="PARTS",
+    help="Optional parts, separated by commas, or all; repeatable. Default: none.",
+)
+def init(folder: Path, parts: tuple[str, ...]) -> None:
     """Write a running project into a new folder.
 
     DIR is new or empty; a bundled log comes with it.
     """
     from llm_i2i.cli.init import init
 
-    init(folder)
+    init(folder, [name for text in parts for name in text.replace(",", " ").split()])
 
 
 @click.command()

@@ -38,7 +38,8 @@ def test_git_leaves_results_out(shop: Path) -> None:
 
 
 def test_every_yaml_file_names_a_schema_that_is_there(shop: Path) -> None:
-    files = [*shop.rglob("*.yml")]
+    lists = {shop / "project/arms.yml"}  # a list is data of the project: no schema knows its keys
+    files = sorted({*shop.rglob("*.yml")} - lists)
     assert len(files) > 10
     for path in files:
         first = path.read_text().splitlines()[0]

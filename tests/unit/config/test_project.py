@@ -320,20 +320,25 @@ vars: {language_model: small, item_ids: token, alpha: 4.0}
 language_models:
   small: {architecture: llama}
   large: {pretrained: somewhere, vars: {item_ids: text, alpha: 2.0}}
-  odd: {vars: {itemids: text}}
-  wrong: {vars: text}
 """
 
 
 def test_a_language_model_brings_its_vars(tmp_path):
-    config = settings(tmp_path, BROUGHT)
-    assert merge_vars(config, {})["item_ids"] == "token"
-    merged = merge_vars(config, {"language_model": "large", "alpha": 1.0})
+    found = settings(tmp_path, BROUGHT)
+    assert merge_vars(found, {})["item_ids"] == "token"
+    merged = merge_vars(found, {"language_model": "large", "alpha": 1.0})
     assert (merged["item_ids"], merged["alpha"]) == ("text", 1.0)
-    error = failure(merge_vars, config, {"language_model": "odd"})
+
+
+def test_what_a_language_model_may_bring(tmp_path):
+    wrong = BROUGHT + "  odd: {vars: {itemids: text}}\n  wrong: {vars: text}\n"
+    found = settings(tmp_path, wrong)
+    error = failure(merge_vars, found, {"language_model": "odd"})
     assert error.what == "var 'itemids' is not declared"
     assert error.where == "project/project.yml: language_models.odd.vars"
-    assert "mapping" in failure(merge_vars, config, {"language_model": "wrong"}).what
+    other = failure(merge_vars, found, {"language_model": "wrong"})
+    assert "mapping" in other.what
+    assert other.fix == "write vars: {NAME: value}"
 
 
 def test_unknown_vars_of_the_command_line(tmp_path):

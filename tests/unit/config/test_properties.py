@@ -162,7 +162,7 @@ MODEL = "models:\n  - name: m\n"
             "true or false",
             "1:38",
             "'x'",
-            "without quotes",
+            "{{ var(",
         ),
         (
             "models: [{name: m, config: {materialized: tabel}}]",
