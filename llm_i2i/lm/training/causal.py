@@ -14,11 +14,11 @@ from torch.nn import functional
 
 from llm_i2i.lm.settings import LanguageModelSettings
 from llm_i2i.lm.trainer import LogRow, Progress, check_finite
-from llm_i2i.lm.training.engines import Engine
 from llm_i2i.lm.training.examples import Batch, Ints
 from llm_i2i.lm.training.pretrained import untied_state
 from llm_i2i.lm.training.resume import ResumeFolder, TrainingState
 from llm_i2i.lm.training.schedule import learning_rate_schedule
+from llm_i2i.lm.training.strategies import TrainingStrategy
 from llm_i2i.lm.training.targets import (
     TargetRows,
     batch_of,
@@ -70,14 +70,14 @@ class CausalTrainer:
     """One training run: steps in an order that only (seed, epoch) decide, evaluations, log, states to resume from.
 
     Args:
-        module: The `AnswerLoss` the engine trains.
+        module: The `AnswerLoss` the strategy trains.
         resume: Where states and the best weights are kept.
         progress: Called by every process; only the first one's should be heard.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        strategy: TrainingStrategy,
         module: AnswerLoss,
         targets: TargetRows,
         settings: LanguageModelSettings,
@@ -85,7 +85,7 @@ class CausalTrainer:
         resume: ResumeFolder,
         progress: Progress = lambda done, total, message: None,
     ) -> None:
-        self.engine = engine
+        self.strategy = strategy
         self.module = module
         self.targets = targets
         self.settings = settings
@@ -102,7 +102,7 @@ class CausalTrainer:
         """Train from the newest state on, to the end or the early stop; the best weights are then in the model."""
         if (found := self.resume.latest()) is not None:
             self.state, folder = found
-            self.engine.load(folder)
+            self.strategy.load(folder)
         start = self.state.step
         self._started = time.monotonic() - self.state.seconds
         rate = learning_rate_schedule(self.settings, self.total)
@@ -119,7 +119,7 @@ class CausalTrainer:
     def _step(self, rows: Ints, rate: float) -> None:
         state, settings = self.state, self.settings
         divisor = self.targets.divisor(rows, settings.normalise)
-        state.losses.append(self.engine.step(self._parts(rows), divisor, rate))
+        state.losses.append(self.strategy.step(self._parts(rows), divisor, rate))
         state.step += 1
         validation = self._validate() if self._evaluates_at(state.step) else None
         every = max(1, self.per_epoch // LOG_ROWS_PER_EPOCH)
@@ -128,11 +128,11 @@ class CausalTrainer:
         every = settings.checkpoint_every
         if every and state.step % every == 0 and state.step < self.total:
             state.seconds = time.monotonic() - self._started
-            self.resume.save(state, self.engine.save)
+            self.resume.save(state, self.strategy.save)
 
     def _parts(self, rows: Ints) -> list[Batch]:
         parts = parts_of(
-            rows, self.engine.rank, self.engine.processes, self.settings.gradient_accumulation
+            rows, self.strategy.rank, self.strategy.processes, self.settings.gradient_accumulation
         )
         return [batch_of(self.targets.examples, part) for part in parts]
 
@@ -166,12 +166,12 @@ class CausalTrainer:
         steps = [rows[start : start + size] for start in range(0, len(rows), size)]
         divisor = self.targets.divisor(rows, self.settings.normalise)
         parts = [part for step in steps for part in self._parts(step)]
-        loss = self.engine.loss(parts, divisor)
+        loss = self.strategy.loss(parts, divisor)
         self.module.train()
         state = self.state
         if loss < state.best_loss:
             state.best_loss, state.best_step, state.worse = loss, state.step, 0
-            if self.engine.rank == 0:
+            if self.strategy.rank == 0:
                 save_file(self._weights(), self.resume.best_path(state))
         else:
             state.worse += 1
@@ -183,7 +183,7 @@ class CausalTrainer:
 
     @torch.no_grad()
     def _take_best(self) -> None:
-        self.engine.barrier()
+        self.strategy.barrier()
         if self.state.best_step < 0:
             return
         best, own = load_file(self.resume.best_path(self.state)), self._weights()
