@@ -54,7 +54,7 @@ def train(
     random_seed: int,
     progress: Progress,
 ) -> list[LogRow]:
-    """Train and save; see `lm.trainer.train_checkpoint`. Equal inputs, seed and threads give equal bytes."""
+    """Train and save; see `lm.open.train_checkpoint`. Equal inputs, seed and threads give equal bytes."""
     raw = read_examples(examples)
     known = None if initial is None else load_vocabulary(initial, check_complete(initial))
     vocabulary = vocabulary_for(raw, items, known)

@@ -10,9 +10,9 @@ import pytest
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint_embeddings import item_embeddings
+from llm_i2i.lm.open import train_checkpoint
 from llm_i2i.lm.settings import settings_from
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
-from llm_i2i.lm.trainer import train_checkpoint
 from tests.tiny_checkpoint import write_checkpoint
 
 

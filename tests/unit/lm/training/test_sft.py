@@ -12,11 +12,11 @@ import torch
 from transformers import LlamaForCausalLM
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import backend_for
 from llm_i2i.lm.checkpoint import check_complete, checkpoint_digest, load_vocabulary
 from llm_i2i.lm.items import BOS, FIRST_ITEM
+from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.settings import LanguageModelSettings
-from llm_i2i.lm.trainer import LogRow, train_checkpoint
+from llm_i2i.lm.trainer import LogRow
 from llm_i2i.lm.training.examples import encode_examples, make_batch, read_examples, vocabulary_for
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
 from llm_i2i.lm.training.model import build_model, dropout, save_model
