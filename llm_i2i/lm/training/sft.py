@@ -30,7 +30,7 @@ from llm_i2i.lm.training.examples import (
     vocabulary_for,
 )
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
-from llm_i2i.lm.training.initialisation import svd_embeddings
+from llm_i2i.lm.training.initialisation import ppmi_embeddings
 from llm_i2i.lm.training.loss import sampled_softmax_nll, softmax_nll, weighted_mean_loss
 from llm_i2i.lm.training.model import (
     add_dropout,
@@ -226,7 +226,7 @@ def _initial_embeddings(
         rows = np.repeat(np.arange(len(examples)), examples.lengths)
         columns = examples.tokens - FIRST_ITEM
         is_item = (columns >= 0) & (columns < vocabulary.n_items)
-        start = svd_embeddings(
+        start = ppmi_embeddings(
             rows[is_item], columns[is_item], vocabulary.n_items, settings.hidden_size, seed
         )
         base[FIRST_ITEM : FIRST_ITEM + vocabulary.n_items] = torch.from_numpy(start)
