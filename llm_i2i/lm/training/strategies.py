@@ -64,8 +64,10 @@ class PlainStrategy:
 
     rank, processes = 0, 1
 
-    def __init__(self, module: nn.Module, settings: LanguageModelSettings) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(
+        self, module: nn.Module, settings: LanguageModelSettings, device: str | None = None
+    ) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.module = module.to(self.device)
         self.clip = settings.clip
         self.is_mixed = settings.precision == "bfloat16"

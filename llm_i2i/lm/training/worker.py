@@ -25,9 +25,10 @@ from llm_i2i.lm.checkpoint import Metadata, check_complete, save_metadata
 from llm_i2i.lm.settings import WHERE
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
-from llm_i2i.lm.training.causal import AnswerLoss, CausalTrainer
+from llm_i2i.lm.training.causal import AnswerLoss, TargetSteps
 from llm_i2i.lm.training.examples import read_examples
 from llm_i2i.lm.training.job import TrainingJob, load_job
+from llm_i2i.lm.training.loop import TrainingLoop
 from llm_i2i.lm.training.pretrained import (
     add_rows,
     item_vocabulary,
@@ -67,8 +68,8 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
         if strategy.rank == 0:
             emit({"event": "progress", "done": done, "total": total, "message": message})
 
-    trainer = CausalTrainer(strategy, module, targets, settings, job.random_seed, resume, progress)
-    log = trainer.run()
+    steps = TargetSteps(targets, settings, job.random_seed, strategy)
+    log = TrainingLoop(strategy, module, steps, settings, resume, progress).run()
     if strategy.rank == 0:
         save_pretrained(merged(model), vocabulary, job.folder, settings.precision)
         kind = training_kind(raw, vocabulary.item_tokens)

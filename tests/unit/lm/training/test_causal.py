@@ -18,10 +18,10 @@ from llm_i2i.lm.checkpoint import WEIGHTS, check_complete, load_vocabulary
 from llm_i2i.lm.settings import LanguageModelSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
-from llm_i2i.lm.training import causal
 from llm_i2i.lm.training.causal import AnswerLoss
 from llm_i2i.lm.training.examples import make_batch, read_examples
 from llm_i2i.lm.training.job import TrainingJob
+from llm_i2i.lm.training.loop import TrainingLoop
 from llm_i2i.lm.training.pretrained import (
     add_rows,
     attention_for,
@@ -311,9 +311,8 @@ def test_lora_trains_its_adapters_only(base: Path):
 def test_early_stop_keeps_the_best(base: Path, monkeypatch: pytest.MonkeyPatch):
     told = iter([5.0, 3.0, 4.0, 3.5, 1.0])
     best: dict[str, torch.Tensor] = {}
-    trainer_class = causal.CausalTrainer
 
-    class Spy(trainer_class):  # type: ignore[misc, valid-type]
+    class Spy(TrainingLoop):
         def _validate(self) -> float:
             loss = next(told)
             self.strategy.loss = lambda parts, divisor: loss
@@ -322,7 +321,7 @@ def test_early_stop_keeps_the_best(base: Path, monkeypatch: pytest.MonkeyPatch):
                 best.update({k: v.clone() for k, v in self._weights().items()})
             return value
 
-    monkeypatch.setattr("llm_i2i.lm.training.worker.CausalTrainer", Spy)
+    monkeypatch.setattr("llm_i2i.lm.training.worker.TrainingLoop", Spy)
     stop = {"share": 0.2, "patience": 2, "evaluations": 1}
     log = train(base, next_items(), llama_settings(epochs=10, early_stop=stop))
     assert [row.validation_loss for row in log if row.validation_loss] == [5.0, 3.0, 4.0, 3.5]
