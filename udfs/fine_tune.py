@@ -7,8 +7,8 @@ from dataclasses import asdict
 import pyarrow as pa
 
 from llm_i2i.lm.checkpoint import checkpoint_digest
+from llm_i2i.lm.open import train_checkpoint
 from llm_i2i.lm.settings import parse_settings
-from llm_i2i.lm.trainer import train_checkpoint
 from llm_i2i.udf import UdfContext, table_udf
 
 

@@ -18,7 +18,8 @@ from llm_i2i.i2i.llm_cf import (
 )
 from llm_i2i.i2i.llm_cf_model import train_llm_cf
 from llm_i2i.i2i.youtube_dnn import Settings
-from llm_i2i.lm.backend import RowsFailed, open_backend, wait_without_spinning
+from llm_i2i.lm.backend import RowsFailed, wait_without_spinning
+from llm_i2i.lm.open import open_backend
 from llm_i2i.lm.texts import TextEmbedder
 from llm_i2i.udf import RowError, UdfContext, batch_udf, table_udf
 

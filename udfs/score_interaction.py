@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from llm_i2i.lm.backend import RowsFailed, open_backend
+from llm_i2i.lm.backend import RowsFailed
+from llm_i2i.lm.open import open_backend
 from llm_i2i.udf import RowError, UdfContext, batch_udf
 
 

@@ -42,7 +42,7 @@ def _flag(value: Any) -> Any:
     if isinstance(value, bool) or (isinstance(value, str) and _EXPRESSION.fullmatch(value)):
         return value
     raise ValueError(
-        "must be true or false; write it without quotes, or an expression as {{ ... }}"
+        "must be true or false; write it without quotes, or an expression as {{ var('name') == 'value' }}"
     )
 
 

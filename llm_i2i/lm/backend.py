@@ -1,24 +1,21 @@
-"""The port to whatever runs a language model: items to recommend, and the confidence in a label."""
+"""The port to whatever runs a language model: items to recommend, and the confidence in a label.
+
+What implements it imports this module; `lm.open` chooses among the implementations.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from llm_i2i.errors import LlmI2iError, closest
-from llm_i2i.lm.checkpoint import METADATA, Metadata, check_complete
-from llm_i2i.lm.serving import ServingSettings
-from llm_i2i.udf.context import RowError, UdfContext
+from llm_i2i.errors import LlmI2iError
+from llm_i2i.udf.context import RowError
 
 Logits = npt.NDArray[np.float32]
-KEPT_OPEN = 4  # generator and discriminator of two variants; a small model takes some 20 MB
-BACKENDS = ("transformers", "vllm", "openai", "fake")
 
 
 class TextBackend(Protocol):
@@ -111,90 +108,6 @@ class RowsFailed(LlmI2iError):
     def row_errors(self) -> dict[int, RowError]:
         """The failed rows as a batch UDF returns them."""
         return {row: RowError(message) for row, message in self.errors.items()}
-
-
-def open_backend(context: UdfContext, model: str, backend: str | None = None) -> TextBackend:
-    """The backend of a UDF's checkpoint, served as the project says today.
-
-    Args:
-        model: The `checkpoint` value of a fine-tuned model.
-        backend: What runs it; None is what the checkpoint records, that is its `language_models` entry.
-    """
-    return backend_for(context.resolve(model), backend, context.serving)
-
-
-def backend_for(
-    checkpoint_dir: Path | str,
-    backend_name: str | None = None,
-    serving: ServingSettings | Mapping[str, Mapping[str, Any]] | None = None,
-) -> TextBackend:
-    """A long-lived backend for a checkpoint: the second call for the same files and options gives the same object.
-
-    A fake checkpoint always runs on the fake backend.
-
-    Args:
-        backend_name: None is the backend recorded in the checkpoint.
-        serving: Options, or those of each entry of `language_models`; None is what is recorded in the checkpoint.
-
-    Raises:
-        LlmI2iError: The backend is unknown or not installed, or the checkpoint is incomplete.
-    """
-    if backend_name is not None and backend_name not in BACKENDS:
-        near = closest(backend_name, BACKENDS)
-        raise LlmI2iError(
-            f"unknown language model backend {backend_name!r}",
-            where="backend",
-            found=f"closest {near}" if near else "",
-            fix=f"take one of {', '.join(BACKENDS)}",
-        )
-    folder = Path(checkpoint_dir)
-    # A rebuilt checkpoint has the same path: the time of its last file tells it from the one in memory.
-    metadata_file = folder / METADATA
-    stamp = metadata_file.stat().st_mtime_ns if metadata_file.exists() else 0
-    metadata = _checked(folder, stamp)
-    name = "fake" if metadata.is_fake else backend_name or metadata.settings.backend
-    # Options that the backend does not read must not open it twice.
-    options = _options(metadata, serving) if name in ("vllm", "openai") else ServingSettings()
-    return _open_backend(folder, name, options, stamp)
-
-
-def _options(
-    metadata: Metadata, serving: ServingSettings | Mapping[str, Mapping[str, Any]] | None
-) -> ServingSettings:
-    recorded = metadata.settings.serving
-    if isinstance(serving, ServingSettings):
-        return serving
-    if serving is None or recorded.entry not in serving:
-        return recorded
-    return ServingSettings.model_validate(serving[recorded.entry])
-
-
-@lru_cache(maxsize=KEPT_OPEN)
-def _checked(folder: Path, _stamp: int) -> Metadata:
-    return check_complete(folder)
-
-
-@lru_cache(maxsize=KEPT_OPEN)
-def _open_backend(folder: Path, name: str, serving: ServingSettings, _stamp: int) -> TextBackend:
-    if name == "fake":
-        from llm_i2i.lm.inference.fake import FakeBackend
-
-        return FakeBackend(folder)
-    if name == "vllm":
-        from llm_i2i.lm.inference.vllm import VllmBackend
-
-        return VllmBackend(folder, serving)
-    if name == "openai":
-        from llm_i2i.lm.inference.openai import OpenAIBackend
-
-        return OpenAIBackend(folder, serving)
-    wait_without_spinning()
-    keep_few_kernels()
-    try:
-        from llm_i2i.lm.inference.transformers import TransformersBackend
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from error
-    return TransformersBackend(folder)
 
 
 def text_room(max_length: int, max_tokens: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ TABLE = "embed_tokens.weight"
 FAKE_SIZE = 8
 
 
-def item_embeddings(folder: Path, item_tokens: Sequence[str]) -> Embeddings:
+def token_embeddings(folder: Path, item_tokens: Sequence[str]) -> Embeddings:
     """Input embedding of each item token, divided by its norm, float32, shape (tokens, d).
 
     In a checkpoint trained here the side features are folded in, so items of like text lie close even where nobody has

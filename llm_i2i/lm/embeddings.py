@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def embed_items(
+def svd_embeddings(
     items: pa.Table, terms: pa.Table | None, events: pa.Table | None, size: int, random_seed: int
 ) -> npt.NDArray[np.float32]:
     """One vector an item, float32, shape (items, size); see `lm.training.embeddings`.
@@ -22,8 +22,10 @@ def embed_items(
         LlmI2iError: The relations do not fit, or scipy is not installed.
     """
     try:
-        from llm_i2i.lm.training.embeddings import item_embeddings
+        from llm_i2i.lm.training import embeddings
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
-    vectors: npt.NDArray[np.float32] = item_embeddings(items, terms, events, size, random_seed)
+    vectors: npt.NDArray[np.float32] = embeddings.svd_embeddings(
+        items, terms, events, size, random_seed
+    )
     return vectors

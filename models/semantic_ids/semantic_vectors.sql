@@ -2,7 +2,7 @@
 select
     item_id,
     embedding
-from item_embeddings(
+from svd_embeddings(
     (select cast(item_id as varchar) as item_id from {{ ref('semantic_items') }} order by item_number),
     terms := (
         select

@@ -48,7 +48,7 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_toke
 select
     item_id,
     item_number,
-    embed_items(item_token, model := (select any_value(checkpoint) from {{ generator }})) as embedding
+    token_embeddings(item_token, model := (select any_value(checkpoint) from {{ generator }})) as embedding
 from {{ ref('item_numbers') }}
 {%- endmacro %}
 

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import NextTokenBackend, TextBackend, backend_for, probabilities
+from llm_i2i.lm.backend import NextTokenBackend, TextBackend, probabilities
 from llm_i2i.lm.inference.openai import server_arguments
+from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.serving import ServingSettings
 from llm_i2i.lm.settings import settings_from
-from llm_i2i.lm.trainer import train_checkpoint
 
 N_ITEMS = 30
 ITEMS = {f"<i_{n}>" for n in range(N_ITEMS)}

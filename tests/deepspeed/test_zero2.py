@@ -12,8 +12,9 @@ from safetensors.numpy import load_file
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS
+from llm_i2i.lm.open import train_checkpoint
 from llm_i2i.lm.settings import LanguageModelSettings
-from llm_i2i.lm.trainer import LogRow, train_checkpoint
+from llm_i2i.lm.trainer import LogRow
 from tests.tiny_llama import as_tokens, catalogue, llama_settings, next_items, write_llama
 
 ZERO2 = Path(__file__).parents[2] / "project" / "deepspeed" / "zero2.json"

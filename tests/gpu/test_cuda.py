@@ -10,9 +10,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from llm_i2i.lm.open import train_checkpoint
 from llm_i2i.lm.settings import LanguageModelSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
-from llm_i2i.lm.trainer import LogRow, train_checkpoint
+from llm_i2i.lm.trainer import LogRow
 from tests.tiny_llama import catalogue, item, llama_settings, next_items, write_llama
 
 ZERO2 = Path(__file__).parents[2] / "project" / "deepspeed" / "zero2.json"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from llm_i2i.lm.backend import backend_for
+from llm_i2i.lm.open import backend_for
 from llm_i2i.lm.tokenizer import TokenizerVocabulary
 from llm_i2i.runner.project import Project
 from tests.project.test_reference_project import ROOT

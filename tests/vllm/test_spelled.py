@@ -6,7 +6,8 @@ import importlib.util
 
 import pytest
 
-from llm_i2i.lm.backend import TextBackend, backend_for
+from llm_i2i.lm.backend import TextBackend
+from llm_i2i.lm.open import backend_for
 from llm_i2i.lm.tokenizer import TokenizerVocabulary
 from tests.tiny_checkpoint import bpe_tokenizer, random_llama, write_checkpoint
 

@@ -11,14 +11,14 @@ from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.training.initialisation import svd_embeddings
+from llm_i2i.lm.training.initialisation import ppmi_embeddings
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-WHERE = "item_embeddings"
+WHERE = "svd_embeddings"
 
 
-def item_embeddings(
+def svd_embeddings(
     items: pa.Table, terms: pa.Table | None, events: pa.Table | None, size: int, random_seed: int
 ) -> Floats:
     """One vector an item, in the order of `items`: the text half and the behaviour half, each of Euclidean length 1.
@@ -83,7 +83,7 @@ def _behaviour_half(ids: pa.Array, events: pa.Table, size: int, seed: int) -> Fl
     columns = _places(_column(events, "item_id", where), ids, where)
     users = _column(events, "user_id", where).dictionary_encode().indices
     rows = users.to_numpy(zero_copy_only=False).astype(np.int64)
-    return svd_embeddings(rows, columns, len(ids), size, seed)
+    return ppmi_embeddings(rows, columns, len(ids), size, seed)
 
 
 def _unit_length(part: Floats) -> Floats:

@@ -11,7 +11,7 @@ from scipy.sparse.linalg import eigsh
 STD = 0.02  # scale of a Llama's embeddings at random start; method.md 2.9
 
 
-def svd_embeddings(
+def ppmi_embeddings(
     rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], n_items: int, size: int, seed: int
 ) -> npt.NDArray[np.float32]:
     """Item embeddings U sqrt(S) of the positive PMI matrix, scaled to a standard deviation of .02.

@@ -19,7 +19,7 @@ JOB, EXAMPLES, ITEMS = "job.json", "examples.arrow", "items.arrow"
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One fine-tuning of a pretrained model; the attributes are those of `lm.trainer.train_checkpoint`.
+    """One fine-tuning of a pretrained model; the attributes are those of `lm.open.train_checkpoint`.
 
     Attributes:
         folder: Where the checkpoint goes.

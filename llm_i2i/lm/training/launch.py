@@ -44,7 +44,7 @@ def train_in_processes(
     resume_dir: Path | None,
     base_dir: Path | None,
 ) -> list[LogRow]:
-    """Fine-tune a pretrained model in processes of its own; see `lm.trainer.train_checkpoint`.
+    """Fine-tune a pretrained model in processes of its own; see `lm.open.train_checkpoint`.
 
     Also without DeepSpeed: a GPU's memory is free again once the process is gone.
     """

@@ -3,22 +3,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import LlamaForCausalLM
 
 from llm_i2i.lm.checkpoint import Metadata, check_complete, load_vocabulary, save_metadata
 from llm_i2i.lm.items import FIRST_ITEM, Vocabulary
 from llm_i2i.lm.settings import LanguageModelSettings
-from llm_i2i.lm.trainer import LogRow, Progress, check_finite
+from llm_i2i.lm.trainer import LogRow, Progress
 from llm_i2i.lm.training.examples import (
     Batch,
     Examples,
@@ -30,7 +28,8 @@ from llm_i2i.lm.training.examples import (
     vocabulary_for,
 )
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
-from llm_i2i.lm.training.initialisation import svd_embeddings
+from llm_i2i.lm.training.initialisation import ppmi_embeddings
+from llm_i2i.lm.training.loop import TrainingLoop
 from llm_i2i.lm.training.loss import sampled_softmax_nll, softmax_nll, weighted_mean_loss
 from llm_i2i.lm.training.model import (
     add_dropout,
@@ -40,9 +39,7 @@ from llm_i2i.lm.training.model import (
     start_from,
     states_at,
 )
-from llm_i2i.lm.training.schedule import learning_rate_schedule
-
-LOG_ROWS_PER_EPOCH = 10
+from llm_i2i.lm.training.strategies import PlainStrategy
 
 
 def train(
@@ -54,7 +51,7 @@ def train(
     random_seed: int,
     progress: Progress,
 ) -> list[LogRow]:
-    """Train and save; see `lm.trainer.train_checkpoint`. Equal inputs, seed and threads give equal bytes."""
+    """Train and save; see `lm.open.train_checkpoint`. Equal inputs, seed and threads give equal bytes."""
     raw = read_examples(examples)
     known = None if initial is None else load_vocabulary(initial, check_complete(initial))
     vocabulary = vocabulary_for(raw, items, known)
@@ -66,10 +63,13 @@ def train(
         else:
             base = _initial_embeddings(model, encoded, vocabulary, settings, random_seed)
         embedding = SummedEmbedding(base, item_features(items, vocabulary, settings))
-        trainer = Trainer(
+        module = ItemLoss(
             model, embedding, settings, answers_of(raw, vocabulary), vocabulary.n_items
         )
-        log = trainer.run(encoded, np.random.default_rng(random_seed), progress)
+        steps = PlannedSteps(encoded, settings, np.random.default_rng(random_seed))
+        # On the CPU also where there is a GPU: the matrices are too small for one.
+        strategy = PlainStrategy(module, settings, device="cpu")
+        log = TrainingLoop(strategy, module, steps, settings, progress=progress).run()
         save_model(model, embedding.folded(), vocabulary, folder)
     save_metadata(folder, Metadata(settings, raw.kind, vocabulary.n_items, raw.labels, random_seed))
     return log
@@ -114,70 +114,57 @@ def answers_of(raw: RawExamples, vocabulary: Vocabulary) -> Tensor | None:
     return torch.arange(len(vocabulary.words))
 
 
-@dataclass
-class Trainer:
-    """One training run: the recipe of method.md 2.9.
+class PlannedSteps:
+    """Steps of about equally many tokens; all epochs are planned before the first."""
 
-    Attributes:
+    def __init__(
+        self, examples: Examples, settings: LanguageModelSettings, random: np.random.Generator
+    ) -> None:
+        self.examples = examples
+        self.epochs = [
+            plan_batches(examples, settings.batch_size, random) for _ in range(settings.epochs)
+        ]
+        self.lengths = [len(batches) for batches in self.epochs]
+
+    def parts(self, epoch: int, number: int) -> tuple[list[Batch], float]:
+        batch = make_batch(self.examples, self.epochs[epoch][number])
+        return [batch], batch.n_targets
+
+    def held_out(self) -> tuple[list[Batch], float]:
+        return [], 1.0  # this training has no early stop
+
+
+class ItemLoss(nn.Module):
+    """Summed loss of a batch, weight x negative log-likelihood in nats: the recipe of method.md 2.9.
+
+    Args:
         answers: Token ids that compete in the softmax; None for the items, sampled where they are many.
     """
 
-    model: LlamaForCausalLM
-    embedding: SummedEmbedding
-    settings: LanguageModelSettings
-    answers: Tensor | None
-    n_items: int
-    log: list[LogRow] = field(default_factory=list)
+    def __init__(
+        self,
+        model: LlamaForCausalLM,
+        embedding: SummedEmbedding,
+        settings: LanguageModelSettings,
+        answers: Tensor | None,
+        n_items: int,
+    ) -> None:
+        super().__init__()
+        # Tokens are embedded by `embedding`, in and out; the model's own tables are not trained.
+        model.get_input_embeddings().requires_grad_(False)
+        model.get_output_embeddings().requires_grad_(False)
+        self.model = model
+        self.embedding = embedding
+        self.settings = settings
+        self.n_items = n_items
+        is_small = n_items <= max(settings.full_softmax_items, settings.sampled_negatives)
+        if answers is None and is_small:
+            answers = torch.arange(FIRST_ITEM, FIRST_ITEM + n_items)
+        self.answers = answers
+        add_dropout(model, settings.dropout)
 
-    def __post_init__(self) -> None:
-        if self.answers is None and self.n_items <= max(
-            self.settings.full_softmax_items, self.settings.sampled_negatives
-        ):
-            self.answers = torch.arange(FIRST_ITEM, FIRST_ITEM + self.n_items)
-        add_dropout(self.model, self.settings.dropout)
-
-    def run(
-        self, examples: Examples, random: np.random.Generator, progress: Progress
-    ) -> list[LogRow]:
-        """All epochs; a log row ten times an epoch, with the mean loss since the row before."""
-        settings = self.settings
-        epochs = [
-            plan_batches(examples, settings.batch_size, random) for _ in range(settings.epochs)
-        ]
-        total = sum(len(batches) for batches in epochs)
-        parameters = [
-            *self.model.model.layers.parameters(),
-            *self.model.model.norm.parameters(),
-            self.embedding.table,
-        ]
-        optimizer = torch.optim.AdamW(
-            parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-        )
-        schedule = learning_rate_schedule(settings, total)
-        self.model.train()
-        started, losses, step = time.monotonic(), [], 0
-        for epoch, batches in enumerate(epochs):
-            every = max(1, len(batches) // LOG_ROWS_PER_EPOCH)
-            for number, rows in enumerate(batches, start=1):
-                rate = optimizer.param_groups[0]["lr"] = schedule(step)
-                loss = self.loss(make_batch(examples, rows))
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
-                optimizer.step()
-                losses.append(loss.item())
-                step += 1
-                if step % every == 0 or step == total:
-                    mean = check_finite(float(np.mean(losses)), step, rate)
-                    done = epoch + number / len(batches)
-                    self.log.append(LogRow(step, done, mean, rate, time.monotonic() - started))
-                    progress(step, total, f"loss {mean:.2f}")
-                    losses.clear()
-        self.model.eval()
-        return self.log
-
-    def loss(self, batch: Batch) -> Tensor:
-        """Loss of a batch: embeds each distinct token once, reads hidden states only where a target follows."""
+    def forward(self, batch: Batch) -> Tensor:
+        """Embeds each distinct token once, reads hidden states only where a target follows."""
         inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
         drawn = self.answers
         if drawn is None:
@@ -210,7 +197,7 @@ class Trainer:
             )
         else:
             nll = softmax_nll(hidden, rows[drawn_rows], torch.searchsorted(drawn, targets))
-        return weighted_mean_loss(nll, torch.from_numpy(batch.weights), batch.n_targets)
+        return weighted_mean_loss(nll, torch.from_numpy(batch.weights), 1.0)
 
 
 def _initial_embeddings(
@@ -226,7 +213,7 @@ def _initial_embeddings(
         rows = np.repeat(np.arange(len(examples)), examples.lengths)
         columns = examples.tokens - FIRST_ITEM
         is_item = (columns >= 0) & (columns < vocabulary.n_items)
-        start = svd_embeddings(
+        start = ppmi_embeddings(
             rows[is_item], columns[is_item], vocabulary.n_items, settings.hidden_size, seed
         )
         base[FIRST_ITEM : FIRST_ITEM + vocabulary.n_items] = torch.from_numpy(start)

@@ -25,10 +25,10 @@ from llm_i2i.lm.checkpoint import Metadata, check_complete, save_metadata
 from llm_i2i.lm.settings import WHERE
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
-from llm_i2i.lm.training.causal import AnswerLoss, CausalTrainer
-from llm_i2i.lm.training.engines import open_engine
+from llm_i2i.lm.training.causal import AnswerLoss, TargetSteps
 from llm_i2i.lm.training.examples import read_examples
 from llm_i2i.lm.training.job import TrainingJob, load_job
+from llm_i2i.lm.training.loop import TrainingLoop
 from llm_i2i.lm.training.pretrained import (
     add_rows,
     item_vocabulary,
@@ -39,6 +39,7 @@ from llm_i2i.lm.training.pretrained import (
     with_lora,
 )
 from llm_i2i.lm.training.resume import ResumeFolder
+from llm_i2i.lm.training.strategies import open_strategy
 from llm_i2i.lm.training.targets import encode_targets, item_tokens_for, training_kind
 
 Emit = Callable[[dict[str, Any]], None]
@@ -60,16 +61,16 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
     if settings.lora is not None:
         model = with_lora(model, settings, train_embeddings=bool(added))
     module = AnswerLoss(model)
-    engine = open_engine(module, settings, job.base_dir)
-    resume = ResumeFolder(job.states, engine.rank, engine.barrier)
+    strategy = open_strategy(module, settings, job.base_dir)
+    resume = ResumeFolder(job.states, strategy.rank, strategy.barrier)
 
     def progress(done: float, total: float, message: str) -> None:
-        if engine.rank == 0:
+        if strategy.rank == 0:
             emit({"event": "progress", "done": done, "total": total, "message": message})
 
-    trainer = CausalTrainer(engine, module, targets, settings, job.random_seed, resume, progress)
-    log = trainer.run()
-    if engine.rank == 0:
+    steps = TargetSteps(targets, settings, job.random_seed, strategy)
+    log = TrainingLoop(strategy, module, steps, settings, resume, progress).run()
+    if strategy.rank == 0:
         save_pretrained(merged(model), vocabulary, job.folder, settings.precision)
         kind = training_kind(raw, vocabulary.item_tokens)
         labels = raw.labels if kind == "labels" else ()
@@ -85,7 +86,7 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
             ),
         )
         emit({"event": "log", "rows": [asdict(row) for row in log]})
-    engine.barrier()
+    strategy.barrier()
     return log
 
 

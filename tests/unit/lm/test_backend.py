@@ -10,12 +10,11 @@ import pyarrow as pa
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import backend_for
 from llm_i2i.lm.inference.fake import FakeBackend
 from llm_i2i.lm.inference.vllm import VllmBackend
+from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.serving import ServingSettings
 from llm_i2i.lm.settings import LanguageModelSettings
-from llm_i2i.lm.trainer import train_checkpoint
 
 Tiny = Callable[..., LanguageModelSettings]
 
@@ -63,9 +62,9 @@ for name in ("torch", "transformers", "tokenizers", "safetensors", "scipy"):
 import json, pathlib, tempfile
 import pyarrow as pa
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import backend_for
+from llm_i2i.lm.open import backend_for
 from llm_i2i.lm.settings import settings_from
-from llm_i2i.lm.trainer import train_checkpoint
+from llm_i2i.lm.open import train_checkpoint
 folder = pathlib.Path(tempfile.mkdtemp())
 rows = pa.table({"prompt": [""], "completions": [["<a>", "<b>"]], "weights": [[0.0, 1.0]]})
 train_checkpoint(rows, folder, settings_from({"architecture": "fake"}))

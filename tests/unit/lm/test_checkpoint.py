@@ -8,7 +8,6 @@ import pyarrow as pa
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import backend_for
 from llm_i2i.lm.checkpoint import (
     METADATA,
     TOKENIZER,
@@ -18,8 +17,8 @@ from llm_i2i.lm.checkpoint import (
     load_metadata,
     load_vocabulary,
 )
+from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.settings import LanguageModelSettings
-from llm_i2i.lm.trainer import train_checkpoint
 
 Tiny = Callable[..., LanguageModelSettings]
 

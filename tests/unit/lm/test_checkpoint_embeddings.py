@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.checkpoint_embeddings import item_embeddings
+from llm_i2i.lm.checkpoint_embeddings import token_embeddings
+from llm_i2i.lm.open import train_checkpoint
 from llm_i2i.lm.settings import settings_from
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
-from llm_i2i.lm.trainer import train_checkpoint
 from tests.tiny_checkpoint import write_checkpoint
 
 
@@ -23,17 +23,17 @@ def test_one_token_an_item(tmp_path: Path, sequences: pa.Table, items: pa.Table,
     )
     train_checkpoint(sequences, tmp_path, settings, items=items)
     tokens = items["item_token"].to_pylist()
-    vectors = item_embeddings(tmp_path, tokens)
+    vectors = token_embeddings(tmp_path, tokens)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-    assert (item_embeddings(tmp_path, tokens[::-1]) == vectors[::-1]).all()
+    assert (token_embeddings(tmp_path, tokens[::-1]) == vectors[::-1]).all()
     if architecture == "llama":
         from safetensors.numpy import load_file
 
         row = load_file(tmp_path / "model.safetensors")["model.embed_tokens.weight"][4]
         assert vectors[0] == pytest.approx(row / np.linalg.norm(row), abs=1e-5)
     with pytest.raises(LlmI2iError, match="no item '<i_nobody>'"):
-        item_embeddings(tmp_path, ["<i_nobody>"])
+        token_embeddings(tmp_path, ["<i_nobody>"])
 
 
 def test_an_item_of_several_tokens_is_their_mean(tmp_path: Path):
@@ -42,5 +42,5 @@ def test_an_item_of_several_tokens_is_their_mean(tmp_path: Path):
     folder = write_checkpoint(tmp_path / "c", ["red kite", "blue boat"], "text")
     table = load_file(folder / "model.safetensors")["model.embed_tokens.weight"]
     mean = table[load_tokenizer_vocabulary(folder).answer("blue boat")].mean(axis=0)
-    (vector,) = item_embeddings(folder, ["blue boat"])
+    (vector,) = token_embeddings(folder, ["blue boat"])
     assert vector == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)

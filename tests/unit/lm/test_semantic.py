@@ -130,7 +130,7 @@ def world():
 
 def test_embeddings_hold_text_and_behaviour(world):
     items, terms, events = world
-    table = load("item_embeddings")(items, terms=terms, events=events, size=12, random_seed=0)
+    table = load("svd_embeddings")(items, terms=terms, events=events, size=12, random_seed=0)
     vectors = np.stack(table["embedding"].to_numpy())
     assert vectors.shape == (21, 12)
     text, behaviour = vectors[:, :6], vectors[:, 6:]
@@ -141,21 +141,21 @@ def test_embeddings_hold_text_and_behaviour(world):
     even = np.arange(20) % 2 == 0
     assert parity[even][:, even].mean() > parity[even][:, ~even].mean() + 0.2
     assert not vectors[20].any()  # no text, no company
-    again = load("item_embeddings")(items, terms=terms, events=events, size=12, random_seed=0)
+    again = load("svd_embeddings")(items, terms=terms, events=events, size=12, random_seed=0)
     assert again.equals(table)
 
 
 def test_embeddings_of_one_kind_take_the_whole_width(world):
     items, terms, events = world
     for given in ({"terms": terms}, {"events": events}):
-        vectors = np.stack(load("item_embeddings")(items, size=5, **given)["embedding"].to_numpy())
+        vectors = np.stack(load("svd_embeddings")(items, size=5, **given)["embedding"].to_numpy())
         assert vectors.shape == (21, 5)
         np.testing.assert_allclose(np.linalg.norm(vectors[:20], axis=1), 1.0, atol=1e-5)
 
 
 def test_bad_relations(world):
     items, terms, events = world
-    embed = load("item_embeddings")
+    embed = load("svd_embeddings")
     with pytest.raises(LlmI2iError, match="terms, events or both"):
         embed(items)
     with pytest.raises(LlmI2iError, match="'i3' is not among the items"):

@@ -90,7 +90,7 @@ def test_a_row_without_an_answer_is_an_error_of_that_row(
         def label_logits(self, prompts: list[str], labels: list[str]) -> Any:
             raise RowsFailed(np.array([[2.0, 1.0], [np.nan, np.nan]]), {1: "HTTP 400 too long"})
 
-    monkeypatch.setattr("llm_i2i.lm.backend.backend_for", lambda *_: Failing())
+    monkeypatch.setattr("llm_i2i.lm.open.backend_for", lambda *_: Failing())
     items = load("generate_items")(["a", "b"], model="m@1", context=context("x"))
     scores = load("score_interaction")(["a", "b"], model="m@1", context=context("x"))
     assert items[0] == [{"item_token": "<i_1>", "log_probability": -1.0}]

@@ -83,7 +83,7 @@ def test_a_key_without_a_value_is_no_mistake(found: dict[str, dict[str, Any]]) -
 def test_vars_say_what_they_mean(found: dict[str, dict[str, Any]]) -> None:
     alpha = found["vars"]["properties"]["alpha"]
     assert alpha == {
-        "description": "Loss weight of long-tail target items.",
+        "description": "The weight of long-tail target items in the loss of the generator.",
         "type": "number",
         "minimum": 0,
         "default": 4.0,

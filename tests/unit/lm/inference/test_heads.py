@@ -10,8 +10,8 @@ import pyarrow as pa
 from safetensors.numpy import load_file
 
 from llm_i2i.lm.inference.heads import head_size, write_padded
+from llm_i2i.lm.open import train_checkpoint
 from llm_i2i.lm.settings import LanguageModelSettings
-from llm_i2i.lm.trainer import train_checkpoint
 
 
 def attention(folder: Path, x: np.ndarray) -> np.ndarray:

@@ -15,13 +15,13 @@ import pyarrow as pa
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import RowsFailed, backend_for
+from llm_i2i.lm.backend import RowsFailed
 from llm_i2i.lm.checkpoint import checkpoint_digest
 from llm_i2i.lm.inference.http import CompletionClient, RateLimit, retry_after
 from llm_i2i.lm.inference.openai import OpenAIBackend, server_arguments
+from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.serving import ServingSettings, project_serving, serving_settings
 from llm_i2i.lm.settings import LanguageModelSettings, settings_from
-from llm_i2i.lm.trainer import train_checkpoint
 
 KEY = "sk-very-secret"
 Answer = tuple[int, dict[str, str], Any]

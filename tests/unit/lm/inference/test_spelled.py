@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from llm_i2i.lm.backend import Logits, RowsFailed, backend_for, probabilities
+from llm_i2i.lm.backend import Logits, RowsFailed, probabilities
 from llm_i2i.lm.inference.spelled import SpelledAnswers
 from llm_i2i.lm.inference.transformers import TransformersBackend
+from llm_i2i.lm.open import backend_for
 from tests.tiny_checkpoint import write_checkpoint
 
 ITEMS = {

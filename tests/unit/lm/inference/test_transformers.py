@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from llm_i2i.lm.backend import backend_for
 from llm_i2i.lm.checkpoint import check_complete
 from llm_i2i.lm.inference.transformers import TransformersBackend
+from llm_i2i.lm.open import backend_for
 from tests.tiny_checkpoint import write_checkpoint
 
 ITEMS = {

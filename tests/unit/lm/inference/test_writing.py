@@ -15,13 +15,13 @@ import pytest
 import torch
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import RowsFailed, TextBackend, backend_for, text_room
+from llm_i2i.lm.backend import RowsFailed, TextBackend, text_room
 from llm_i2i.lm.checkpoint import checkpoint_digest
 from llm_i2i.lm.inference.http import RequestFailed
 from llm_i2i.lm.inference.openai import OpenAIBackend
 from llm_i2i.lm.inference.writing import _draw, _random_numbers
+from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.serving import ServingSettings
-from llm_i2i.lm.trainer import train_checkpoint
 from llm_i2i.udf import UdfContext
 from tests.tiny_checkpoint import write_checkpoint
 from tests.tiny_llama import ITEMS, catalogue, llama_settings, questions, write_llama

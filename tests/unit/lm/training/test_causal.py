@@ -18,11 +18,10 @@ from llm_i2i.lm.checkpoint import WEIGHTS, check_complete, load_vocabulary
 from llm_i2i.lm.settings import LanguageModelSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
-from llm_i2i.lm.training import causal
 from llm_i2i.lm.training.causal import AnswerLoss
-from llm_i2i.lm.training.engines import PlainEngine
 from llm_i2i.lm.training.examples import make_batch, read_examples
 from llm_i2i.lm.training.job import TrainingJob
+from llm_i2i.lm.training.loop import TrainingLoop
 from llm_i2i.lm.training.pretrained import (
     add_rows,
     attention_for,
@@ -32,6 +31,7 @@ from llm_i2i.lm.training.pretrained import (
     merged,
     with_lora,
 )
+from llm_i2i.lm.training.strategies import PlainStrategy
 from llm_i2i.lm.training.targets import TargetRows, encode_targets
 from llm_i2i.lm.training.worker import run_job
 from tests.tiny_llama import (
@@ -311,18 +311,17 @@ def test_lora_trains_its_adapters_only(base: Path):
 def test_early_stop_keeps_the_best(base: Path, monkeypatch: pytest.MonkeyPatch):
     told = iter([5.0, 3.0, 4.0, 3.5, 1.0])
     best: dict[str, torch.Tensor] = {}
-    trainer_class = causal.CausalTrainer
 
-    class Spy(trainer_class):  # type: ignore[misc, valid-type]
+    class Spy(TrainingLoop):
         def _validate(self) -> float:
             loss = next(told)
-            self.engine.loss = lambda parts, divisor: loss
+            self.strategy.loss = lambda parts, divisor: loss
             value: float = super()._validate()
             if loss == 3.0:
                 best.update({k: v.clone() for k, v in self._weights().items()})
             return value
 
-    monkeypatch.setattr("llm_i2i.lm.training.worker.CausalTrainer", Spy)
+    monkeypatch.setattr("llm_i2i.lm.training.worker.TrainingLoop", Spy)
     stop = {"share": 0.2, "patience": 2, "evaluations": 1}
     log = train(base, next_items(), llama_settings(epochs=10, early_stop=stop))
     assert [row.validation_loss for row in log if row.validation_loss] == [5.0, 3.0, 4.0, 3.5]
@@ -394,16 +393,16 @@ def test_initial_of_another_spelling(base: Path):
         train(base, questions(), llama_settings(item_ids="token"), "judge", initial=base / "text")
 
 
-def test_the_engine_restores_what_it_saved(base: Path):
+def test_the_strategy_restores_what_it_saved(base: Path):
     settings = llama_settings()
     module, targets = prepared(base, next_items(8), settings)
-    engine = PlainEngine(module, settings)
+    strategy = PlainStrategy(module, settings)
     parts = [make_batch(targets.examples, np.arange(8))]
-    engine.step(parts, 8.0, 1e-2)
+    strategy.step(parts, 8.0, 1e-2)
     (base / "state").mkdir()
-    engine.save(base / "state")
-    expected = [engine.step(parts, 8.0, 1e-2) for _ in range(3)]
-    other = PlainEngine(prepared(base, next_items(8), settings)[0], settings)
+    strategy.save(base / "state")
+    expected = [strategy.step(parts, 8.0, 1e-2) for _ in range(3)]
+    other = PlainStrategy(prepared(base, next_items(8), settings)[0], settings)
     other.load(base / "state")
     assert [other.step(parts, 8.0, 1e-2) for _ in range(3)] == expected
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.training.engines import load_config
+from llm_i2i.lm.training.strategies import load_config
 from tests.tiny_llama import llama_settings
 
 ZERO2 = Path(__file__).parents[4] / "project" / "deepspeed" / "zero2.json"

@@ -17,7 +17,7 @@ import pytest
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS, check_complete
-from llm_i2i.lm.trainer import train_checkpoint
+from llm_i2i.lm.open import train_checkpoint
 from llm_i2i.lm.training import launch
 from llm_i2i.lm.training.job import job_digest
 from tests.tiny_llama import catalogue, llama_settings, next_items, questions, write_llama
@@ -29,7 +29,7 @@ import json, sys
 from pathlib import Path
 import pyarrow.parquet as pq
 from llm_i2i.lm.settings import settings_from
-from llm_i2i.lm.trainer import train_checkpoint
+from llm_i2i.lm.open import train_checkpoint
 base = Path(sys.argv[1])
 train_checkpoint(pq.read_table(base / "rows.parquet"), base / "killed", settings_from(json.loads(sys.argv[2])),
     items=pq.read_table(base / "items.parquet"), resume_dir=base / "resume", base_dir=base,

@@ -12,16 +12,16 @@ import torch
 from transformers import LlamaForCausalLM
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.backend import backend_for
 from llm_i2i.lm.checkpoint import check_complete, checkpoint_digest, load_vocabulary
 from llm_i2i.lm.items import BOS, FIRST_ITEM
+from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.settings import LanguageModelSettings
-from llm_i2i.lm.trainer import LogRow, train_checkpoint
+from llm_i2i.lm.trainer import LogRow
 from llm_i2i.lm.training.examples import encode_examples, make_batch, read_examples, vocabulary_for
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
 from llm_i2i.lm.training.model import build_model, dropout, save_model
 from llm_i2i.lm.training.schedule import learning_rate_schedule
-from llm_i2i.lm.training.sft import Trainer, answers_of, private_torch_state
+from llm_i2i.lm.training.sft import ItemLoss, answers_of, private_torch_state
 
 Tiny = Callable[..., LanguageModelSettings]
 
@@ -110,8 +110,9 @@ def first_loss(rows: pa.Table, settings: LanguageModelSettings) -> float:
     model = build_model(settings, len(vocabulary.words))
     embedding = SummedEmbedding(torch.randn(len(vocabulary.words), settings.hidden_size), None)
     answers = answers_of(raw, vocabulary)
-    trainer = Trainer(model.eval(), embedding, settings, answers, vocabulary.n_items)
-    return trainer.loss(make_batch(examples, np.arange(len(examples)))).item()
+    module = ItemLoss(model.eval(), embedding, settings, answers, vocabulary.n_items)
+    batch = make_batch(examples, np.arange(len(examples)))
+    return (module(batch) / batch.n_targets).item()
 
 
 def test_one_target_a_row_has_the_loss_of_a_full_pass(

@@ -1,15 +1,15 @@
-"""`from item_embeddings((select item_id ...), terms := (...), events := (...))`: a vector for each item, from text and behaviour."""
+"""`from svd_embeddings((select item_id ...), terms := (...), events := (...))`: a vector for each item, from text and behaviour."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-from llm_i2i.lm.embeddings import embed_items
+from llm_i2i.lm import embeddings
 from llm_i2i.udf import table_udf
 
 
 @table_udf(returns={"item_id": "VARCHAR", "embedding": "FLOAT[]"})
-def item_embeddings(
+def svd_embeddings(
     items: pa.Table,
     *,
     terms: pa.Table | None = None,
@@ -25,5 +25,5 @@ def item_embeddings(
         events: `user_id`, `item_id`: one row an event of the log. Train part only, or held-out events leak.
         size: Numbers in a vector.
     """
-    vectors = embed_items(items, terms, events, size, random_seed)
+    vectors = embeddings.svd_embeddings(items, terms, events, size, random_seed)
     return pa.table({"item_id": items.column("item_id"), "embedding": list(vectors)})

@@ -1,13 +1,13 @@
-"""`embed_items(item_token, model := (select max(checkpoint) from ...))`: where a language model places an item."""
+"""`token_embeddings(item_token, model := (select max(checkpoint) from ...))`: where a language model places an item."""
 
 from __future__ import annotations
 
-from llm_i2i.lm.checkpoint_embeddings import item_embeddings
+from llm_i2i.lm import checkpoint_embeddings
 from llm_i2i.udf import UdfContext, batch_udf
 
 
 @batch_udf(returns="FLOAT[]", batch_size=65536)
-def embed_items(
+def token_embeddings(
     item_token: list[str],
     *,
     model: str,
@@ -18,4 +18,5 @@ def embed_items(
     Args:
         model: The `checkpoint` value of a fine-tuned model.
     """
-    return item_embeddings(context.resolve(model), item_token).tolist()  # type: ignore[no-any-return]
+    folder = context.resolve(model)
+    return checkpoint_embeddings.token_embeddings(folder, item_token).tolist()  # type: ignore[no-any-return]

@@ -23,7 +23,7 @@ RANDOM = "random-{rank}.safetensors"
 TAG = "zero"  # name of DeepSpeed's part in a state folder
 
 
-class Engine(Protocol):
+class TrainingStrategy(Protocol):
     """One process of a training. `module` maps a batch to the sum of weight x negative log-likelihood over its targets."""
 
     rank: int
@@ -50,20 +50,24 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(module: nn.Module, settings: LanguageModelSettings, base_dir: Path) -> Engine:
-    """The engine the settings ask for."""
+def open_strategy(
+    module: nn.Module, settings: LanguageModelSettings, base_dir: Path
+) -> TrainingStrategy:
+    """The strategy the settings ask for."""
     if settings.deepspeed is None:
-        return PlainEngine(module, settings)
-    return DeepSpeedEngine(module, settings, base_dir)
+        return PlainStrategy(module, settings)
+    return DeepSpeedStrategy(module, settings, base_dir)
 
 
-class PlainEngine:
+class PlainStrategy:
     """torch alone: float32 weights, bfloat16 by autocast."""
 
     rank, processes = 0, 1
 
-    def __init__(self, module: nn.Module, settings: LanguageModelSettings) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(
+        self, module: nn.Module, settings: LanguageModelSettings, device: str | None = None
+    ) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.module = module.to(self.device)
         self.clip = settings.clip
         self.is_mixed = settings.precision == "bfloat16"
@@ -117,7 +121,7 @@ class PlainEngine:
         return torch.autocast(self.device.type, torch.bfloat16) if self.is_mixed else nullcontext()
 
 
-class DeepSpeedEngine:
+class DeepSpeedStrategy:
     """DeepSpeed with a configuration file: optimizer state and gradients are spread over the processes (ZeRO-1, ZeRO-2)."""
 
     def __init__(self, module: nn.Module, settings: LanguageModelSettings, base_dir: Path) -> None:
