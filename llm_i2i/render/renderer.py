@@ -13,6 +13,7 @@ from llm_i2i.config.parts import Entry
 from llm_i2i.config.vars import Vars
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.render.cache import RenderCache
+from llm_i2i.render.columns import ModelText
 from llm_i2i.render.context import Rendering, RenderInputs
 from llm_i2i.render.environment import (
     INSTANCES,
@@ -117,6 +118,11 @@ class Renderer:
             return None
         key = [self._inputs.digest, INSTANCES, path, name, text]
         return self._cache.instances(key, lambda: read_instances(self._inputs, path, text, name))
+
+    def know(self, models: Mapping[str, ModelText]) -> None:
+        """Take the models whose columns others may ask for."""
+        self._inputs.models.update(models)
+        self._inputs.known_columns.clear()
 
     def evaluated(self, value: Any, where: str, values: Mapping[str, Any] | None = None) -> Any:
         """A value of a YAML file with its Jinja evaluated; `{{ ... }}` alone keeps its type."""

@@ -13,7 +13,7 @@ select
     user_id,
     item_id,
     'real' as origin,
-    {{ 'weight' if filters_real() == 'true' else double(1) ~ ' as weight' }},
+    {{ 'weight' if is_filtering() else double(1) ~ ' as weight' }},
     position,
     user_number,
     item_number

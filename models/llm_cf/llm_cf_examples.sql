@@ -13,8 +13,6 @@ with positives as (
     where position >= 1
 ),
 
-{{ negative_draws() }},
-
 training_rows as (
     select
         user_number,
@@ -30,7 +28,7 @@ training_rows as (
         draw,
         item_number,
         'No' as answer
-    from drawn
+    from {{ ref('negatives') }}
 ),
 
 seeded as (

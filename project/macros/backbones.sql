@@ -21,7 +21,7 @@ bm25 tfidf bpr youtube_dnn
 
 {# Whether the augmented backbone is trained on other events than the one without augmentation. #}
 {% macro fuses_events() -%}
-{{ 'true' if {'append': true, 'distil': false}[var('fusion')] or filters_real() == 'true' else 'false' }}
+{{ 'true' if {'append': true, 'distil': false}[var('fusion')] or is_filtering() else 'false' }}
 {%- endmacro %}
 
 {# A setting of a backbone: the published one under protocol paper, otherwise one chosen on validation (project/docs/backbones.md). A var of the same
@@ -36,7 +36,7 @@ bm25 tfidf bpr youtube_dnn
 {% macro backbone_events(augmented) -%}
 {%- set appended = augmented and {'append': true, 'distil': false}[var('fusion')] -%}
 {%- set relation = ref('fused_interactions') if appended else real_events() if augmented else ref('interactions_train') -%}
-{%- set has_weight = appended or (augmented and filters_real() == 'true') -%}
+{%- set has_weight = appended or (augmented and is_filtering()) -%}
 (
         select
             user_number,

@@ -56,7 +56,7 @@ inner join {{ ref('item_numbers') }} as related_items on related_items.item_numb
    `distilled`: what is distilled in place of the model distilled. #}
 {% macro recommender_similarity(recommender, augmented=false, distilled=none, judged=none) -%}
 {%- set appended = augmented and {'append': true, 'distil': false}[var('fusion')] -%}
-{%- set on_fused_pairs = appended or (augmented and filters_real() == 'true') -%}
+{%- set on_fused_pairs = appended or (augmented and is_filtering()) -%}
 {%- if recommender == 'swing' -%}
     {%- set parts = [[ref('swing_augmented' if augmented else 'swing'), 1]] -%}
 {%- elif recommender == 'swing_text' -%}

@@ -11,9 +11,9 @@
 {{- forms[role][var(role ~ '_prompt')] -}}
 {%- endmacro %}
 
-{# Not empty where prompts show more of a product than its token. #}
+{# Whether prompts show more of a product than its token. #}
 {% macro shows_text(role) -%}
-{{- '' if product_form(role) in ('inline', 'token') else 'yes' -}}
+{%- do return(product_form(role) not in ('inline', 'token')) -%}
 {%- endmacro %}
 
 {# One line of at most `limit` characters; null where nothing is left. #}
