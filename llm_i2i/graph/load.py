@@ -192,9 +192,7 @@ def _render_models(
         except LlmI2iError as error:
             errors.append(error)
             continue
-        rendered[name] = ModelFile(
-            name, stem, model.path, part.config.name, found, model.instance
-        )
+        rendered[name] = ModelFile(name, stem, model.path, part.config.name, found, model.instance)
     return rendered
 
 

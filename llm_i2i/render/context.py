@@ -58,7 +58,7 @@ _INSTEAD = {
 }
 
 
-class _Returned(Exception):  # noqa: N818 (no error: it carries a macro's value out)
+class _Returned(Exception):
     """A macro has called return()."""
 
     def __init__(self, value: Any) -> None:

@@ -27,7 +27,18 @@ EXPRESSION = "<expression>"  # file name of templates that are no file of their 
 INSTANCES = "instances"  # the function by which a model file says that it is several models
 RESERVED_NAMES = frozenset(
     {"columns_of", "config", "entries", "env_var", "exceptions", INSTANCES, "language_model"}
-    | {"log", "preset", "prompt", "quote_literal", "ref", "return", "source", "target", "this", "var"}
+    | {
+        "log",
+        "preset",
+        "prompt",
+        "quote_literal",
+        "ref",
+        "return",
+        "source",
+        "target",
+        "this",
+        "var",
+    }
 )
 
 

@@ -15,7 +15,10 @@ ASKING = "select {{ columns_of('signals') | reject('in', ['id']) | join(', ') }}
 def renderer(signals: str, **vars: object) -> Renderer:
     made = Renderer(vars=vars)
     made.know(
-        {"signals": ModelText("models/signals.sql", signals), "b": ModelText("models/b.sql", ASKING)}
+        {
+            "signals": ModelText("models/signals.sql", signals),
+            "b": ModelText("models/b.sql", ASKING),
+        }
     )
     return made
 
