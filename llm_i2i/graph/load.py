@@ -30,6 +30,7 @@ from llm_i2i.graph.unit_tests import load_unit_checks
 
 if TYPE_CHECKING:
     from llm_i2i.render.cache import RenderCache
+    from llm_i2i.render.columns import ModelText
     from llm_i2i.render.renderer import Renderer
 
 
@@ -180,6 +181,31 @@ def _render_models(
     errors: list[LlmI2iError],
 ) -> dict[str, ModelFile]:
     rendered: dict[str, ModelFile] = {}
+    for name, stem, model in _model_texts(project, part, renderer, errors):
+        if first := rendered.get(name) or before.get(name):
+            errors.append(_twice("model", name, model.path, first.path))
+            continue
+        try:
+            found = renderer.render_model(
+                model.path, model.text, name=name, instance=model.instance
+            )
+        except LlmI2iError as error:
+            errors.append(error)
+            continue
+        rendered[name] = ModelFile(name, stem, model.path, part.config.name, found, model.instance)
+    return rendered
+
+
+def _model_texts(
+    project: LoadedProject,
+    part: LoadedProject,
+    renderer: Renderer,
+    errors: list[LlmI2iError],
+) -> list[tuple[str, str, ModelText]]:
+    """The models of a project or package with the stems of their files; the renderer knows them then, for columns_of()."""
+    from llm_i2i.render.columns import ModelText
+
+    models: list[tuple[str, str, ModelText]] = []
     for file in files_of(part, "model_paths", ".sql"):
         path, stem = shown_path(file, project.root), file.stem
         try:
@@ -200,16 +226,9 @@ def _render_models(
             continue
         for instance in [None] if instances is None else instances:
             name = instance.name if instance else stem
-            if first := rendered.get(name) or before.get(name):
-                errors.append(_twice("model", name, path, first.path))
-                continue
-            try:
-                model = renderer.render_model(path, text, name=name, instance=instance)
-            except LlmI2iError as error:
-                errors.append(error)
-                continue
-            rendered[name] = ModelFile(name, stem, path, part.config.name, model, instance)
-    return rendered
+            models.append((name, stem, ModelText(path, text, instance)))
+    renderer.know({name: model for name, _, model in models})
+    return models
 
 
 def _model_node(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -28,19 +28,24 @@ class RenderCache:
         self._used: set[str] = set()
 
     def rendered(
-        self, made_of: Sequence[Any], render: Callable[[], tuple[RenderedModel, bool]]
+        self,
+        made_of: Sequence[Any],
+        render: Callable[[], tuple[RenderedModel, bool]],
+        is_current: Callable[[Mapping[str, str]], bool] = lambda asked: not asked,
     ) -> RenderedModel:
         """The kept rendering, or the one that `render` gives with whether it may be kept.
 
         Args:
-            made_of: Everything it depends on, as JSON.
+            made_of: Everything it depends on, as JSON, but for what it asked of other models.
+            is_current: Whether those are as they were; gets `asked` of the rendering.
         """
         try:
             key = fingerprint([FORMAT, *made_of])
         except (TypeError, ValueError):  # an argument that is no JSON, such as a date
             return render()[0]
         self._used.add(key)
-        if known := self._values.get(key):
+        known = self._values.get(key)
+        if known and is_current(known.get("asked", {})):
             return _unpacked(known)
         result, may_be_kept = render()
         if may_be_kept and (packed := _packed(result)):

@@ -25,10 +25,12 @@ from llm_i2i.config.vars import Vars
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
 from llm_i2i.fingerprint import canonical_json, file_digest, fingerprint
 from llm_i2i.names import quote_literal
+from llm_i2i.render.columns import KnownColumns, ModelText, selected_columns
 from llm_i2i.render.environment import (
     MacroLibrary,
     NotDefined,
     compile_expression,
+    compile_template,
     make_environment,
     place_in,
     sql_literal,
@@ -71,6 +73,7 @@ class RenderInputs:
     Attributes:
         root: What messages name files relative to.
         macro_values: Macros that are not called but give this value (unit tests).
+        models: What columns_of() may ask for, by name; filled while a project is loaded.
     """
 
     vars: Mapping[str, Any]
@@ -83,6 +86,12 @@ class RenderInputs:
     packages: Mapping[str, MacroLibrary] = field(default_factory=dict)
     macro_values: Mapping[str, Any] = field(default_factory=dict)
     lists: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    models: dict[str, ModelText] = field(default_factory=dict)
+
+    @cached_property
+    def known_columns(self) -> dict[str, KnownColumns]:
+        """Columns of the models asked for so far."""
+        return {}
 
     @cached_property
     def evaluated_lists(self) -> dict[str, list[Entry]]:
@@ -142,6 +151,8 @@ class Rendering:
         self.may_read_secrets = False  # only what is run and then forgotten may
         self.location = ""  # where it is written, when that is not a template file
         self.has_logged = False
+        self.asked: dict[str, str] = {}  # models whose columns it asked for -> digest of their text
+        self.asked_by: tuple[str, ...] = ()  # the models that wait for this one's columns
 
     @property
     def is_repeatable(self) -> bool:
@@ -156,6 +167,7 @@ class Rendering:
         packages = {name: _Package(self, own) for name, own in self.inputs.packages.items()}
         return (packages | macros) | {
             **self.values,
+            "columns_of": self.columns_of,
             "config": self.set_config,
             "entries": self.entries,
             "env_var": self.env_var,
@@ -233,6 +245,51 @@ class Rendering:
         line, column = self._position("source", source)
         self.sources[SourceReference(source, table, line, column)] = None
         return relation_name(source_relation(source, table))
+
+    def columns_of(self, name: str) -> list[str]:
+        """The columns that the final select of another model names, in its order."""
+        _refuse_undefined(name)
+        columns = self._columns_of(name)
+        self.asked |= columns.asked
+        self.vars |= columns.vars
+        self.env_vars |= columns.env_vars
+        return list(columns.names)
+
+    def _columns_of(self, name: str) -> KnownColumns:
+        known, models = self.inputs.known_columns, self.inputs.models
+        if name in known:
+            return known[name]
+        chain = (*self.asked_by, self.name)
+        if name in chain:
+            self.fail(
+                f"the columns of {name} depend on themselves",
+                found=" -> ".join([*chain[chain.index(name) :], name]),
+                fix="write the columns out in one of them",
+            )
+        if name not in models:
+            near = closest(str(name), models)
+            self.fail(
+                f"columns_of() asks for a model {name!r} that does not exist",
+                found=f"{len(models)} models" + (f", closest {near}" if near else ""),
+                fix=f"did you mean {near}?" if near else "write the name of a model",
+            )
+        model = models[name]
+        values = model.instance.values if model.instance else {}
+        other = Rendering(self.inputs, name=name, text=model.text, values=values)
+        other.asked_by = chain
+        other.vars |= model.instance.reads if model.instance else {}
+        sql = other.run(compile_template(model.text, model.path))
+        try:
+            columns = selected_columns(sql)
+        except ProjectError as error:
+            self.fail(
+                f"columns_of() cannot tell the columns of {name}: {error.what}",
+                found=f"{error.found}; {model.path}",
+                fix=error.fix,
+            )
+        asked = {name: model.digest, **other.asked}
+        known[name] = KnownColumns(columns, dict(other.vars), asked, dict(other.env_vars))
+        return known[name]
 
     def var(self, name: str, default: Any = _NOT_GIVEN) -> Any:
         """A var of the project; `default` where it is not defined."""

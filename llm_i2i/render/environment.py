@@ -26,8 +26,19 @@ TEST_PREFIX = "test_"
 EXPRESSION = "<expression>"  # file name of templates that are no file of their own
 INSTANCES = "instances"  # the function by which a model file says that it is several models
 RESERVED_NAMES = frozenset(
-    {"config", "entries", "env_var", "exceptions", INSTANCES, "language_model", "log", "preset"}
-    | {"prompt", "quote_literal", "ref", "return", "source", "target", "this", "var"}
+    {"columns_of", "config", "entries", "env_var", "exceptions", INSTANCES, "language_model"}
+    | {
+        "log",
+        "preset",
+        "prompt",
+        "quote_literal",
+        "ref",
+        "return",
+        "source",
+        "target",
+        "this",
+        "var",
+    }
 )
 
 

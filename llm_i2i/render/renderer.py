@@ -13,6 +13,7 @@ from llm_i2i.config.parts import Entry
 from llm_i2i.config.vars import Vars
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.render.cache import RenderCache
+from llm_i2i.render.columns import ModelText
 from llm_i2i.render.context import Rendering, RenderInputs
 from llm_i2i.render.environment import (
     INSTANCES,
@@ -123,6 +124,16 @@ class Renderer:
         rendering = Rendering(self._inputs, name="")
         return rendering.entries(name) if name in self._inputs.lists else []
 
+    def _is_current(self, asked: Mapping[str, str]) -> bool:
+        """Whether the models whose columns a kept rendering asked for are as they were."""
+        models = self._inputs.models
+        return all(name in models and models[name].digest == was for name, was in asked.items())
+
+    def know(self, models: Mapping[str, ModelText]) -> None:
+        """Take the models whose columns others may ask for."""
+        self._inputs.models.update(models)
+        self._inputs.known_columns.clear()
+
     def evaluated(self, value: Any, where: str, values: Mapping[str, Any] | None = None) -> Any:
         """A value of a YAML file with its Jinja evaluated; `{{ ... }}` alone keeps its type."""
         rendering = Rendering(self._inputs, name="", values=values)
@@ -152,7 +163,8 @@ class Renderer:
             return _result(rendering, sql, line_map), rendering.is_repeatable
 
         key = [self._inputs.digest, "model", file, name, text]
-        return self._cache.rendered([*key, instance.values] if instance else key, render)
+        made_of = [*key, instance.values] if instance else key
+        return self._cache.rendered(made_of, render, self._is_current)
 
     def render_expression(
         self,
@@ -206,7 +218,8 @@ class Renderer:
             )
 
         made_of = [self._inputs.digest, "data test", test, model_name, column, arguments, condition]
-        return self._cache.rendered([*made_of, location, *([values] if values else [])], render)
+        made_of += [location, *([values] if values else [])]
+        return self._cache.rendered(made_of, render, self._is_current)
 
     def _data_test_rows(
         self,
@@ -309,6 +322,7 @@ def _result(rendering: Rendering, sql: str, line_map: LineMap) -> RenderedModel:
         config=rendering.config,
         config_line=rendering.config_line,
         line_map=line_map,
+        asked=dict(sorted(rendering.asked.items())),
     )
 
 

@@ -19,6 +19,7 @@ class RenderedModel:
         refs: One for each place that calls ref(), in order.
         vars: Name and value of each var really read, in macros too.
         macros: Macros really called.
+        asked: Models whose columns it asked for -> digest of their text.
         config: Keyword arguments of config(), not yet checked.
         config_line: Line of the first config(), 0 if there is none.
     """
@@ -34,6 +35,7 @@ class RenderedModel:
     config: dict[str, Any] = field(default_factory=dict)
     config_line: int = 0
     line_map: LineMap = field(default_factory=LineMap)
+    asked: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

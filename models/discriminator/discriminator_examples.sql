@@ -1,3 +1,53 @@
 -- models/discriminator/discriminator_examples.sql: what the discriminator learns from; var discriminator says which one.
 {{ config(frozen=var('daily')) }}
-{{ history_examples() if var('discriminator') == 'history' else signal_examples() }}
+{% if var('discriminator') == 'history' %}
+select
+    user_id,
+    position,
+    draw,
+    item_id,
+    history,
+    prompt,
+    completion,
+    weight,
+    user_number,
+    item_number
+from {{ ref('history_examples') }}
+{% else %}
+-- Cross-fit proposals, Yes for the event held out. All hits, and a seeded draw of `negatives_per_hit` misses for each, weighted back to their true
+-- share, so that the confidence is calibrated.
+with seeded as (
+    select
+        *,
+        {{ draw_seed(['user_number', 'item_number'], var('random_seed')) }} as seed
+    from {{ ref('crossfit_candidate_signals') }}
+),
+
+shares as (
+    select least(1, {{ double(var('negatives_per_hit')) }} * sum(case when is_hit then 1 else 0 end) / sum(case when is_hit then 0 else 1 end)) as share
+    from seeded
+),
+
+drawn as (
+    select
+        seeded.*,
+        case when is_hit then {{ double(1) }} else 1 / shares.share end as raw_weight
+    from seeded
+    cross join shares
+    where is_hit or {{ scrambled('seed') }} < shares.share * 2147483647
+)
+
+select
+    signals.user_id,
+    signals.item_id,
+    cast(signals.rank as integer) as position,
+    0 as draw,
+    {{ signals_prompt('crossfit_candidate_signals') }} as prompt,
+    case when signals.is_hit then 'Yes' else 'No' end as completion,
+    -- mean 1, so that learning rate and clipping mean the same for any share of hits.
+    cast({{ rounded('signals.raw_weight / avg(signals.raw_weight) over ()') }} as double) as weight,
+    signals.user_number,
+    signals.item_number
+from drawn as signals
+cross join {{ ref('signal_bucket_edges') }} as cuts
+{% endif %}

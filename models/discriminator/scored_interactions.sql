@@ -26,7 +26,7 @@ with prompts as (
         signals.generator_call,
         signals.user_number,
         signals.item_number,
-        {{ signals_prompt() }} as prompt
+        {{ signals_prompt('candidate_signals') }} as prompt
     from {{ ref('candidate_signals') }} as signals
     cross join {{ ref('signal_bucket_edges') }} as cuts
 {% endif %}

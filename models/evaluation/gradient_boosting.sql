@@ -7,9 +7,9 @@ select
     item_number,
     confidence
 from gradient_boosting_scores(
-    (select is_hit, {{ signal_list().split() | join(', ') }} from {{ ref('crossfit_signals') }} order by user_number, item_number),
+    (select is_hit, {{ signals_of('candidate_signals') | join(', ') }} from {{ ref('crossfit_candidate_signals') }} order by user_number, item_number),
     candidates := (
-        select user_number, item_number, {{ signal_list().split() | join(', ') }} from {{ ref('candidate_signals') }} order by user_number, item_number
+        select user_number, item_number, {{ signals_of('candidate_signals') | join(', ') }} from {{ ref('candidate_signals') }} order by user_number, item_number
     ),
     random_seed := {{ var('random_seed') }}
 )

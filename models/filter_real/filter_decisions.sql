@@ -1,6 +1,5 @@
 -- models/filter_real/filter_decisions.sql: what happens to each real pair of the train part, and why. The user's last event and the item's most convincing one
 -- always stay, and no more than filter_max_dropped of all pairs go, the least convincing first.
-{{ config(enabled=filters_real() == 'true', tags=['filter_real']) }}
 {% set doubtful = {
     'drop_no': 'confidence <= ' ~ double(0.5),
     'drop_below': 'confidence < ' ~ double(var('filter_min_confidence')),

@@ -1,10 +1,5 @@
 -- models/filter_real/filter_examples.sql: what the discriminators that filter real pairs learn from: the paper's examples (eq. 3) and the user's fold.
-{{ config(frozen=var('daily'), enabled=filters_real() == 'true', tags=['filter_real']) }}
-
-with examples as (
-    {{ history_examples() | indent(4) }}
-)
-
+{{ config(frozen=var('daily')) }}
 select
     user_id,
     position,
@@ -16,4 +11,4 @@ select
     cast(user_number % {{ var('filter_folds') }} + 1 as integer) as fold,
     user_number,
     item_number
-from examples
+from {{ ref('history_examples') }}

@@ -1,6 +1,4 @@
 -- models/filter_real/filter_report.sql: how many real pairs were dropped, and what kept the others.
-{{ config(enabled=filters_real() == 'true', tags=['filter_real']) }}
-
 select
     decisions.decision,
     cast(count(*) as integer) as n_pairs,

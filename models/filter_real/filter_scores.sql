@@ -1,6 +1,4 @@
 -- models/filter_real/filter_scores.sql: confidence in each real pair with a history, by the discriminator of the user's fold.
-{{ config(enabled=filters_real() == 'true', tags=['filter_real']) }}
-
 with
 {% for fold in range(1, var('filter_folds') + 1) %}
 answers_{{ fold }} as (

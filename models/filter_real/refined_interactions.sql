@@ -1,6 +1,4 @@
 -- models/filter_real/refined_interactions.sql: the real pairs the augmented recommender learns from.
-{{ config(enabled=filters_real() == 'true', tags=['filter_real']) }}
-
 select
     user_id,
     item_id,

@@ -1,3 +1,29 @@
--- models/generator/generator.sql: fine-tunes the generator; the rows are its training log, `checkpoint` names the weights (eq. 1-2).
+-- models/generator/generator.sql: fine-tunes a generator; the rows are its training log, and `checkpoint` names its weights (eq. 1-2). The second
+-- generator starts from another seed and weighs all targets alike: it knows popular items better, as the first knows the long tail. The
+-- cross-fitted ones never saw the events by which their proposals are judged.
+{{ instances(entries('generators'), name='{prefix}generator') }}
 {{ config(frozen=var('daily')) }}
-{{ fine_tune_generator(ref('generator_examples')) }}
+select
+    step,
+    epoch,
+    loss,
+    learning_rate,
+    seconds,
+    checkpoint
+from fine_tune(
+    (
+        select
+            prompt,
+            completions,
+            {%- if weighs_equally %}
+            list_transform(weights, lambda weight: case when weight > 0 then {{ double(1) }} else {{ double(0) }} end) as weights
+            {%- else %}
+            weights
+            {%- endif %}
+        from {{ ref(examples) }}
+        order by user_id, position
+    ),
+    language_model := {{ language_model(var('language_model')) }},
+    items := (select item_token, features from {{ ref('item_features') }} order by item_number),
+    random_seed := {{ var('random_seed') + (1 if weighs_equally else 0) }}
+)

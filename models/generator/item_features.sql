@@ -1,4 +1,4 @@
--- models/generator/item_features.sql: the heaviest terms of each item, as side features of its embedding (method.md 2.10); none for an item without text.
+-- models/generator/item_features.sql: the heaviest terms of each item, as side features of its embedding: none for an item without text.
 {{ config(frozen=var('daily')) }}
 with ranked as (
     select

@@ -12,8 +12,6 @@ with positives as (
     where position >= 1
 ),
 
-{{ negative_draws() }},
-
 training_rows as (
     select
         user_number,
@@ -29,7 +27,7 @@ training_rows as (
         draw,
         item_number,
         'No' as answer
-    from drawn
+    from {{ ref('negatives') }}
 ),
 
 seeded as (

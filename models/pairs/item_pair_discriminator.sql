@@ -1,6 +1,4 @@
 -- models/pairs/item_pair_discriminator.sql: fine-tunes the Yes/No model of item pairs (eq. 3), from scratch, on words only.
-{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals' and var('fusion') == 'distil') }}
-
 select
     step,
     epoch,

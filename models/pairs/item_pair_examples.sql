@@ -1,10 +1,9 @@
 -- models/pairs/item_pair_examples.sql: what the pair discriminator learns from, as prompts of bucket words answered Yes or No.
-{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals' and var('fusion') == 'distil', tags=['crossfit']) }}
-
+{{ config(tags=['crossfit']) }}
 select
     signals.user_number,
     signals.age,
-    {{ signals_prompt(item_pair_feature_list()) }} as prompt,
+    {{ signals_prompt('judged_item_pairs') }} as prompt,
     case when signals.is_hit then 'Yes' else 'No' end as completion,
     signals.weight,
     signals.item_number,

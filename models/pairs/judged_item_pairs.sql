@@ -1,6 +1,6 @@
 -- models/pairs/judged_item_pairs.sql: the item pairs of each user's last cross-fit events, and whether the related item was the event held out. All hits,
 -- and a seeded draw of `pair_negatives_per_hit` misses for each, weighted by what they stand for: confidences stay calibrated.
-{{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals' and var('fusion') == 'distil', tags=['crossfit']) }}
+{{ config(tags=['crossfit']) }}
 
 with recent as (
     select
@@ -38,7 +38,11 @@ shares as (
 
 drawn as (
     select
-        judged.*,
+        judged.user_number,
+        judged.age,
+        judged.item_number,
+        judged.related_item_number,
+        judged.is_hit,
         -- the last event counts most, as in the queries of the index.
         power({{ double(var('distil_decay')) }}, judged.age) * case when is_hit then {{ double(1) }} else 1 / shares.share end as raw_weight
     from judged
@@ -52,7 +56,11 @@ select
     drawn.is_hit,
     -- mean 1, so that learning rate and clipping mean the same for any share of hits.
     cast({{ rounded('drawn.raw_weight / avg(drawn.raw_weight) over ()') }} as double) as weight,
-    signals.*
+    signals.item_number,
+    signals.related_item_number,
+    {%- for signal in signals_of('crossfit_item_pair_features') %}
+    signals.{{ signal }}{{ ',' if not loop.last }}
+    {%- endfor %}
 from drawn
 inner join {{ ref('crossfit_item_pair_features') }} as signals
     on signals.item_number = drawn.item_number and signals.related_item_number = drawn.related_item_number

@@ -1,11 +1,10 @@
 -- models/pairs/scored_item_pairs.sql: how likely somebody who has just taken an item takes the related one next, by the pair discriminator.
-{{ config(enabled=var('discriminator') == 'signals' and var('fusion') == 'distil') }}
-
+{{ config(frozen=false) }}
 with prompts as (
     select
         signals.item_number,
         signals.related_item_number,
-        {{ signals_prompt(item_pair_feature_list()) }} as prompt
+        {{ signals_prompt('item_pair_features') }} as prompt
     from {{ ref('item_pair_features') }} as signals
     cross join {{ ref('item_pair_bucket_edges') }} as cuts
 ),

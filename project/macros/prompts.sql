@@ -11,9 +11,9 @@
 {{- forms[role][var(role ~ '_prompt')] -}}
 {%- endmacro %}
 
-{# Not empty where prompts show more of a product than its token. #}
+{# Whether prompts show more of a product than its token. #}
 {% macro shows_text(role) -%}
-{{- '' if product_form(role) in ('inline', 'token') else 'yes' -}}
+{%- do return(product_form(role) not in ('inline', 'token')) -%}
 {%- endmacro %}
 
 {# One line of at most `limit` characters; null where nothing is left. #}
@@ -21,18 +21,9 @@
 nullif(trim(left(trim(regexp_replace({{ text }}, '\s+', ' ', 'g')), {{ limit }})), '')
 {%- endmacro %}
 
-{# item_numbers, its item_token replaced by what prompts show: `[{id}] {title} | {brand} | {category}`. Popularity is log2 of the train events. #}
-{% macro products_in_prompts(role) -%}
-{%- set form = product_form(role) -%}
-{%- if form in ('inline', 'token') -%}
-{{ ref('item_numbers') }}
-{%- else -%}
-(
-    select
-        items.item_id,
-        items.item_number,
-        {%- set words -%}
-        nullif(concat_ws(
+{# What prompts show of a product beside its token, of the aliases `items` and `counts`: `{title} | {brand} | {category}`; null without text. #}
+{% macro product_words(form) -%}
+nullif(concat_ws(
             ' | ',
             {{ short_text('coalesce(items.title, items.keywords)') }},
             {{ short_text('items.brand') }},
@@ -41,21 +32,27 @@ nullif(trim(left(trim(regexp_replace({{ text }}, '\s+', ' ', 'g')), {{ limit }})
             'popularity ' || cast(floor(log2(1 + coalesce(counts.n_events, 0))) as integer)
             {%- endif %}
         ), '')
-        {%- endset %}
+{%- endmacro %}
+
+{# item_numbers, its item_token replaced by what prompts show: `[{id}] {words}`. Popularity is log2 of the train events. #}
+{% macro products_in_prompts(role) -%}
+{%- set form = product_form(role) -%}
+{%- if not shows_text(role) -%}
+{{ ref('item_numbers') }}
+{%- else -%}
+(
+    select
+        items.item_id,
+        items.item_number,
         {%- if form == 'text_only' %}
-        coalesce({{ words }}, 'a product without text') as item_token
+        coalesce({{ product_words(form) }}, 'a product without text') as item_token
         {%- else %}
-        '[' || items.item_token || ']' || coalesce(' ' || {{ words }}, '') as item_token
+        '[' || items.item_token || ']' || coalesce(' ' || {{ product_words(form) }}, '') as item_token
         {%- endif %}
     from {{ ref('items') }} as items
     {%- if form == 'popularity' %}
-    left join (
-        select
-            item_number,
-            count(*) as n_events
-        from {{ ref('interactions_train') }}
-        group by item_number
-    ) as counts on counts.item_number = items.item_number
+    left join (select item_number, count(*) as n_events from {{ ref('interactions_train') }} group by item_number) as counts
+        on counts.item_number = items.item_number
     {%- endif %}
 )
 {%- endif -%}

@@ -793,7 +793,7 @@ def signals_house(seed: int) -> Warehouse:
     # Two generators: unit vectors at an angle of item_number / 5 and / 3, answers of five items and of two.
     for name, angle, n_answers in [("", 5, 5), ("second_", 3, 2)]:
         house.table(
-            f"crossfit_{name}embeddings",
+            f"crossfit_{name}generator_embeddings",
             f"select item_id, item_number, [cos(item_number / {angle}.0), sin(item_number / {angle}.0)]::float[] as embedding"
             " from item_numbers",
         )
@@ -807,7 +807,7 @@ def signals_house(seed: int) -> Warehouse:
             """,
         )
     return house.table(
-        "crossfit_candidates",
+        "crossfit_generated_interactions",
         """
         select users.user_id, items.item_id, -items.item_number / 10.0::double as log_probability, 'key' as generator_call,
             row_number() over (partition by users.user_number order by items.item_number) as rank,
@@ -839,7 +839,7 @@ def test_crossfit_part_lacks_the_last_train_event_of_longer_users() -> None:
 
 
 def test_signals_are_computed_from_the_crossfit_part_alone() -> None:
-    house = signals_house(4).build("crossfit_signals", "text_neighbours")
+    house = signals_house(4).build("crossfit_candidate_signals", "text_neighbours")
     events = house.rows(
         "select user_id, item_id from interactions_crossfit order by user_id, position"
     )
@@ -858,7 +858,7 @@ def test_signals_are_computed_from_the_crossfit_part_alone() -> None:
     }
     rows = house.rows(
         "select user_id, item_id, popularity, cosine_all, transition_recent, transition_last, text_recent, text_all,"
-        " embedding_recent, embedding_last, history_length, is_hit from crossfit_signals"
+        " embedding_recent, embedding_last, history_length, is_hit from crossfit_candidate_signals"
     )
     assert sum(row[-1] for row in rows) > 5
     held_out = dict(house.rows("select user_id, item_id from crossfit_targets"))
@@ -891,10 +891,10 @@ def test_signals_are_computed_from_the_crossfit_part_alone() -> None:
 
 
 def test_prompt_names_the_bucket_of_each_signal() -> None:
-    house = signals_house(5).build("crossfit_signals", "signal_bucket_edges")
+    house = signals_house(5).build("crossfit_candidate_signals", "signal_bucket_edges")
     sql = house.render(
-        "select signals.popularity, signals.transition_last, {{ signals_prompt() }} as prompt, cuts.popularity as cuts"
-        " from crossfit_signals as signals cross join signal_bucket_edges as cuts"
+        "select signals.popularity, signals.transition_last, {{ signals_prompt('crossfit_candidate_signals') }} as prompt, cuts.popularity as cuts"
+        " from crossfit_candidate_signals as signals cross join signal_bucket_edges as cuts"
     )
     rows = house.rows(sql)
     assert len({prompt for _, _, prompt, _ in rows}) > 20
@@ -908,7 +908,7 @@ def test_prompt_names_the_bucket_of_each_signal() -> None:
 def test_examples_hold_every_hit_and_weigh_misses_back_to_their_share() -> None:
     house = signals_house(6).build("discriminator_examples")
     hits, misses = house.rows(
-        "select count(*) filter (is_hit), count(*) filter (not is_hit) from crossfit_signals"
+        "select count(*) filter (is_hit), count(*) filter (not is_hit) from crossfit_candidate_signals"
     )[0]
     yes, weight_yes, weight_all = house.rows(
         "select count(*) filter (completion = 'Yes'), sum(weight) filter (completion = 'Yes'), sum(weight)"

@@ -1,6 +1,6 @@
-{# The paper's discriminator (eq. 3): observed pairs answered Yes, drawn items (negatives.sql) answered No; both read the history before the observed
-   pair, never the pair itself or what follows. Train part only. #}
-{% macro history_examples() -%}
+-- models/discriminator/history_examples.sql: the examples of the paper's discriminator (eq. 3): observed pairs answered Yes, drawn items (negatives)
+-- answered No. Both read the history before the observed pair, never the pair itself or what follows. Train part only.
+{{ config(materialized='ephemeral', enabled=var('discriminator') == 'history' or is_filtering()) }}
 with histories as (
     select
         train.user_id,
@@ -31,8 +31,6 @@ positives as (
     where position >= 1
 ),
 
-{{ negative_draws() }},
-
 examples as (
     select
         user_id,
@@ -56,7 +54,7 @@ examples as (
         item_numbers.item_token,
         positives.history,
         'No' as completion
-    from drawn
+    from {{ ref('negatives') }} as drawn
     inner join positives on positives.user_number = drawn.user_number and positives.position = drawn.position
     inner join {{ products_in_prompts('discriminator') }} as item_numbers on item_numbers.item_number = drawn.item_number
 )
@@ -73,43 +71,3 @@ select
     user_number,
     item_number
 from examples
-{%- endmacro %}
-
-{# The discriminator on signals (method.md 2.11): cross-fit candidates, Yes for the event held out. All hits, and a seeded draw of
-   `negatives_per_hit` misses for each, reweighted to the true share, so that the confidence is calibrated. #}
-{% macro signal_examples() -%}
-with seeded as (
-    select
-        *,
-        {{ draw_seed(['user_number', 'item_number'], var('random_seed')) }} as seed
-    from {{ ref('crossfit_signals') }}
-),
-
-shares as (
-    select least(1, {{ double(var('negatives_per_hit')) }} * sum(case when is_hit then 1 else 0 end) / sum(case when is_hit then 0 else 1 end)) as share
-    from seeded
-),
-
-drawn as (
-    select
-        seeded.*,
-        case when is_hit then {{ double(1) }} else 1 / shares.share end as raw_weight
-    from seeded
-    cross join shares
-    where is_hit or {{ scrambled('seed') }} < shares.share * 2147483647
-)
-
-select
-    signals.user_id,
-    signals.item_id,
-    cast(signals.rank as integer) as position,
-    0 as draw,
-    {{ signals_prompt() }} as prompt,
-    case when signals.is_hit then 'Yes' else 'No' end as completion,
-    -- mean 1, so that learning rate and clipping mean the same for any share of hits.
-    cast({{ rounded('signals.raw_weight / avg(signals.raw_weight) over ()') }} as double) as weight,
-    signals.user_number,
-    signals.item_number
-from drawn as signals
-cross join {{ ref('signal_bucket_edges') }} as cuts
-{%- endmacro %}

@@ -1,3 +1,0 @@
--- models/filter_real/filter_discriminator_3.sql: the discriminator that judges the real pairs of fold 3's users and has not seen them.
-{{ config(frozen=var('daily'), enabled=filters_real() == 'true' and var('filter_folds') >= 3, tags=['filter_real']) }}
-{{ filter_discriminator(3) }}
