@@ -5,7 +5,9 @@ select
     related_items.item_id as related_item_id,
     found.score,
     found.item_number,
-    found.related_item_number
+    found.related_item_number,
+    -- own_ranking: the neighbours are an index too, in which each item is its own first neighbour.
+    found.item_number as trigger_item_number
 from bm25(
     (select user_number, item_number, position, weight, origin from {{ ref(events) }} order by user_number, position),
     weighting := '{{ backbone }}',

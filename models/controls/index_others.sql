@@ -8,7 +8,8 @@ select
     score,
     rank,
     trigger_item_number,
-    related_item_number
+    related_item_number,
+    trigger_item_number * {{ var('others_folds') }} + {{ fold }} as trigger_of_fold
 from {{ ref('index_others_' ~ fold) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

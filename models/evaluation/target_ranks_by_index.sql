@@ -14,7 +14,7 @@ with target_scores as (
     from {{ ref(triggers) }} as triggers
     inner join {{ ref('targets') }} as targets on targets.target_number = triggers.target_number
     inner join {{ index }} as related
-        on related.trigger_item_number = triggers.trigger_item_number and related.related_item_number = targets.item_number
+        on related.{{ trigger_key }} = triggers.trigger_item_number and related.related_item_number = targets.item_number
     group by targets.target_number, targets.item_number
 ),
 
@@ -24,7 +24,7 @@ candidate_scores as (
         {{ rounded('sum(triggers.weight * related.score)') }} as score
     from {{ ref(triggers) }} as triggers
     inner join target_scores on target_scores.target_number = triggers.target_number
-    inner join {{ index }} as related on related.trigger_item_number = triggers.trigger_item_number
+    inner join {{ index }} as related on related.{{ trigger_key }} = triggers.trigger_item_number
     group by candidate
 ),
 

@@ -5,7 +5,7 @@ with lists as (
         listed.target_number,
         listed.item_number,
         row_number() over (partition by listed.target_number order by listed.rank) as rank
-    from {{ ref(lists) }} as listed
+    from (select {{ list_key }} as target_number, item_number, rank from {{ ref(lists) }}) as listed
     {{ join_competitors('listed') }}
 )
 

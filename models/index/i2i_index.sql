@@ -1,4 +1,6 @@
--- models/index/i2i_index.sql: the index that is served, the product of the project: the arm of the var recommender with the language model.
+-- models/index/i2i_index.sql: the index that is served, the product of the project: the arm of the var recommender with the language model; and the
+-- index of the same recommender without it.
+{{ instances([{'table': 'i2i_index', 'suffix': '_augmented'}, {'table': 'i2i_index_baseline', 'suffix': ''}], name='{table}') }}
 select
     trigger_item_id,
     related_item_id,
@@ -6,4 +8,4 @@ select
     rank,
     trigger_item_number,
     related_item_number
-from {{ ref('index_' ~ var('recommender') ~ '_augmented') }}
+from {{ ref('index_' ~ var('recommender') ~ suffix) }}

@@ -22,14 +22,14 @@
 {%- endmacro %}
 
 {# The similarities of some backbones, as instances. Where nothing is fused the augmented one is read off the training without augmentation. #}
-{% macro backbone_similarities(names, trained) -%}
+{% macro backbone_similarities(names) -%}
 {%- set found = [] -%}
 {%- for log in entries('backbone_logs') -%}
     {%- for name in names -%}
         {%- do found.append({
             'backbone': name,
             'suffix': log.suffix,
-            'trained': name ~ trained ~ (log.suffix if log.enabled else ''),
+            'trained': name ~ ('_neighbours' if name in ['bm25', 'tfidf'] else '_vectors') ~ (log.suffix if log.enabled else ''),
             'enabled': (log.enabled or log.suffix == '_augmented') and name in log.backbones and uses_backbone(name),
         }) -%}
     {%- endfor -%}
@@ -39,7 +39,7 @@
 
 {# Under own_ranking (protocol paper, method.md 5.1) a backbone ranks a user as its own library does: BM25 and TF-IDF by all of the user's items ... #}
 {% macro own_index(backbone, suffix='') -%}
-{% do return('own_index_' ~ backbone ~ suffix if ranks_by_itself(backbone, suffix) and backbone in ['bm25', 'tfidf'] else none) %}
+{% do return(backbone ~ '_neighbours' ~ suffix if ranks_by_itself(backbone, suffix) and backbone in ['bm25', 'tfidf'] else none) %}
 {%- endmacro %}
 
 {# ... BPR and YoutubeDNN by the inner product with the user's vector. #}

@@ -1,6 +1,17 @@
--- models/backbones/vector_similarity.sql: BPR and YoutubeDNN as item-item similarities: the angle (or inner product) of the items' vectors, only
--- above 0.
-{{ instances(backbone_similarities(['bpr', 'youtube_dnn'], '_vectors'), name='{backbone}{suffix}') }}
+-- models/backbones/backbone.sql: a backbone as an item-item similarity, only above 0. BM25 and TF-IDF: the neighbours of each item without itself.
+-- BPR and YoutubeDNN: the angle (or inner product) of the items' vectors.
+{{ instances(backbone_similarities(['bm25', 'tfidf', 'bpr', 'youtube_dnn']), name='{backbone}{suffix}') }}
+{% if backbone in ['bm25', 'tfidf'] %}
+select
+    item_id,
+    related_item_id,
+    score,
+    item_number,
+    related_item_number
+from {{ ref(trained) }}
+-- a user with every item weighs less than nothing.
+where item_number <> related_item_number and score > 0
+{% else %}
 {#- BPR's last number is the item's bias: with it popular items are near to everything. -#}
 {% set vector = 'vector' if backbone == 'youtube_dnn' or var('bpr_similarity_bias') else 'vector[1:' ~ var('bpr_factors') ~ '] as vector' %}
 select
@@ -18,3 +29,4 @@ from nearest_items(
 inner join {{ ref('item_numbers') }} as items on items.item_number = found.number
 inner join {{ ref('item_numbers') }} as related_items on related_items.item_number = found.item_number
 where found.number <> found.item_number and found.score > 0
+{% endif %}
