@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from llm_i2i.errors import LlmI2iError, counted
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter, UnitOutcome
+from llm_i2i.runner.build.events import BuildResult, CheckOutcome, NodeOutcome, Reporter, UnitOutcome
 
 WIDTH = 80
 COLOURS = {"ERROR": 31, "FAIL": 31, "WARN": 33, "SKIP": 33, "REUSED": 36, "OK": 32}  # ANSI

@@ -16,7 +16,7 @@ import click
 from llm_i2i.cli.output import line_width, print_rows, render_table
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.environments import Move
+    from llm_i2i.runner.environments.move import Move
     from llm_i2i.runner.project import Project
     from llm_i2i.store.gc import Collection
 
@@ -26,7 +26,7 @@ def promote(
 ) -> None:
     """Move an environment to what another points to, and print what changes."""
     from llm_i2i.cli.console import Console
-    from llm_i2i.runner.environments import promote
+    from llm_i2i.runner.environments.move import promote
 
     console = Console(quiet=True)
     move = promote(project, source, target, force=force, dry_run=dry_run, reporter=console)
@@ -65,7 +65,7 @@ def rollback(project: Project, name: str, to: str | None, *, dry_run: bool, outp
 
 def list_states(project: Project, name: str, output: str) -> None:
     """The states of an environment that are kept, the one that holds first."""
-    from llm_i2i.runner.environments import explain_move, open_environment
+    from llm_i2i.runner.environments.move import explain_move, open_environment
 
     states = open_environment(project, name).history()
     rows = []

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from llm_i2i.errors import ProjectError
-from llm_i2i.runner.schemas import FOLDER, write_schemas
+from llm_i2i.runner.artifacts.schemas import FOLDER, write_schemas
 
 # What a new project gets of the reference project. The wheel carries the same (pyproject.toml, held by a test).
 CARRIED = (

@@ -16,7 +16,7 @@ from llm_i2i.graph.node import Node
 from llm_i2i.names import quote_identifier
 from llm_i2i.plan.step import Plan
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import passed_record
+from llm_i2i.runner.build.steps import passed_record
 from llm_i2i.sql.lineage import ROWS
 from llm_i2i.store.environment import Pointer
 from llm_i2i.store.store import ResultMeta

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from llm_i2i.errors import ProjectError
 from llm_i2i.graph.node import DataCheck, UnitCheck
 from llm_i2i.plan.step import Plan
-from llm_i2i.runner.definition import words_of
-from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter, UnitOutcome
-from llm_i2i.runner.planner import ProjectPlanner
+from llm_i2i.runner.base.definition import words_of
+from llm_i2i.runner.build.events import BuildResult, CheckOutcome, Reporter, UnitOutcome
+from llm_i2i.runner.build.planner import ProjectPlanner
 from llm_i2i.store.files import file_lock, replace_text
 from llm_i2i.store.holds import Hold
 from llm_i2i.store.sweep import sweep_killed
@@ -24,17 +24,17 @@ from llm_i2i.store.sweep import sweep_killed
 if TYPE_CHECKING:
     import duckdb
 
-    from llm_i2i.runner.diff import Difference
-    from llm_i2i.runner.environments import Move
-    from llm_i2i.runner.steps import Workshop
-    from llm_i2i.runner.unit_tests import UnitBench
+    from llm_i2i.runner.environments.diff import Difference
+    from llm_i2i.runner.environments.move import Move
+    from llm_i2i.runner.build.steps import Workshop
+    from llm_i2i.runner.build.unit_tests import UnitBench
     from llm_i2i.store.gc import Collection
 
 
 class Project(ProjectPlanner):
     """A project on disk, with the vars and target of one invocation: what runs, and what is published.
 
-    Its layers, each of which knows those before it only: `runner.definition`, `runner.compiler`, `runner.planner`, this.
+    Its layers, each of which knows those before it only: `runner.base.definition`, `runner.base.compiler`, `runner.build.planner`, this.
     `llm_i2i.Project` (llm_i2i/api.py) is this with results for notebooks, and experiments.
     """
 
@@ -54,8 +54,8 @@ class Project(ProjectPlanner):
         Raises:
             ProjectError: The project cannot be compiled; nothing was run.
         """
-        from llm_i2i.runner.hooks import run_project_hooks
-        from llm_i2i.runner.run import run_build
+        from llm_i2i.runner.build.hooks import run_project_hooks
+        from llm_i2i.runner.build.run import run_build
 
         select, asked_out = self.criteria(select, exclude)
         left_out, exclude = self._excluded_tests(select, asked_out)
@@ -175,7 +175,7 @@ class Project(ProjectPlanner):
                     found="not built in its present state",
                     fix="run `llmi2i build` first",
                 )
-        from llm_i2i.runner.steps import run_checks
+        from llm_i2i.runner.build.steps import run_checks
 
         yield from run_checks(checks, shop, force=True)
 
@@ -188,7 +188,7 @@ class Project(ProjectPlanner):
     ) -> Iterator[UnitOutcome]:
         if not checks:
             return
-        from llm_i2i.runner.unit_tests import run_unit_checks
+        from llm_i2i.runner.build.unit_tests import run_unit_checks
 
         yield from run_unit_checks(checks, bench(), force=force)
 
@@ -205,7 +205,7 @@ class Project(ProjectPlanner):
 
     def recheck(self, plan: Plan, reporter: Reporter | None = None) -> list[CheckOutcome]:
         """All data tests on the results of a plan; one that passed on the same results is not run again."""
-        from llm_i2i.runner.steps import run_checks
+        from llm_i2i.runner.build.steps import run_checks
 
         shop = self._workshop(plan, reporter or Reporter())
         try:
@@ -221,7 +221,7 @@ class Project(ProjectPlanner):
         self, which: str, plan: Plan, result: BuildResult, asked: Mapping[str, Any]
     ) -> None:
         """Write what dbt's tools read after a run: `manifest.json`, `run_results.json` and `catalog.json`."""
-        from llm_i2i.runner.artifacts import (
+        from llm_i2i.runner.artifacts.dbt import (
             CATALOG,
             MANIFEST,
             RUN_RESULTS,
@@ -255,20 +255,20 @@ class Project(ProjectPlanner):
     def promote(
         self, source: str, target: str, *, force: bool = False, dry_run: bool = False
     ) -> Move:
-        """Point environment `target` to what `source` points to; see `runner.environments.promote`."""
-        from llm_i2i.runner.environments import promote
+        """Point environment `target` to what `source` points to; see `runner.environments.move.promote`."""
+        from llm_i2i.runner.environments.move import promote
 
         return promote(self, source, target, force=force, dry_run=dry_run)
 
     def rollback(self, env: str, to: str | int | None = None, *, dry_run: bool = False) -> Move:
-        """Point an environment back to an earlier state; see `runner.environments.rollback`."""
-        from llm_i2i.runner.environments import rollback
+        """Point an environment back to an earlier state; see `runner.environments.move.rollback`."""
+        from llm_i2i.runner.environments.move import rollback
 
         return rollback(self, env, to, dry_run=dry_run)
 
     def diff(self, here: str, there: str, **options: Any) -> Difference:
-        """How the tables of two environments differ; see `runner.diff.diff` for the options."""
-        from llm_i2i.runner.diff import diff
+        """How the tables of two environments differ; see `runner.environments.diff.diff` for the options."""
+        from llm_i2i.runner.environments.diff import diff
 
         return diff(self, here, there, **options)
 
@@ -276,7 +276,7 @@ class Project(ProjectPlanner):
         self, table: str, file: str | Path, *, env: str | None = None, force: bool = False
     ) -> int:
         """Write a table of an environment to Parquet, CSV, JSON or DuckDB, by the file's suffix; returns the number of rows."""
-        from llm_i2i.runner.export import export_table
+        from llm_i2i.runner.environments.export import export_table
 
         project = self if env is None else self.in_environment(env)
         return export_table(project, table, Path(file), force=force)
@@ -289,7 +289,7 @@ class Project(ProjectPlanner):
 
     def query(self, sql: str) -> duckdb.DuckDBPyRelation:
         """Run one read-only query on the published environment; ref(), var() and macros work in it."""
-        from llm_i2i.runner.query import open_catalogue, run_query
+        from llm_i2i.runner.environments.query import open_catalogue, run_query
 
         if "{{" in sql or "{%" in sql:
             sql = self.render(sql)
@@ -302,6 +302,6 @@ class Project(ProjectPlanner):
         Raises:
             ProjectError: The query is wrong, or fails while it runs.
         """
-        from llm_i2i.runner.query import fetch_rows
+        from llm_i2i.runner.environments.query import fetch_rows
 
         return fetch_rows(self.query(sql), limit)

@@ -11,7 +11,7 @@ from llm_i2i.engine.duckdb import DuckDBEngine
 from llm_i2i.graph.compile import compile_models
 from llm_i2i.render.renderer import Renderer
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.query import fetch_rows, open_catalogue, run_query
+from llm_i2i.runner.environments.query import fetch_rows, open_catalogue, run_query
 from llm_i2i.sql.hoist import hoist
 from tests.fuzz.harness import NASTY, fuzz, profiles, spoilt, texts
 from tests.project.conftest import FILES, ShopProject

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 from llm_i2i.engine.spark import SparkEngine
 from llm_i2i.plan.step import PlanStep
-from llm_i2i.runner.events import Reporter
+from llm_i2i.runner.build.events import Reporter
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import Workshop, _run_batch, batch_call, call_constants
+from llm_i2i.runner.build.steps import Workshop, _run_batch, batch_call, call_constants
 from llm_i2i.sql.portable.rounds import rounds
 from llm_i2i.sql.portable.translate import translate
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import Workshop, run_checks
+from llm_i2i.runner.build.steps import Workshop, run_checks
 from tests.project.spark_equality import difference_on, spark_engine, workshop
 
 ROOT = Path(__file__).parents[2]

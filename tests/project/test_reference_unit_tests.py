@@ -9,7 +9,7 @@ import pytest
 
 from llm_i2i.graph.unit_tests import render_unit_check
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.unit_tests import run_unit_checks
+from llm_i2i.runner.build.unit_tests import run_unit_checks
 from tests.project.test_reference_project import ROOT, write_log
 
 

@@ -8,9 +8,9 @@ import textwrap
 from pathlib import Path
 
 from llm_i2i.config.targets import SparkTarget
-from llm_i2i.runner.events import Reporter
+from llm_i2i.runner.build.events import Reporter
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import run_checks
+from llm_i2i.runner.build.steps import run_checks
 from tests.project.conftest import ShopProject
 from tests.project.spark_equality import difference_on, spark_engine
 from tests.project.test_reference_project import ROOT, write_log

@@ -14,8 +14,8 @@ import pytest
 
 from llm_i2i.cli.diff import diff_lines
 from llm_i2i.experiment.intervals import bootstrap
-from llm_i2i.runner.diff import Difference, TableDifference
-from llm_i2i.runner.diff_index import IndexDifference, compare_indices, is_index
+from llm_i2i.runner.environments.diff import Difference, TableDifference
+from llm_i2i.runner.environments.index_diff import IndexDifference, compare_indices, is_index
 from llm_i2i.store.environment import Pointer
 
 N_ITEMS = 30

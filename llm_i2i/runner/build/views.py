@@ -9,7 +9,7 @@ from llm_i2i.store.environment import Pointer
 
 if TYPE_CHECKING:
     from llm_i2i.plan.step import PlanStep
-    from llm_i2i.runner.steps import Workshop
+    from llm_i2i.runner.build.steps import Workshop
 
 
 def pointers_of(step: PlanStep, shop: Workshop, published: set[str]) -> dict[str, Pointer]:

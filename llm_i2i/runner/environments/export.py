@@ -37,7 +37,7 @@ def export_table(project: Project, table: str, file: Path, *, force: bool = Fals
     Raises:
         ProjectError: No such table, an unknown suffix, or the file is there.
     """
-    from llm_i2i.runner.query import attach, open_catalogue
+    from llm_i2i.runner.environments.query import attach, open_catalogue
 
     known = list(project.environment.pointers())
     check_file(file, force=force)

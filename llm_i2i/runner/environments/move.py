@@ -13,7 +13,7 @@ from llm_i2i.store.environment import Environment, Pointer, State, environment_n
 
 if TYPE_CHECKING:
     from llm_i2i.plan.step import PlanStep
-    from llm_i2i.runner.events import CheckOutcome, Reporter
+    from llm_i2i.runner.build.events import CheckOutcome, Reporter
     from llm_i2i.runner.project import Project
 
 SHOWN = 8  # nodes named in an error

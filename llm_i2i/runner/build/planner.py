@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from llm_i2i.errors import ProjectError
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.compiler import ProjectCompiler
-from llm_i2i.runner.definition import words_of
-from llm_i2i.runner.events import Reporter
-from llm_i2i.runner.sources import JsonCache
+from llm_i2i.runner.base.compiler import ProjectCompiler
+from llm_i2i.runner.base.definition import words_of
+from llm_i2i.runner.build.events import Reporter
+from llm_i2i.runner.base.sources import JsonCache
 from llm_i2i.udf.batch import CallCounts
 
 if TYPE_CHECKING:
     from llm_i2i.engine.base import Engine
     from llm_i2i.graph.select_tests import Check
-    from llm_i2i.runner.steps import Workshop
-    from llm_i2i.runner.unit_tests import UnitBench
+    from llm_i2i.runner.build.steps import Workshop
+    from llm_i2i.runner.build.unit_tests import UnitBench
     from llm_i2i.udf.processes import Workers
 
 
@@ -121,7 +121,7 @@ class ProjectPlanner(ProjectCompiler):
 
     def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
         """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""
-        from llm_i2i.runner.steps import plan_calls
+        from llm_i2i.runner.build.steps import plan_calls
 
         return plan_calls(step, self._workshop(plan, Reporter()))
 
@@ -132,7 +132,7 @@ class ProjectPlanner(ProjectCompiler):
         max_calls: int | None = None,
         store_failures: bool = False,
     ) -> Workshop:
-        from llm_i2i.runner.steps import Workshop
+        from llm_i2i.runner.build.steps import Workshop
 
         return Workshop(
             self.dir, self.target_dir, self.manifest, plan, self.store, self.calls, self.sources, self.udfs,
@@ -158,7 +158,7 @@ class ProjectPlanner(ProjectCompiler):
             yield workers
 
     def _unit_bench(self) -> UnitBench:
-        from llm_i2i.runner.unit_tests import UnitBench
+        from llm_i2i.runner.build.unit_tests import UnitBench
 
         return UnitBench(
             root=self.dir,

@@ -22,7 +22,7 @@ from llm_i2i.plan.step import PlanStep
 from llm_i2i.store.store import PARTITIONS
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.steps import Workshop
+    from llm_i2i.runner.build.steps import Workshop
 
 
 @dataclass(frozen=True)

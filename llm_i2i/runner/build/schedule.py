@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from llm_i2i.plan.step import PlanStep
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.steps import Work, Workshop
+    from llm_i2i.runner.build.steps import Work, Workshop
     from llm_i2i.udf.processes import RunningCall
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.fingerprint import file_digest
 from llm_i2i.names import quote_identifier
-from llm_i2i.runner.environments import explain_move, open_environment
-from llm_i2i.runner.query import attach, open_catalogue
+from llm_i2i.runner.environments.move import explain_move, open_environment
+from llm_i2i.runner.environments.query import attach, open_catalogue
 
 if TYPE_CHECKING:
     import duckdb
 
-    from llm_i2i.runner.diff_index import IndexDifference
+    from llm_i2i.runner.environments.index_diff import IndexDifference
     from llm_i2i.runner.project import Project
     from llm_i2i.store.environment import Pointer
 
@@ -171,7 +171,7 @@ def _compare(
 ) -> TableDifference:
     import duckdb
 
-    from llm_i2i.runner.diff_index import compare_indices, is_index
+    from llm_i2i.runner.environments.index_diff import compare_indices, is_index
 
     node = project.manifest.nodes.get(name)
     grain = [str(column) for column in (node.config.get("grain") or [])] if node else []

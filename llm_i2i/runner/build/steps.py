@@ -19,10 +19,10 @@ from llm_i2i.fingerprint import fingerprint
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import DataCheck, Node
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import CheckOutcome, Reporter, Verdict
-from llm_i2i.runner.hooks import check_hook, run_hooks
-from llm_i2i.runner.meter import call_meter
-from llm_i2i.runner.sources import SourceFiles
+from llm_i2i.runner.build.events import CheckOutcome, Reporter, Verdict
+from llm_i2i.runner.build.hooks import check_hook, run_hooks
+from llm_i2i.runner.build.meter import call_meter
+from llm_i2i.runner.base.sources import SourceFiles
 from llm_i2i.sql.complaints import sql_fix
 from llm_i2i.sql.steps import CallStep
 from llm_i2i.store.calls import CallCache
@@ -247,7 +247,7 @@ def _build_into(folder: Path, step: PlanStep, shop: Workshop) -> Work:
 
 
 def _write_partitions(step: PlanStep, shop: Workshop, folder: Path) -> int:
-    from llm_i2i.runner.partitions import write_partitions
+    from llm_i2i.runner.build.partitions import write_partitions
 
     rows, computed, total = write_partitions(step, shop, folder)
     shop.reporter.note(f"{step.node.name}: {computed} of {total} partitions computed")

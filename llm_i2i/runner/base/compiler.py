@@ -11,8 +11,8 @@ from llm_i2i.graph.compile import CompiledModel, compile_models
 from llm_i2i.graph.dag import Dag
 from llm_i2i.graph.manifest import Manifest, unknown_reference, unknown_source
 from llm_i2i.graph.node import Node, source_node_name
-from llm_i2i.runner.definition import ProjectDefinition
-from llm_i2i.runner.sources import JsonCache
+from llm_i2i.runner.base.definition import ProjectDefinition
+from llm_i2i.runner.base.sources import JsonCache
 
 if TYPE_CHECKING:
     from llm_i2i.engine.base import Columns, Engine
@@ -117,7 +117,7 @@ class ProjectCompiler(ProjectDefinition):
 
     def write_manifest(self, compiled: Mapping[str, CompiledModel]) -> None:
         """Write `manifest.json` of dbt's shape into the target folder."""
-        from llm_i2i.runner.artifacts import MANIFEST, Artifacts, write_artifact
+        from llm_i2i.runner.artifacts.dbt import MANIFEST, Artifacts, write_artifact
 
         artifacts = Artifacts(
             self.loaded, self.manifest, self.renderer.macros, self.environment.name, compiled
@@ -132,7 +132,7 @@ class ProjectCompiler(ProjectDefinition):
         return [name for name in self.manifest.dag.order if name in wanted]
 
     def _source_columns(self, node: Node) -> Columns:
-        from llm_i2i.runner.sources import check_declared
+        from llm_i2i.runner.base.sources import check_declared
 
         key = f"columns|{self.sources.fingerprint(node)}"
         known = self._compiled.values.get(key)

@@ -14,8 +14,8 @@ from llm_i2i.config.project import merge_vars
 from llm_i2i.errors import ProjectError
 from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
-from llm_i2i.runner.selection import ProjectSelection, write_state
-from llm_i2i.runner.sources import JsonCache, SourceFiles
+from llm_i2i.runner.base.selection import ProjectSelection, write_state
+from llm_i2i.runner.base.sources import JsonCache, SourceFiles
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.holds import Holds

@@ -25,9 +25,9 @@ from llm_i2i.names import (
     result_column,
 )
 from llm_i2i.render.environment import sql_literal
-from llm_i2i.runner.events import UnitOutcome
-from llm_i2i.runner.row_diff import Row, cell_text, compare_rows, render_diff
-from llm_i2i.runner.steps import call_constants
+from llm_i2i.runner.build.events import UnitOutcome
+from llm_i2i.runner.build.row_diff import Row, cell_text, compare_rows, render_diff
+from llm_i2i.runner.build.steps import call_constants
 from llm_i2i.sql.steps import CallStep
 from llm_i2i.sql.tokens import is_ordered
 from llm_i2i.store.files import replace_text

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from llm_i2i.config.base import unknown_fix
 from llm_i2i.errors import NodeError, ProjectError
 from llm_i2i.names import argument_column, result_column
-from llm_i2i.runner.meter import call_meter
+from llm_i2i.runner.build.meter import call_meter
 from llm_i2i.runner.project import Project
 from llm_i2i.udf.batch import BatchCall, run_batch_call
 from llm_i2i.udf.context import UdfContext

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
 from llm_i2i.names import parquet_scan, quote_identifier, quote_literal
-from llm_i2i.runner.export import check_file, write_relation
-from llm_i2i.runner.reading import check_reads
+from llm_i2i.runner.environments.export import check_file, write_relation
+from llm_i2i.runner.environments.reading import check_reads
 from llm_i2i.store.calls import Segment
 from llm_i2i.store.gc import calls_in_use, results_in_use
 

@@ -8,10 +8,10 @@ from contextlib import closing
 
 from llm_i2i.errors import LlmI2iError, NodeError, disk_error
 from llm_i2i.graph.node import DataCheck
-from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Status, UnitOutcome
-from llm_i2i.runner.schedule import Schedule, Turn
-from llm_i2i.runner.steps import Built, Busy, Work, Workshop, build_node, run_checks
-from llm_i2i.runner.views import pointers_of
+from llm_i2i.runner.build.events import BuildResult, CheckOutcome, NodeOutcome, Status, UnitOutcome
+from llm_i2i.runner.build.schedule import Schedule, Turn
+from llm_i2i.runner.build.steps import Built, Busy, Work, Workshop, build_node, run_checks
+from llm_i2i.runner.build.views import pointers_of
 from llm_i2i.store.environment import Environment
 from llm_i2i.udf.processes import RunningCall, cpu_seconds
 
