@@ -15,7 +15,11 @@ from llm_i2i.cli.output import plain, render_table
 
 if TYPE_CHECKING:
     from llm_i2i.runner.environments.diff import Difference, TableDifference
-    from llm_i2i.runner.environments.index_diff import IndexDifference, ListOverlap, MetricDifference
+    from llm_i2i.runner.environments.index_diff import (
+        IndexDifference,
+        ListOverlap,
+        MetricDifference,
+    )
     from llm_i2i.runner.project import Project
 
 WIDTH = 80

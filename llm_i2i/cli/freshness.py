@@ -28,7 +28,7 @@ def run_freshness(
     for age in check_freshness(project, select, exclude):
         ages.append(age)
         _print_line(age)
-    write_sources(project, ages)
+    write_sources(project.target_dir, ages)
     if output == "json":
         for age in ages:
             click.echo(json.dumps(_row(age)))

@@ -13,16 +13,17 @@ import pyarrow.parquet as pq
 
 from llm_i2i.engine.spark import SparkEngine
 from llm_i2i.plan.step import PlanStep
+from llm_i2i.runner.build.context import BuildContext
 from llm_i2i.runner.build.events import Reporter
+from llm_i2i.runner.build.steps import _run_batch, batch_call, call_constants
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.build.steps import Workshop, _run_batch, batch_call, call_constants
 from llm_i2i.sql.portable.rounds import rounds
 from llm_i2i.sql.portable.translate import translate
 
 TOLERANCE = 1e-9  # of floats, absolute and relative
 
 
-def spark_rows(step: PlanStep, shop: Workshop, engine: SparkEngine, folder: Path) -> pa.Table:
+def spark_rows(step: PlanStep, shop: BuildContext, engine: SparkEngine, folder: Path) -> pa.Table:
     """Run a model's SQL on Spark, on its inputs as DuckDB stored them; its batch calls are all in the cache."""
     shop.declare(engine, step.node.reads)
     shop._declare_scalars(engine, step)
@@ -107,9 +108,9 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def workshop(project: Project) -> Workshop:
+def workshop(project: Project) -> BuildContext:
     """What is needed to run single steps of a built project."""
-    return project._workshop(project.plan(), Reporter())
+    return project.planner.context(project.plan(), Reporter())
 
 
 def spark_engine(project: Project, url: str, folder: Path) -> SparkEngine:
@@ -122,7 +123,9 @@ def spark_engine(project: Project, url: str, folder: Path) -> SparkEngine:
     )
 
 
-def difference_on(url: str, project: Project, shop: Workshop, step: PlanStep, folder: Path) -> str:
+def difference_on(
+    url: str, project: Project, shop: BuildContext, step: PlanStep, folder: Path
+) -> str:
     """What differs between a model's stored rows and those of the Spark at `url`; empty if nothing does."""
     stored = pq.read_table(project.store.data_path(step.node.name, step.fingerprint))
     engine = spark_engine(project, url, folder)

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from llm_i2i.runner.build.context import BuildContext
+from llm_i2i.runner.build.data_tests import run_checks
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.build.steps import Workshop, run_checks
 from tests.project.spark_equality import difference_on, spark_engine, workshop
 
 ROOT = Path(__file__).parents[2]
@@ -210,14 +211,14 @@ CASES = [pytest.param(m, marks=pytest.mark.spark) if m.startswith(LATER) else m 
 
 
 @pytest.fixture(scope="module")
-def default(shop: tuple[Path, dict[str, Any]]) -> tuple[Project, Workshop]:
+def default(shop: tuple[Path, dict[str, Any]]) -> tuple[Project, BuildContext]:
     project = Project.load(ROOT, vars=shop[1], target_path=shop[0] / "target")
     return project, workshop(project)
 
 
 @pytest.mark.parametrize("model", CASES)
 def test_a_model_gives_the_same_rows_on_spark(
-    model: str, default: tuple[Project, Workshop], sail_url: str, tmp_path: Path
+    model: str, default: tuple[Project, BuildContext], sail_url: str, tmp_path: Path
 ) -> None:
     project, bench = default
     steps = {step.node.name: step for step in bench.plan.steps}
@@ -234,7 +235,7 @@ def test_a_model_gives_the_same_rows_on_spark(
 )
 def test_models_of_other_settings_give_the_same_rows_on_spark(
     shop: tuple[Path, dict[str, Any]],
-    default: tuple[Project, Workshop],
+    default: tuple[Project, BuildContext],
     changes: dict[str, Any],
     sail_url: str,
     tmp_path: Path,
@@ -256,7 +257,7 @@ def test_models_of_other_settings_give_the_same_rows_on_spark(
 
 @pytest.mark.spark
 def test_data_tests_pass_on_both_engines(
-    default: tuple[Project, Workshop], sail_url: str, tmp_path: Path
+    default: tuple[Project, BuildContext], sail_url: str, tmp_path: Path
 ) -> None:
     project, bench = default
     on_spark = dataclasses.replace(

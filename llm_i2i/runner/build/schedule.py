@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from llm_i2i.plan.step import PlanStep
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.build.steps import Work, Workshop
+    from llm_i2i.runner.build.context import BuildContext, Work
     from llm_i2i.udf.processes import RunningCall
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -47,9 +47,9 @@ class Turn:
 class Schedule:
     """The steps of a plan in an order in which each comes after what it reads."""
 
-    def __init__(self, shop: Workshop) -> None:
-        self._shop = shop
-        self._waiting = list(shop.plan.steps)
+    def __init__(self, context: BuildContext) -> None:
+        self._context = context
+        self._waiting = list(context.plan.steps)
         self._unfinished = {step.node.name for step in self._waiting}
         self._parked: list[Turn] = []
         self._begun = 0
@@ -76,13 +76,13 @@ class Schedule:
                 yield turn
                 turn.begun = True
             else:
-                assert self._shop.workers is not None
-                self._shop.workers.wait(LOOK_SECONDS)
+                assert self._context.workers is not None
+                self._context.workers.wait(LOOK_SECONDS)
 
     def finished(self, turn: Turn) -> None:
         """The step has ended, well or not."""
         self._unfinished.discard(turn.step.node.name)
-        workers = self._shop.workers
+        workers = self._context.workers
         if workers is not None and workers.n_idle and not any(map(calls_table, self._ready())):
             workers.end_idle(kept=1 if any(map(calls_table, self._waiting)) else 0)
 
@@ -96,16 +96,16 @@ class Schedule:
 
     def close(self) -> None:
         """Give up what is parked; its processes end first, since they write where it is swept."""
-        if self._parked and self._shop.workers is not None:
-            self._shop.workers.close()
+        if self._parked and self._context.workers is not None:
+            self._context.workers.close()
         for turn in self._parked:
             if turn.work is not None:
                 turn.work.close()
         self._parked.clear()
 
     def _again(self) -> Turn | None:
-        if self._parked and self._shop.workers is not None:
-            self._shop.workers.wait(0)
+        if self._parked and self._context.workers is not None:
+            self._context.workers.wait(0)
         for turn in self._parked:
             if turn.waits is not None and turn.waits.done:
                 self._parked.remove(turn)
@@ -117,7 +117,7 @@ class Schedule:
         return None
 
     def _next(self) -> Turn | None:
-        workers = self._shop.workers
+        workers = self._context.workers
         if workers is None:
             return self._begin(self._waiting[0])
         is_full = len(self._parked) >= workers.number
@@ -142,7 +142,7 @@ class Schedule:
     def _leading_to_calls(self) -> set[str]:
         """Steps that call a table UDF, and those that such a step reads, however far."""
         leads: set[str] = set()
-        for step in reversed(self._shop.plan.steps):
+        for step in reversed(self._context.plan.steps):
             if calls_table(step) or step.node.name in leads:
                 leads |= {step.node.name, *step.node.reads}
         return leads
