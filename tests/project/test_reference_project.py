@@ -13,7 +13,7 @@ import pytest
 from llm_i2i.runner.build.context import BuildContext
 from llm_i2i.runner.build.data_tests import run_checks
 from llm_i2i.runner.project import Project
-from tests.project.spark_equality import difference_on, spark_engine, workshop
+from tests.project.spark_equality import difference_on, spark_engine, build_context
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -213,7 +213,7 @@ CASES = [pytest.param(m, marks=pytest.mark.spark) if m.startswith(LATER) else m 
 @pytest.fixture(scope="module")
 def default(shop: tuple[Path, dict[str, Any]]) -> tuple[Project, BuildContext]:
     project = Project.load(ROOT, vars=shop[1], target_path=shop[0] / "target")
-    return project, workshop(project)
+    return project, build_context(project)
 
 
 @pytest.mark.parametrize("model", CASES)
@@ -243,7 +243,7 @@ def test_models_of_other_settings_give_the_same_rows_on_spark(
     """Of the models whose own SQL the settings change, and those they switch on."""
     known = {s.node.name: s.compiled.digest for s in default[1].plan.steps}
     project = build(shop[0], {**shop[1], **changes})
-    bench = workshop(project)
+    bench = build_context(project)
     wrong = {}
     for step in bench.plan.steps:
         name = step.node.name

@@ -31,11 +31,8 @@ class Compiler:
     def compile(self, names: Iterable[str] | None = None) -> dict[str, CompiledModel]:
         """Compile models and their ancestors (all models by default)."""
         wanted = self.with_ancestors(self.definition.manifest.dag.order if names is None else names)
-        source_nodes = [
-            self.definition.manifest.nodes[n]
-            for n in wanted
-            if self.definition.manifest.nodes[n].is_source
-        ]
+        nodes = self.definition.manifest.nodes
+        source_nodes = [nodes[n] for n in wanted if nodes[n].is_source]
         columns = {node.name: self.source_columns(node) for node in source_nodes}
         compiled = compile_models(
             self.definition.manifest,

@@ -98,13 +98,12 @@ class Planner:
                     fix=f"llmi2i test -s {word}",
                 )
         words = [word for text in words_of(exclude) for word in text.split()]
-        own = {
-            check.name for check in self.definition.manifest.tests
-        } - self.definition.selection.resources.by_key.keys()
+        tests = self.definition.manifest.tests
+        own = {check.name for check in tests} - self.definition.selection.resources.by_key.keys()
         of_tests = [word for word in words if is_test_criterion(word) or word in own]
         if not of_tests:
             return set(), words
-        chosen = select_tests(self.definition.manifest.tests, of_tests, (), self.definition.select)
+        chosen = select_tests(tests, of_tests, (), self.definition.select)
         return {check.name for check in chosen}, [w for w in words if w not in of_tests]
 
     def select_tests(
@@ -131,10 +130,8 @@ class Planner:
         known: dict[str, int] = JsonCache(self.refresh_file).values
         if not full_refresh:
             return known
-        return {
-            **known,
-            **{name: known.get(name, 0) + 1 for name in self.definition.select(select, exclude)},
-        }
+        selected = self.definition.select(select, exclude)
+        return {**known, **{name: known.get(name, 0) + 1 for name in selected}}
 
     @property
     def refresh_file(self) -> Path:
@@ -157,10 +154,25 @@ class Planner:
         """What carrying out a plan needs of the project."""
         from llm_i2i.runner.build.context import BuildContext
 
+        project = self.definition
+        local_engine, local_bytes = self._local_engine()
         return BuildContext(
-            self.definition.dir, self.definition.target_dir, self.definition.manifest, plan, self.definition.store, self.definition.calls, self.definition.sources, self.definition.udfs,
-            self.compiler.new_engine, reporter, max_calls, self.definition.serving, store_failures, *self._local_engine(),
-        )  # fmt: skip
+            project_dir=project.dir,
+            target_dir=project.target_dir,
+            manifest=project.manifest,
+            plan=plan,
+            store=project.store,
+            calls=project.calls,
+            sources=project.sources,
+            udfs=project.udfs,
+            new_engine=self.compiler.new_engine,
+            reporter=reporter,
+            max_calls=max_calls,
+            serving=project.serving,
+            store_failures=store_failures,
+            local_engine=local_engine,
+            local_bytes=local_bytes,
+        )
 
     def _local_engine(self) -> tuple[Callable[[], Engine] | None, int]:
         return (
