@@ -13,7 +13,7 @@ import pytest
 from llm_i2i.runner.build.context import BuildContext
 from llm_i2i.runner.build.data_tests import run_checks
 from llm_i2i.runner.project import Project
-from tests.project.spark_equality import difference_on, spark_engine, build_context
+from tests.project.spark_equality import build_context, difference_on, spark_engine
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"

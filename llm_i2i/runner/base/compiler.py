@@ -64,10 +64,9 @@ class Compiler:
         """The SQL of models as the target's engine gets it, all statements in the order they run."""
         compiled = self.compile(names)
         if self.definition.target.type == "spark":
-            read = {
-                parent for name in compiled for parent in self.definition.manifest.nodes[name].reads
-            }
-            sources = [self.definition.manifest.nodes[name] for name in read - set(compiled)]
+            nodes = self.definition.manifest.nodes
+            read = {parent for name in compiled for parent in nodes[name].reads}
+            sources = [nodes[name] for name in read - set(compiled)]
             compiled = self._carried(
                 compiled, {node.name: self.source_columns(node) for node in sources}
             )
@@ -116,13 +115,9 @@ class Compiler:
         from llm_i2i.graph.lineage import build_column_graph
 
         compiled = self.compile()
-        read = {
-            parent for name in compiled for parent in self.definition.manifest.nodes[name].reads
-        }
-        sources = {
-            name: self.source_columns(self.definition.manifest.nodes[name])
-            for name in read - set(compiled)
-        }
+        nodes = self.definition.manifest.nodes
+        read = {parent for name in compiled for parent in nodes[name].reads}
+        sources = {name: self.source_columns(nodes[name]) for name in read - set(compiled)}
         cache = JsonCache(self.definition.target_dir / "cache" / "lineage.json")
         graph = build_column_graph(self.definition.manifest, compiled, sources, cache.values)
         cache.save()
