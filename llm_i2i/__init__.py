@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llm_i2i.version import __version__
+
 if TYPE_CHECKING:
     from llm_i2i.api import Project
 
 __all__ = ["Project", "__version__"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import ProjectError, counted
 from llm_i2i.runner import project as runner
-from llm_i2i.runner.events import Reporter
+from llm_i2i.runner.build.events import Reporter
 from llm_i2i.tabular import Records, Tabular
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Rows(Tabular):
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """All rows as tuples."""
-        from llm_i2i.runner.query import fetch_rows
+        from llm_i2i.runner.environments.query import fetch_rows
 
         return fetch_rows(self.relation)[1]
 

@@ -22,8 +22,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from llm_i2i.config.base import unknown_fix
 from llm_i2i.errors import ProjectError
+from llm_i2i.runner.inspection.served import register_udfs
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.served import register_udfs
 
 KEYS = ("project_dir", "target_path", "vars", "calls", "functions")
 CALLS = ("make", "cached")

@@ -13,7 +13,7 @@ from llm_i2i.cli.output import line_width, plain, render_table
 from llm_i2i.errors import ProjectError
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.calls import CallSet, Filter
+    from llm_i2i.runner.inspection.calls import CallSet, Filter
     from llm_i2i.runner.project import Project
 
 KEPT = ("udf", "group", "node", "constants", "calls", "measured", "counted", "seconds", "tokens", "token_unit", "bytes", "made_at", "in_use")  # fmt: skip
@@ -21,7 +21,7 @@ KEPT = ("udf", "group", "node", "constants", "calls", "measured", "counted", "se
 
 def print_calls(project: Project, wanted: Filter, output: str) -> None:
     """One row a group and node."""
-    from llm_i2i.runner.calls import list_calls
+    from llm_i2i.runner.inspection.calls import list_calls
 
     found = list_calls(project, wanted)
     if output == "json":
@@ -76,7 +76,7 @@ def _time(sets: list[CallSet]) -> str:
 
 def print_inspected(project: Project, wanted: Filter, limit: int, output: str) -> None:
     """Arguments and results of single calls."""
-    from llm_i2i.runner.calls import call_rows, list_calls
+    from llm_i2i.runner.inspection.calls import call_rows, list_calls
 
     shown: list[dict[str, Any]] = []
     for found in list_calls(project, wanted):
@@ -96,7 +96,7 @@ def print_inspected(project: Project, wanted: Filter, limit: int, output: str) -
 
 def print_cost(project: Project, wanted: Filter, per_million: float | None, output: str) -> None:
     """Calls, tokens, time and money by node, UDF and language model."""
-    from llm_i2i.runner.calls import list_calls, price
+    from llm_i2i.runner.inspection.calls import list_calls, price
 
     groups: dict[tuple[str, str, str], list[CallSet]] = {}
     for found in list_calls(project, wanted):
@@ -150,7 +150,7 @@ def _model(name: str) -> str:
 
 def forget(project: Project, wanted: Filter, *, everything: bool, yes: bool, dry_run: bool) -> None:
     """Say what would go, ask, forget it."""
-    from llm_i2i.runner.calls import forget_calls
+    from llm_i2i.runner.inspection.calls import forget_calls
 
     if wanted.is_empty and not everything:
         raise ProjectError(

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 
 from llm_i2i.errors import LlmI2iError, counted
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter, UnitOutcome
+from llm_i2i.runner.build.events import (
+    BuildResult,
+    CheckOutcome,
+    NodeOutcome,
+    Reporter,
+    UnitOutcome,
+)
 
 WIDTH = 80
 COLOURS = {"ERROR": 31, "FAIL": 31, "WARN": 33, "SKIP": 33, "REUSED": 36, "OK": 32}  # ANSI
@@ -31,7 +37,7 @@ class Console(Reporter):
         self._warnings: list[LlmI2iError] = []
 
     def started(self, plan: Plan, found: Mapping[str, int]) -> None:
-        from llm_i2i import __version__
+        from llm_i2i.version import __version__
 
         self._line(f"Running llmi2i {__version__}")
         self._line(f"Found {counted(found)}")

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from llm_i2i.runner.diagnosis import Finding, diagnose, missing
+from llm_i2i.runner.inspection.diagnosis import Finding, diagnose, missing
 from llm_i2i.runner.project import Project
 
 MARKS = {"ok": "ok", "absent": "-", "missing": "MISSING"}

@@ -14,8 +14,12 @@ import click
 from llm_i2i.cli.output import plain, render_table
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.diff import Difference, TableDifference
-    from llm_i2i.runner.diff_index import IndexDifference, ListOverlap, MetricDifference
+    from llm_i2i.runner.environments.diff import Difference, TableDifference
+    from llm_i2i.runner.environments.index_diff import (
+        IndexDifference,
+        ListOverlap,
+        MetricDifference,
+    )
     from llm_i2i.runner.project import Project
 
 WIDTH = 80

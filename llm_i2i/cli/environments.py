@@ -16,7 +16,7 @@ import click
 from llm_i2i.cli.output import line_width, print_rows, render_table
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.environments import Move
+    from llm_i2i.runner.environments.move import Move
     from llm_i2i.runner.project import Project
     from llm_i2i.store.gc import Collection
 
@@ -26,10 +26,9 @@ def promote(
 ) -> None:
     """Move an environment to what another points to, and print what changes."""
     from llm_i2i.cli.console import Console
-    from llm_i2i.runner.environments import promote
 
     console = Console(quiet=True)
-    move = promote(project, source, target, force=force, dry_run=dry_run, reporter=console)
+    move = project.promote(source, target, force=force, dry_run=dry_run, reporter=console)
     console.show_warnings()
     _print_move(move, output)
     if move.checked:
@@ -65,13 +64,13 @@ def rollback(project: Project, name: str, to: str | None, *, dry_run: bool, outp
 
 def list_states(project: Project, name: str, output: str) -> None:
     """The states of an environment that are kept, the one that holds first."""
-    from llm_i2i.runner.environments import explain_move, open_environment
+    from llm_i2i.runner.environments.move import explain_move, open_environment
 
-    states = open_environment(project, name).history()
+    states = open_environment(project.target_dir, name).history()
     rows = []
     for i, state in enumerate(states):
         known = i + 1 < len(states)
-        changes = explain_move(project, states[i + 1].nodes, state.nodes) if known else []
+        changes = explain_move(project.store, states[i + 1].nodes, state.nodes) if known else []
         whole = all(p.sql or project.store.meta(n, p.fingerprint) for n, p in state.nodes.items())
         rows.append(
             [

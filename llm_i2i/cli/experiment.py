@@ -26,7 +26,7 @@ from llm_i2i.experiment.run import (
 )
 from llm_i2i.experiment.tables import column_title, count, line_title, reference_title
 from llm_i2i.experiment.variants import Choice, make_trials
-from llm_i2i.runner.events import BuildResult, NodeOutcome
+from llm_i2i.runner.build.events import BuildResult, NodeOutcome
 from llm_i2i.runner.project import Project
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.freshness import SourceAge
+    from llm_i2i.runner.inspection.freshness import SourceAge
     from llm_i2i.runner.project import Project
 
 WIDTH = 80
@@ -22,13 +22,13 @@ def run_freshness(
     project: Project, select: Sequence[str], exclude: Sequence[str], output: str
 ) -> int:
     """Check, print, write sources.json; the exit code: 1 where a source is too old or cannot be read."""
-    from llm_i2i.runner.freshness import check_freshness, write_sources
+    from llm_i2i.runner.inspection.freshness import check_freshness, write_sources
 
     ages: list[SourceAge] = []
     for age in check_freshness(project, select, exclude):
         ages.append(age)
         _print_line(age)
-    write_sources(project, ages)
+    write_sources(project.target_dir, ages)
     if output == "json":
         for age in ages:
             click.echo(json.dumps(_row(age)))

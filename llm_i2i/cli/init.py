@@ -13,7 +13,7 @@ import click
 from llm_i2i.config.parts import PART_FILE, Part, find_parts
 from llm_i2i.config.yaml_text import Mistakes
 from llm_i2i.errors import ProjectError, closest, raise_all
-from llm_i2i.runner.schemas import FOLDER, write_schemas
+from llm_i2i.runner.artifacts.schemas import FOLDER, write_schemas
 
 # What a new project gets of the reference project. The wheel carries the same (pyproject.toml, held by a test).
 CARRIED = (

@@ -11,7 +11,13 @@ from typing import Any
 
 from llm_i2i.errors import LlmI2iError, ProjectErrors
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, CheckOutcome, NodeOutcome, Reporter, UnitOutcome
+from llm_i2i.runner.build.events import (
+    BuildResult,
+    CheckOutcome,
+    NodeOutcome,
+    Reporter,
+    UnitOutcome,
+)
 
 PROGRESS_SECONDS = 10.0
 

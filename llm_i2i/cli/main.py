@@ -10,10 +10,10 @@ from typing import NoReturn
 
 import click
 
-from llm_i2i import __version__
-from llm_i2i.cli.group import Commands
+from llm_i2i.cli.group import COMMANDS, Commands
 from llm_i2i.cli.options import LOG_FORMAT
 from llm_i2i.errors import LlmI2iError, disk_error
+from llm_i2i.version import __version__
 
 LISTING = ("ls", "list", "vars", "query", "show", "plan", "compile", "lineage", "diff")
 INTERRUPTED = 130  # what shells report for Ctrl-C
@@ -49,7 +49,7 @@ def main() -> None:
         if isinstance(error, click.NoSuchOption):
             from llm_i2i.cli.words import explain
 
-            error = explain(error, sys.argv[1:])
+            error = explain(error, sys.argv[1:], COMMANDS)
         error.show()
         sys.exit(2)
     except LlmI2iError as error:

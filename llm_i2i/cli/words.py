@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import click
 
 ALIASES = {"list": "ls"}
@@ -53,17 +55,18 @@ def instead_of(command: str) -> str:
     return COMMANDS.get(command, "")
 
 
-def explain(error: click.NoSuchOption, args: list[str]) -> click.NoSuchOption:
+def explain(
+    error: click.NoSuchOption, args: list[str], commands: Container[str]
+) -> click.NoSuchOption:
     """The error with what to write in place of the option, if we know.
 
     Args:
         args: The command line: an option that stands before the command belongs behind it.
+        commands: Names of the commands that there are.
     """
     said = OPTIONS.get(error.option_name, "")
     if error.ctx is not None and error.ctx.parent is None:
-        from llm_i2i.cli.group import COMMANDS as ours
-
-        command = next((word for word in args if word in ours), "COMMAND")
+        command = next((word for word in args if word in commands), "COMMAND")
         said = f"Options stand behind the command: llmi2i {command} {error.option_name}"
     if not said:
         return error

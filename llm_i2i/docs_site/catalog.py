@@ -9,17 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from llm_i2i import __version__
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.graph.lineage import ColumnEdge, ColumnGraph
 from llm_i2i.graph.node import Node
 from llm_i2i.names import quote_identifier
 from llm_i2i.plan.step import Plan
+from llm_i2i.runner.build.data_tests import passed_record
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import passed_record
 from llm_i2i.sql.lineage import ROWS
 from llm_i2i.store.environment import Pointer
 from llm_i2i.store.store import ResultMeta
+from llm_i2i.version import __version__
 
 METRICS_TAG = "metrics"  # models with this tag are shown with their rows
 SHOWN_ROWS = 200  # of such a model

@@ -25,7 +25,7 @@ from llm_i2i.experiment.run import (
 from llm_i2i.experiment.variants import Trial
 from llm_i2i.fingerprint import canonical_json
 from llm_i2i.names import quote_literal
-from llm_i2i.runner.query import fetch_rows, open_catalogue, run_query
+from llm_i2i.runner.environments.query import fetch_rows, open_catalogue, run_query
 from llm_i2i.statistics import Estimate, Floats, bootstrap, gains
 
 if TYPE_CHECKING:

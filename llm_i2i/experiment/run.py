@@ -12,7 +12,7 @@ from llm_i2i.config.experiments import Experiments
 from llm_i2i.errors import EngineError, LlmI2iError, ProjectError, ProjectErrors, raise_all
 from llm_i2i.experiment.variants import Trial, Trials
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import BuildResult, Reporter
+from llm_i2i.runner.build.events import BuildResult, Reporter
 from llm_i2i.runner.project import Project
 
 METRICS_NODE, RANKS_NODE, TARGETS_NODE = "ranking_metrics", "target_ranks_all", "targets"

@@ -19,7 +19,6 @@ from jinja2.environment import Template
 from jinja2.exceptions import SecurityError, TemplateRuntimeError, UndefinedError
 from jinja2.utils import missing
 
-from llm_i2i import __version__
 from llm_i2i.config.parts import Entry
 from llm_i2i.config.vars import Vars
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
@@ -38,6 +37,7 @@ from llm_i2i.render.environment import (
 from llm_i2i.render.prompts import prompt_expression
 from llm_i2i.render.relations import Reference, SourceReference, relation_name, source_relation
 from llm_i2i.secrets import is_secret
+from llm_i2i.version import __version__
 
 _LOG = logging.getLogger("llm_i2i.render")
 _WHOLE_EXPRESSION = re.compile(r"\s*\{\{((?:(?!\}\}|\{\{).)*)\}\}\s*", re.DOTALL)

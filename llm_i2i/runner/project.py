@@ -2,41 +2,249 @@
 
 from __future__ import annotations
 
-import functools
-import json
-import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from llm_i2i.errors import ProjectError
-from llm_i2i.graph.node import DataCheck, UnitCheck
-from llm_i2i.plan.step import Plan
-from llm_i2i.runner.definition import words_of
-from llm_i2i.runner.events import BuildResult, CheckOutcome, Reporter, UnitOutcome
-from llm_i2i.runner.planner import ProjectPlanner
-from llm_i2i.store.files import file_lock, replace_text
-from llm_i2i.store.holds import Hold
-from llm_i2i.store.sweep import sweep_killed
+from llm_i2i.runner.base.compiler import Compiler
+from llm_i2i.runner.base.definition import ProjectDefinition
+from llm_i2i.runner.build.builder import Builder
+from llm_i2i.runner.build.planner import Planner
 
 if TYPE_CHECKING:
     import duckdb
 
-    from llm_i2i.runner.diff import Difference
-    from llm_i2i.runner.environments import Move
-    from llm_i2i.runner.steps import Workshop
-    from llm_i2i.runner.unit_tests import UnitBench
+    from llm_i2i.config.loader import LoadedProject
+    from llm_i2i.config.targets import Target
+    from llm_i2i.engine.base import Engine
+    from llm_i2i.graph.compile import CompiledModel
+    from llm_i2i.graph.lineage import ColumnGraph
+    from llm_i2i.graph.manifest import Manifest
+    from llm_i2i.graph.node import Node
+    from llm_i2i.graph.select_tests import Check
+    from llm_i2i.plan.step import Plan, PlanStep
+    from llm_i2i.render.renderer import Renderer
+    from llm_i2i.runner.base.selection import ProjectSelection
+    from llm_i2i.runner.base.sources import SourceFiles
+    from llm_i2i.runner.build.events import BuildResult, CheckOutcome, Reporter, UnitOutcome
+    from llm_i2i.runner.environments.diff import Difference
+    from llm_i2i.runner.environments.move import Move, Storage
+    from llm_i2i.store.calls import CallCache
+    from llm_i2i.store.environment import Environment, Pointer
     from llm_i2i.store.gc import Collection
+    from llm_i2i.store.holds import Holds
+    from llm_i2i.store.store import Store
+    from llm_i2i.udf.batch import CallCounts
+    from llm_i2i.udf.registry import UdfRegistry
 
 
-class Project(ProjectPlanner):
+class Project:
     """A project on disk, with the vars and target of one invocation: what runs, and what is published.
 
-    Its layers, each of which knows those before it only: `runner.definition`, `runner.compiler`, `runner.planner`, this.
-    `llm_i2i.Project` (llm_i2i/api.py) is this with results for notebooks, and experiments.
+    A facade: its parts do the work, and each knows those before it only. `llm_i2i.Project` (llm_i2i/api.py) is this with results
+    for notebooks, and experiments.
+
+    Attributes:
+        definition: What the project says.
+        compiler: SQL for its models.
+        planner: What a build would do.
+        builder: What runs something.
     """
+
+    def __init__(self, definition: ProjectDefinition) -> None:
+        self.definition = definition
+        self.compiler = Compiler(definition)
+        self.planner = Planner(self.compiler)
+        self.builder = Builder(self.planner)
+
+    @classmethod
+    def load(cls, project_dir: str | Path = ".", **settings: Any) -> Self:
+        """Read a project. Settings: vars, target, env, target_path, threads, jobs, state."""
+        return cls(ProjectDefinition(Path(project_dir), **settings))
+
+    def variant(self, vars: Mapping[str, Any], env: str) -> Self:
+        """The same project with other vars, publishing another environment; see `ProjectDefinition.variant`."""
+        return type(self)(self.definition.variant(vars, env))
+
+    def in_environment(self, name: str) -> Self:
+        """The same project, reading and publishing another environment."""
+        return type(self)(self.definition.in_environment(name))
+
+    def other_environment(self, name: str) -> Environment:
+        """An environment of this project's store, published or not."""
+        return self.definition.other_environment(name)
+
+    # -- what it says ------------------------------------------------------------------------------
+
+    @property
+    def dir(self) -> Path:
+        """The folder of the project."""
+        return self.definition.dir
+
+    @property
+    def loaded(self) -> LoadedProject:
+        """The files of the project, read."""
+        return self.definition.loaded
+
+    @property
+    def vars(self) -> Mapping[str, Any]:
+        """The vars of this invocation, defaults among them."""
+        return self.definition.vars
+
+    @property
+    def target(self) -> Target:
+        """Settings of the target."""
+        return self.definition.target
+
+    @property
+    def target_name(self) -> str:
+        """The target of project.yml that this runs on."""
+        return self.definition.target_name
+
+    @property
+    def target_dir(self) -> Path:
+        """The folder for results."""
+        return self.definition.target_dir
+
+    @property
+    def threads(self) -> int | None:
+        """Threads of an engine; None: its own number."""
+        return self.definition.threads
+
+    @property
+    def jobs(self) -> int:
+        """Processes that run table UDFs."""
+        return self.definition.jobs
+
+    @property
+    def environment(self) -> Environment:
+        """What is read and published."""
+        return self.definition.environment
+
+    @property
+    def store(self) -> Store:
+        """Results."""
+        return self.definition.store
+
+    @property
+    def calls(self) -> CallCache:
+        """Finished calls of UDFs."""
+        return self.definition.calls
+
+    @property
+    def holds(self) -> Holds:
+        """What builds keep from `gc`."""
+        return self.definition.holds
+
+    @property
+    def sources(self) -> SourceFiles:
+        """The files of sources and seeds."""
+        return self.definition.sources
+
+    @property
+    def manifest(self) -> Manifest:
+        """The graph."""
+        return self.definition.manifest
+
+    @property
+    def renderer(self) -> Renderer:
+        """All macros and prompts of the project."""
+        return self.definition.renderer
+
+    @property
+    def udfs(self) -> UdfRegistry:
+        """The UDFs of the project; its Python files are loaded when asked for."""
+        return self.definition.udfs
+
+    @property
+    def serving(self) -> Mapping[str, Any]:
+        """How the checkpoints of each language model are run: not part of any fingerprint."""
+        return self.definition.serving
+
+    @property
+    def selection(self) -> ProjectSelection:
+        """What criteria select from."""
+        return self.definition.selection
+
+    def render(self, sql: str, where: str = "--inline", *, secrets: bool = False) -> str:
+        """Jinja of a piece of SQL evaluated: ref(), var() and macros work as in a model."""
+        return self.definition.render(sql, where, secrets=secrets)
+
+    def criteria(
+        self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
+    ) -> tuple[list[str], list[str]]:
+        """--select and --exclude as lists; the default selector where neither is given."""
+        return self.definition.criteria(select, exclude)
+
+    def select(
+        self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
+    ) -> list[str]:
+        """Names of the selected nodes in build order; see `ProjectDefinition.select`."""
+        return self.definition.select(select, exclude)
+
+    def write_state(self) -> None:
+        """Note in the target folder what the project is, for `--state` of a later command."""
+        self.definition.write_state()
+
+    # -- what it compiles to -----------------------------------------------------------------------
+
+    def compile(self, names: Iterable[str] | None = None) -> dict[str, CompiledModel]:
+        """Compile models and their ancestors (all models by default)."""
+        return self.compiler.compile(names)
+
+    def compiled_text(self, names: Iterable[str]) -> dict[str, str]:
+        """The SQL of models as the target's engine gets it, all statements in the order they run."""
+        return self.compiler.compiled_text(names)
+
+    def compile_inline(self, sql: str) -> CompiledModel:
+        """A query that is no model of the project, compiled as one would be; see `Compiler.compile_inline`."""
+        return self.compiler.compile_inline(sql)
+
+    def compiled_path(self, node: Node) -> Path:
+        """Where the compiled SQL of a model is written; a package's below its name."""
+        return self.compiler.compiled_path(node)
+
+    def lineage(self) -> ColumnGraph:
+        """Which column is made from which, over all models; nothing is run."""
+        return self.compiler.lineage()
+
+    def write_manifest(self, compiled: Mapping[str, CompiledModel]) -> None:
+        """Write `manifest.json` of dbt's shape into the target folder."""
+        from llm_i2i.runner.artifacts.dbt import MANIFEST, Artifacts, write_artifact
+
+        artifacts = Artifacts(
+            self.loaded, self.manifest, self.renderer.macros, self.environment.name, compiled
+        )
+        write_artifact(self.target_dir, MANIFEST, artifacts.manifest_json())
+
+    def local_engine(self) -> Engine:
+        """A fresh DuckDB in this process: binds and describes SQL, whatever engine the target has."""
+        return self.compiler.local_engine()
+
+    def new_engine(self) -> Engine:
+        """A fresh session of the target's engine."""
+        return self.compiler.new_engine()
+
+    # -- what runs ---------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        select: str | Iterable[str] = (),
+        exclude: str | Iterable[str] = (),
+        full_refresh: bool = False,
+    ) -> Plan:
+        """What `build` would do, as data. Nothing is run; with `full_refresh` the selected nodes count as stale."""
+        return self.planner.plan(select, exclude, full_refresh)
+
+    def select_tests(
+        self, select: str | Iterable[str] = (), exclude: str | Iterable[str] = ()
+    ) -> list[Check]:
+        """The selected unit tests and data tests, all of them by default; see `Planner.select_tests`."""
+        return self.planner.select_tests(select, exclude)
+
+    def calls_of(self, plan: Plan, step: PlanStep) -> CallCounts | None:
+        """UDF calls of a step: distinct, cached, tokens and time of the rest; None if that cannot be known yet."""
+        return self.planner.calls_of(plan, step)
 
     def build(
         self,
@@ -54,78 +262,10 @@ class Project(ProjectPlanner):
         Raises:
             ProjectError: The project cannot be compiled; nothing was run.
         """
-        from llm_i2i.runner.hooks import run_project_hooks
-        from llm_i2i.runner.run import run_build
-
-        select, asked_out = self.criteria(select, exclude)
-        left_out, exclude = self._excluded_tests(select, asked_out)
-        refreshes = self._refreshes(full_refresh, select, exclude)
-        plan = self._plan(select, exclude, refreshes)
-        self.write_state()
-        if full_refresh:
-            replace_text(self._refresh_file, json.dumps(refreshes))
-        shop = self._workshop(plan, reporter or Reporter(), max_calls, store_failures)
-        shop.reporter.started(plan, {**self.manifest.counts(), "UDF": len(self.udfs.signatures)})
-        if plan.to_build:
-            self._sweep()
-        hold = self._hold(plan)
-        success = False
-        try:
-            self._disown_damaged(plan, shop)
-            if any(s.action == "reuse" and not shop.has_result(s.node.name) for s in plan.steps):
-                return self.build(  # damaged, or removed by `gc` just before it was held
-                    select, asked_out, full_refresh=full_refresh, fail_fast=fail_fast,
-                    max_calls=max_calls, store_failures=store_failures, reporter=reporter,
-                )  # fmt: skip
-            run_project_hooks(self, "on_run_start")
-            with self._workers() as workers:
-                result = run_build(
-                    replace(shop, workers=workers),
-                    self.environment,
-                    run_units=self._run_units_of(left_out),
-                    checks={check for check in self.manifest.checks if check.name not in left_out},
-                    fail_fast=fail_fast,
-                )
-            run_project_hooks(self, "on_run_end")
-            success = result.success
-            asked = {"select": words_of(select), "exclude": words_of(exclude)}
-            self._write_artifacts(
-                "build",
-                plan,
-                result,
-                {**asked, "full_refresh": full_refresh, "fail_fast": fail_fast},
-            )
-            return result
-        finally:
-            self._compiled.save()
-            hold.release(published=success)
-            shutil.rmtree(self._scratch(), ignore_errors=True)
-
-    def _disown_damaged(self, plan: Plan, shop: Workshop) -> None:
-        """Read whole what a build is going to read or to publish anew; what is damaged then counts as not built.
-
-        A build that has nothing to do reads nothing.
-        """
-        published = {n: pointer.fingerprint for n, pointer in self.environment.pointers().items()}
-        reused = [step for step in plan.steps if step.action == "reuse"]
-        moves = any(published.get(step.node.name) != step.fingerprint for step in reused)
-        if not (moves or plan.to_build):
-            return
-        for name, digest in plan.fingerprints.items():
-            if damaged := self.store.damaged_files(name, digest):
-                shop.reporter.note(f"{name}: {damaged[0]} is damaged, the result is made again")
-                self.store.disown(name, digest)
-
-    def _hold(self, plan: Plan) -> Hold:
-        """Keep `gc` from what a build uses until an environment points to it."""
-        nodes = {n: f for n, f in plan.fingerprints.items() if not self.manifest.nodes[n].is_source}
-        calls = {c.udf.lower() for s in plan.steps for c in s.compiled.steps if c.kind == "batch"}
-        return self.holds.hold(self.environment.name, nodes, calls)
-
-    def _sweep(self) -> None:
-        """Remove scratch that killed builds left behind."""
-        with file_lock(self.target_dir / "locks" / "sweep.lock"):
-            sweep_killed(self.target_dir)
+        return self.builder.build(
+            select, exclude, full_refresh=full_refresh, fail_fast=fail_fast,
+            max_calls=max_calls, store_failures=store_failures, reporter=reporter,
+        )  # fmt: skip
 
     def test(
         self,
@@ -139,147 +279,84 @@ class Project(ProjectPlanner):
 
         `select` takes what selects models, names of tests, and dbt's test_type:, test_name: and unit_test:.
         """
-        chosen = self.select_tests(select, exclude)
-        reporter = reporter or Reporter()
-        started = time.monotonic()
-        result = BuildResult()
-        try:
-            units = [check for check in chosen if isinstance(check, UnitCheck)]
-            for unit in self._run_units(units, self._unit_bench):
-                reporter.unit_finished(unit)
-                result.units.append(unit)
-            checks = [check for check in chosen if isinstance(check, DataCheck)]
-            if checks:
-                plan = self._plan((), (), self._refreshes(False, (), ()))
-                shop = self._workshop(plan, reporter, store_failures=store_failures)
-                for outcome in self._run_data_checks(checks, shop):
-                    reporter.check_finished(outcome)
-                    result.checks.append(outcome)
-                result.seconds = time.monotonic() - started
-                asked = {"select": words_of(select), "exclude": words_of(exclude)}
-                self._write_artifacts("test", plan, result, asked)
-        finally:
-            self._compiled.save()
-            shutil.rmtree(self._scratch(), ignore_errors=True)
-        return [*result.units, *result.checks]
-
-    def _run_data_checks(
-        self, checks: Sequence[DataCheck], shop: Workshop
-    ) -> Iterator[CheckOutcome]:
-        for check in checks:
-            missing = [name for name in check.depends_on if not shop.has_result(name)]
-            if missing:
-                raise ProjectError(
-                    f"data test {check.name} needs {', '.join(missing)}",
-                    where=check.where,
-                    found="not built in its present state",
-                    fix="run `llmi2i build` first",
-                )
-        from llm_i2i.runner.steps import run_checks
-
-        yield from run_checks(checks, shop, force=True)
-
-    def _run_units(
-        self,
-        checks: Sequence[UnitCheck],
-        bench: Callable[[], UnitBench],
-        *,
-        force: bool = True,
-    ) -> Iterator[UnitOutcome]:
-        if not checks:
-            return
-        from llm_i2i.runner.unit_tests import run_unit_checks
-
-        yield from run_unit_checks(checks, bench(), force=force)
-
-    def _run_units_of(self, left_out: set[str]) -> Callable[[str], Iterator[UnitOutcome]]:
-        """What runs the unit tests of a model in a build; those that passed before are not run again."""
-        bench = functools.cache(self._unit_bench)
-
-        def run(model: str) -> Iterator[UnitOutcome]:
-            checks = self.manifest.unit_checks_of(model)
-            wanted = [check for check in checks if check.name not in left_out]
-            return self._run_units(wanted, bench, force=False)
-
-        return run
+        return self.builder.test(select, exclude, reporter, store_failures=store_failures)
 
     def recheck(self, plan: Plan, reporter: Reporter | None = None) -> list[CheckOutcome]:
         """All data tests on the results of a plan; one that passed on the same results is not run again."""
-        from llm_i2i.runner.steps import run_checks
+        return self.builder.recheck(plan, reporter)
 
-        shop = self._workshop(plan, reporter or Reporter())
-        try:
-            outcomes = []
-            for outcome in run_checks(self.manifest.checks, shop):
-                shop.reporter.check_finished(outcome)
-                outcomes.append(outcome)
-            return outcomes
-        finally:
-            shutil.rmtree(self._scratch(), ignore_errors=True)
-
-    def _write_artifacts(
-        self, which: str, plan: Plan, result: BuildResult, asked: Mapping[str, Any]
-    ) -> None:
-        """Write what dbt's tools read after a run: `manifest.json`, `run_results.json` and `catalog.json`."""
-        from llm_i2i.runner.artifacts import (
-            CATALOG,
-            MANIFEST,
-            RUN_RESULTS,
-            Artifacts,
-            write_artifact,
-        )
-
-        steps = [*plan.steps, *plan.ephemeral.values()]
-        compiled = {step.node.name: step.compiled for step in steps}
-        artifacts = Artifacts(
-            self.loaded,
-            self.manifest,
-            self.renderer.macros,
-            self.environment.name,
-            compiled,
-            plan.fingerprints,
-        )
-        asked = {"target": self.target_name, **asked}
-        run = artifacts.run_results_json(
-            which, result.nodes, result.checks, result.units, result.seconds, asked
-        )
-        stored = {
-            name: meta
-            for name, pointer in self.environment.pointers().items()
-            if name in self.manifest.nodes and (meta := self.store.meta(name, pointer.fingerprint))
-        }
-        write_artifact(self.target_dir, MANIFEST, artifacts.manifest_json())
-        write_artifact(self.target_dir, RUN_RESULTS, run)
-        write_artifact(self.target_dir, CATALOG, artifacts.catalog_json(stored))
+    # -- what is published -------------------------------------------------------------------------
 
     def promote(
-        self, source: str, target: str, *, force: bool = False, dry_run: bool = False
+        self,
+        source: str,
+        target: str,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        reporter: Reporter | None = None,
     ) -> Move:
-        """Point environment `target` to what `source` points to; see `runner.environments.promote`."""
-        from llm_i2i.runner.environments import promote
+        """Point environment `target` to what `source` points to; see `runner.environments.move.promote`.
 
-        return promote(self, source, target, force=force, dry_run=dry_run)
+        Args:
+            force: Let through what is stale, incomplete, or fails its data tests.
+        """
+        from llm_i2i.runner.environments.move import audit_environment, promote
+
+        def audit(name: str, nodes: Mapping[str, Pointer]) -> int:
+            here = self.in_environment(name)
+            plan, known = here.plan(), self.manifest.nodes
+            return audit_environment(
+                name, nodes, plan, known, self.store, lambda plan: here.recheck(plan, reporter)
+            )
+
+        return promote(
+            self._storage(), source, target, audit=None if force else audit, dry_run=dry_run
+        )
 
     def rollback(self, env: str, to: str | int | None = None, *, dry_run: bool = False) -> Move:
-        """Point an environment back to an earlier state; see `runner.environments.rollback`."""
-        from llm_i2i.runner.environments import rollback
+        """Point an environment back to an earlier state; see `runner.environments.move.rollback`."""
+        from llm_i2i.runner.environments.move import rollback
 
-        return rollback(self, env, to, dry_run=dry_run)
+        return rollback(self._storage(), env, to, dry_run=dry_run)
 
-    def diff(self, here: str, there: str, **options: Any) -> Difference:
-        """How the tables of two environments differ; see `runner.diff.diff` for the options."""
-        from llm_i2i.runner.diff import diff
+    def _storage(self) -> Storage:
+        from llm_i2i.runner.environments.move import Storage
 
-        return diff(self, here, there, **options)
+        return Storage(self.target_dir, self.store, self.holds)
+
+    def diff(
+        self,
+        here: str,
+        there: str,
+        *,
+        select: str | Iterable[str] = (),
+        exclude: str | Iterable[str] = (),
+        **options: Any,
+    ) -> Difference:
+        """How the tables of two environments differ; see `runner.environments.diff.diff` for the options."""
+        from llm_i2i.runner.environments.diff import Sides, diff
+
+        sides = Sides(
+            self.target_dir, self.store, self._grain_of, self.threads, self.target.memory_limit
+        )
+        chosen = (lambda: self.select(select, exclude)) if select or exclude else None
+        return diff(sides, here, there, select=chosen, **options)
+
+    def _grain_of(self, name: str) -> list[str]:
+        node = self.manifest.nodes.get(name)
+        return [str(column) for column in (node.config.get("grain") or [])] if node else []
 
     def export(
         self, table: str, file: str | Path, *, env: str | None = None, force: bool = False
     ) -> int:
         """Write a table of an environment to Parquet, CSV, JSON or DuckDB, by the file's suffix; returns the number of rows."""
-        from llm_i2i.runner.export import export_table
+        from llm_i2i.runner.environments.export import export_table
 
-        project = self if env is None else self.in_environment(env)
-        return export_table(project, table, Path(file), force=force)
+        environment = self.environment if env is None else self.other_environment(env)
+        return export_table(
+            environment, self.store, self.target_dir, table, Path(file), force=force
+        )
 
     def gc(self, *, dry_run: bool = True, **scope: Any) -> Collection:
         """Find, and unless `dry_run` remove, results that no environment points to; `scope` as in `store.gc.Scope`."""
@@ -289,7 +366,7 @@ class Project(ProjectPlanner):
 
     def query(self, sql: str) -> duckdb.DuckDBPyRelation:
         """Run one read-only query on the published environment; ref(), var() and macros work in it."""
-        from llm_i2i.runner.query import open_catalogue, run_query
+        from llm_i2i.runner.environments.query import open_catalogue, run_query
 
         if "{{" in sql or "{%" in sql:
             sql = self.render(sql)
@@ -302,6 +379,6 @@ class Project(ProjectPlanner):
         Raises:
             ProjectError: The query is wrong, or fails while it runs.
         """
-        from llm_i2i.runner.query import fetch_rows
+        from llm_i2i.runner.environments.query import fetch_rows
 
         return fetch_rows(self.query(sql), limit)

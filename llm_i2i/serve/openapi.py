@@ -8,9 +8,9 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import schema_components
 
-from llm_i2i import __version__
 from llm_i2i.serve import schemas
 from llm_i2i.serve.schemas import MAX_ID
+from llm_i2i.version import __version__
 
 MODELS: tuple[type[Struct], ...] = (
     schemas.Query,

@@ -8,13 +8,15 @@ from llm_i2i.errors import NodeError
 from llm_i2i.udf.context import RowError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
-    from llm_i2i.udf.batch import BatchCall
+    from llm_i2i.udf.signature import Signature
 
 
 def judge(
-    call: BatchCall, values: list[Any], result_type: pa.DataType
+    signature: Signature, file: Path, values: list[Any], result_type: pa.DataType
 ) -> tuple[list[Any], pa.Array]:
     """The values, and those of the rows that did not fail in the declared type.
 
@@ -22,7 +24,7 @@ def judge(
     """
     import pyarrow as pa
 
-    results = _as_array(call, values, result_type)
+    results = _as_array(signature, file, values, result_type)
     bad = _rows_with_nan(results)
     if not bad:
         return values, results
@@ -34,18 +36,20 @@ def judge(
     return values, results.take(pa.array(whole, type=pa.int64()))
 
 
-def _as_array(call: BatchCall, values: list[Any], result_type: pa.DataType) -> pa.Array:
+def _as_array(
+    signature: Signature, file: Path, values: list[Any], result_type: pa.DataType
+) -> pa.Array:
     """The results of the rows that did not fail, in the declared type."""
     import pyarrow as pa
 
     good = [value for value in values if not isinstance(value, RowError)]
-    _check_fields(call, good, result_type)
+    _check_fields(signature, file, good, result_type)
     try:
         return pa.array(good, type=result_type)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise NodeError(
-            f"UDF {call.signature.name!r} returned values that are no {call.signature.returns}",
-            where=str(call.file),
+            f"UDF {signature.name!r} returned values that are no {signature.returns}",
+            where=str(file),
             found=f"{error}; for example {good[0]!r}"[:300],
             fix="return values of the declared type",
         ) from error
@@ -67,7 +71,9 @@ def _rows_with_nan(array: pa.Array) -> set[int]:
     return set()
 
 
-def _check_fields(call: BatchCall, values: list[Any], result_type: pa.DataType) -> None:
+def _check_fields(
+    signature: Signature, file: Path, values: list[Any], result_type: pa.DataType
+) -> None:
     """Arrow drops unknown keys of a dict and leaves missing ones null; here both are mistakes."""
     import pyarrow as pa
 
@@ -80,8 +86,8 @@ def _check_fields(call: BatchCall, values: list[Any], result_type: pa.DataType) 
     for value in values:
         if isinstance(value, dict) and set(value) != wanted:
             raise NodeError(
-                f"UDF {call.signature.name!r} returned other fields than it declares",
-                where=str(call.file),
+                f"UDF {signature.name!r} returned other fields than it declares",
+                where=str(file),
                 found=", ".join(map(str, value)),
                 fix=f"return dicts with the keys {', '.join(sorted(wanted))}",
             )

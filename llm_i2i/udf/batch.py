@@ -230,7 +230,7 @@ class BatchWork:
             values = _invoke(call, rows, self.context)
             seconds = time.monotonic() - started
             amount = Amount(len(rows), call.meter.tokens(rows) if call.meter else 0, seconds)
-            values, results = judge(call, values, self.result_type)
+            values, results = judge(call.signature, call.file, values, self.result_type)
             _commit(self, batch, keys, values, results, name, _cost(call, amount))
         except LlmI2iError as error:
             # Returned, not raised: a cluster would try a broken function again and again.

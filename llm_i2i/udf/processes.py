@@ -20,7 +20,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import llm_i2i
 from llm_i2i import errors
 from llm_i2i.errors import LlmI2iError, NodeError
 from llm_i2i.tabular import read_table, write_table
@@ -195,7 +194,7 @@ def _tell(worker: _Worker, place: Path) -> None:
 
 def _environment() -> dict[str, str]:
     found = dict(os.environ)
-    package = str(Path(llm_i2i.__file__).parents[1])
+    package = str(Path(errors.__file__).parents[1])
     found.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # other processes have use for the cores
     found["PYTHONPATH"] = os.pathsep.join(filter(None, [package, found.get("PYTHONPATH")]))
     return found

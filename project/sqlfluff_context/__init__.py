@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from llm_i2i.runner.lint import template_names
+from llm_i2i.runner.inspection.lint import template_names
 
 globals().update(template_names(Path(__file__).resolve().parents[2]))

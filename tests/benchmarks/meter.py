@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from llm_i2i.plan.step import Plan, PlanStep
-from llm_i2i.runner.events import NodeOutcome, Reporter
+from llm_i2i.runner.build.events import NodeOutcome, Reporter
 from llm_i2i.udf.processes import cpu_seconds
 
 PAGE = os.sysconf("SC_PAGE_SIZE")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from llm_i2i.plan.step import PlanStep
-from llm_i2i.runner.events import NodeOutcome, Reporter
+from llm_i2i.runner.build.events import NodeOutcome, Reporter
 from llm_i2i.runner.project import Project
 from llm_i2i.simulate.big_log import BigLog, write_big_log
 

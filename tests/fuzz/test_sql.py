@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from llm_i2i.engine.duckdb import DuckDBEngine
 from llm_i2i.graph.compile import compile_models
 from llm_i2i.render.renderer import Renderer
+from llm_i2i.runner.environments.query import fetch_rows, open_catalogue, run_query
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.query import fetch_rows, open_catalogue, run_query
 from llm_i2i.sql.hoist import hoist
 from tests.fuzz.harness import NASTY, fuzz, profiles, spoilt, texts
 from tests.project.conftest import FILES, ShopProject
@@ -91,7 +91,7 @@ def test_prompt_files(inputs: int, tmp_path: Path) -> None:
 @profiles(short=8, long=1500)
 def test_models(inputs: int, project: Project) -> None:
     """The SQL of a model from its text to its columns; what compiles binds in DuckDB."""
-    columns = project._columns_of(["log__events", "events", "prompts", "trained", "scored"])
+    columns = project.compiler.columns_of(["log__events", "events", "prompts", "trained", "scored"])
     originals = [textwrap.dedent(text) for name, text in FILES.items() if name.endswith(".sql")] + [
         "select user_id, score from {{ ref('scored') }} qualify row_number() over (order by score) < 3",
         "with a as (select 1 as x), b as (from a) select b.*, exists (from a) as y from b",

@@ -166,7 +166,7 @@ def test_served_calls(inputs: int, project: Project) -> None:
     """UDFs inside somebody's own DuckDB connection."""
     import duckdb
 
-    from llm_i2i.runner.served import register_udfs
+    from llm_i2i.runner.inspection.served import register_udfs
 
     connection = duckdb.connect()
     register_udfs(connection, project, only_cached=True)

@@ -13,25 +13,28 @@ import pyarrow.parquet as pq
 
 from llm_i2i.engine.spark import SparkEngine
 from llm_i2i.plan.step import PlanStep
-from llm_i2i.runner.events import Reporter
+from llm_i2i.runner.build.context import BuildContext
+from llm_i2i.runner.build.events import Reporter
+from llm_i2i.runner.build.steps import _run_batch, _run_table, batch_call, call_constants
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import Workshop, _run_batch, _run_table, batch_call, call_constants
 from llm_i2i.sql.portable.rounds import rounds
 from llm_i2i.sql.portable.translate import translate
 
 TOLERANCE = 1e-9  # of floats, absolute and relative
 
 
-def spark_rows(step: PlanStep, shop: Workshop, engine: SparkEngine, folder: Path) -> pa.Table:
+def spark_rows(
+    step: PlanStep, context: BuildContext, engine: SparkEngine, folder: Path
+) -> pa.Table:
     """Run a model's SQL on Spark, on its inputs as DuckDB stored them; its batch calls are all in the cache."""
-    shop.declare(engine, step.node.reads)
-    shop._declare_scalars(engine, step)
+    context.declare(engine, step.node.reads)
+    context._declare_scalars(engine, step)
     for call in step.compiled.steps:
         if call.kind == "table":  # the relation that it reads is made by Spark
-            list(_run_table(call, step, engine, shop, folder))
+            list(_run_table(call, step, engine, context, folder))
             continue
-        ready = batch_call(call, step, call_constants(call, step.node, engine), shop)
-        counts = _run_batch(ready, step, engine, shop, folder)
+        ready = batch_call(call, step, call_constants(call, step.node, engine), context)
+        counts = _run_batch(ready, step, engine, context, folder)
         assert counts.made == 0, "the call keys of the engines differ"
     engine.write_parquet(step.compiled.sql, folder / step.node.name)
     return pq.read_table(folder / step.node.name)
@@ -109,9 +112,9 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def workshop(project: Project) -> Workshop:
+def build_context(project: Project) -> BuildContext:
     """What is needed to run single steps of a built project."""
-    return project._workshop(project.plan(), Reporter())
+    return project.planner.context(project.plan(), Reporter())
 
 
 def spark_engine(project: Project, url: str, folder: Path) -> SparkEngine:
@@ -124,11 +127,13 @@ def spark_engine(project: Project, url: str, folder: Path) -> SparkEngine:
     )
 
 
-def difference_on(url: str, project: Project, shop: Workshop, step: PlanStep, folder: Path) -> str:
+def difference_on(
+    url: str, project: Project, context: BuildContext, step: PlanStep, folder: Path
+) -> str:
     """What differs between a model's stored rows and those of the Spark at `url`; empty if nothing does."""
     stored = pq.read_table(project.store.data_path(step.node.name, step.fingerprint))
     engine = spark_engine(project, url, folder)
     try:
-        return difference(stored, spark_rows(step, shop, engine, folder))
+        return difference(stored, spark_rows(step, context, engine, folder))
     finally:
         engine.close()

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from llm_i2i.errors import ProjectError
-from llm_i2i.runner.events import BuildResult, CheckOutcome
+from llm_i2i.runner.build.events import BuildResult, CheckOutcome
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 

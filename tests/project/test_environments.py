@@ -16,9 +16,8 @@ from click.testing import CliRunner
 
 from llm_i2i.cli.main import cli
 from llm_i2i.errors import LlmI2iError, ProjectError
-from llm_i2i.runner.calls import Filter, forget_calls, list_calls
-from llm_i2i.runner.environments import promote
-from llm_i2i.runner.events import NodeOutcome, Reporter
+from llm_i2i.runner.build.events import NodeOutcome, Reporter
+from llm_i2i.runner.inspection.calls import Filter, forget_calls, list_calls
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 
@@ -130,7 +129,7 @@ def test_promote_looks_at_data_tests_that_did_not_run(shop: ShopProject) -> None
     with pytest.raises(LlmI2iError, match="data tests fail") as raised:
         project.promote("dev", "prod")
     assert "accepted_range_kept_score" in raised.value.found
-    assert promote(project, "dev", "prod", force=True).moved
+    assert project.promote("dev", "prod", force=True).moved
 
 
 def test_names_that_are_no_environment(shop: ShopProject, build: Build) -> None:
@@ -450,7 +449,7 @@ def test_an_interrupted_export_leaves_the_old_file(
     def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("llm_i2i.runner.export.sync_file", interrupted)
+    monkeypatch.setattr("llm_i2i.runner.environments.export.sync_file", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Project.load(shop.dir).export("kept", file, force=True)
     assert file.read_text() == "mine"

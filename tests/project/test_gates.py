@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llm_i2i.errors import ProjectError
-from llm_i2i.runner.events import CheckOutcome
+from llm_i2i.runner.build.events import CheckOutcome
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 

@@ -13,7 +13,7 @@ import pytest
 
 from llm_i2i.errors import ProjectError
 from llm_i2i.plan.step import PlanStep
-from llm_i2i.runner.events import BuildResult, NodeOutcome, Reporter
+from llm_i2i.runner.build.events import BuildResult, NodeOutcome, Reporter
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 
@@ -337,7 +337,7 @@ def test_what_no_call_waits_for_leaves_the_cores_to_the_calls(
     shop.write("models/aside.sql", "select pid from here((select * from {{ ref('events') }}))\n")
     orders = []
     for cores in (2, 3):
-        monkeypatch.setattr("llm_i2i.runner.schedule.CORES", cores)
+        monkeypatch.setattr("llm_i2i.runner.build.schedule.CORES", cores)
         project = Project.load(shop.dir, jobs=2, target_path=shop.dir / f"target{cores}")
         project.build("aside +ping +pong", reporter=(notes := Notes()))
         orders.append(notes.order)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.runner.calls import Filter, export_calls, forget_calls, list_calls
-from llm_i2i.runner.calls import call_rows as rows_of_calls
+from llm_i2i.runner.environments.query import fetch_rows, open_catalogue, run_query
+from llm_i2i.runner.inspection.calls import Filter, export_calls, forget_calls, list_calls
+from llm_i2i.runner.inspection.calls import call_rows as rows_of_calls
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.query import fetch_rows, open_catalogue, run_query
 from tests.project.conftest import ShopProject
 from tests.write_forms import STATEMENTS
 

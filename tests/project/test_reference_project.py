@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from llm_i2i.plan.step import PlanStep
+from llm_i2i.runner.build.context import BuildContext
+from llm_i2i.runner.build.data_tests import run_checks
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import Workshop, run_checks
-from tests.project.spark_equality import difference_on, spark_engine, workshop
+from tests.project.spark_equality import build_context, difference_on, spark_engine
 from tests.research_data import DATA, HAS_DATA
 
 ROOT = Path(__file__).parents[2]
@@ -216,14 +217,14 @@ def calls_training(step: PlanStep) -> bool:
 
 
 @pytest.fixture(scope="module")
-def default(shop: tuple[Path, dict[str, Any]]) -> tuple[Project, Workshop]:
+def default(shop: tuple[Path, dict[str, Any]]) -> tuple[Project, BuildContext]:
     project = Project.load(ROOT, vars=shop[1], target_path=shop[0] / "target")
-    return project, workshop(project)
+    return project, build_context(project)
 
 
 @pytest.mark.parametrize("model", CASES)
 def test_a_model_gives_the_same_rows_on_spark(
-    model: str, default: tuple[Project, Workshop], sail_url: str, tmp_path: Path
+    model: str, default: tuple[Project, BuildContext], sail_url: str, tmp_path: Path
 ) -> None:
     project, bench = default
     steps = {s.node.name: s for s in bench.plan.steps if s.node.materialized == "table"}
@@ -240,7 +241,7 @@ def test_a_model_gives_the_same_rows_on_spark(
 )
 def test_models_of_other_settings_give_the_same_rows_on_spark(
     shop: tuple[Path, dict[str, Any]],
-    default: tuple[Project, Workshop],
+    default: tuple[Project, BuildContext],
     changes: dict[str, Any],
     sail_url: str,
     tmp_path: Path,
@@ -248,7 +249,7 @@ def test_models_of_other_settings_give_the_same_rows_on_spark(
     """Of the models whose own SQL the settings change, and those they switch on."""
     known = {s.node.name: s.compiled.digest for s in default[1].plan.steps}
     project = build(shop[0], {**shop[1], **changes})
-    bench = workshop(project)
+    bench = build_context(project)
     wrong = {}
     for step in bench.plan.steps:
         name = step.node.name
@@ -263,7 +264,7 @@ def test_models_of_other_settings_give_the_same_rows_on_spark(
 
 @pytest.mark.spark
 def test_data_tests_pass_on_both_engines(
-    default: tuple[Project, Workshop], sail_url: str, tmp_path: Path
+    default: tuple[Project, BuildContext], sail_url: str, tmp_path: Path
 ) -> None:
     project, bench = default
     on_spark = dataclasses.replace(

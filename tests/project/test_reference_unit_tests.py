@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from llm_i2i.graph.unit_tests import render_unit_check
+from llm_i2i.runner.build.unit_tests import run_unit_checks
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.unit_tests import run_unit_checks
 from tests.project.test_reference_project import ROOT, write_log
 
 
@@ -44,7 +44,7 @@ def test_each_fails_when_a_row_is_missing(project: Project) -> None:
         replace(c, expect=replace(c.expect, rows=c.expect.rows[1:], places=c.expect.places[1:]))
         for c in checks
     ]
-    outcomes = list(run_unit_checks(wrong, project._unit_bench(), force=True))
+    outcomes = list(run_unit_checks(wrong, project.planner.unit_test_context(), force=True))
     assert {o.status for o in outcomes} == {"FAIL"}
     assert all("1 unexpected" in o.diff for o in outcomes)
 

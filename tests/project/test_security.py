@@ -168,7 +168,7 @@ def test_an_address_of_redis_that_is_wrong_does_not_tell_its_password() -> None:
 
 @pytest.mark.parametrize("text", ["[]", "1", "null", "{", "", "[" * 100_000, "\ud800"])
 def test_a_cache_that_is_none_costs_time_alone(tmp_path: Path, text: str) -> None:
-    from llm_i2i.runner.sources import JsonCache
+    from llm_i2i.runner.base.sources import JsonCache
 
     (tmp_path / "cache.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     cache = JsonCache(tmp_path / "cache.json")

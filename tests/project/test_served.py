@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from llm_i2i.errors import ProjectError
+from llm_i2i.runner.inspection.served import register_udfs
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.served import register_udfs
 from tests.project.conftest import ShopProject
 
 CHECKPOINT = "select any_value(checkpoint) from trained"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llm_i2i.runner.events import BuildResult
+from llm_i2i.runner.build.events import BuildResult
 from llm_i2i.runner.project import Project
 from llm_i2i.store.store import PARTITIONS
 from tests.project.conftest import ShopProject

@@ -8,9 +8,9 @@ import textwrap
 from pathlib import Path
 
 from llm_i2i.config.targets import SparkTarget
-from llm_i2i.runner.events import Reporter
+from llm_i2i.runner.build.data_tests import run_checks
+from llm_i2i.runner.build.events import Reporter
 from llm_i2i.runner.project import Project
-from llm_i2i.runner.steps import run_checks
 from tests.project.conftest import ShopProject
 from tests.project.spark_equality import difference_on, spark_engine
 from tests.project.test_reference_project import ROOT, write_log
@@ -95,7 +95,7 @@ def test_a_k_core_is_the_same_on_spark(tmp_path: Path, sail_url: str) -> None:
     pairs = "select count(distinct (user_id, item_id)) from log_events"
     kept = "select count(*) from first_events"
     assert 0 < project.rows(kept)[1][0][0] < project.rows(pairs)[1][0][0]
-    bench = project._workshop(project.plan(select="+first_events"), Reporter())
+    bench = project.planner.context(project.plan(select="+first_events"), Reporter())
     step = next(step for step in bench.plan.steps if step.node.name == "first_events")
     assert "ANTI JOIN" not in project.compiled_text(["first_events"])["first_events"]
     assert not difference_on(sail_url, project, bench, step, tmp_path)

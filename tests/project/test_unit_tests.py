@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_i2i.errors import LlmI2iError, ProjectError
-from llm_i2i.runner.events import UnitOutcome
+from llm_i2i.runner.build.events import UnitOutcome
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 

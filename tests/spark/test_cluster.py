@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm_i2i.config.targets import SparkTarget
-from llm_i2i.runner.events import BuildResult
+from llm_i2i.runner.build.events import BuildResult
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 from tests.project.test_reference_project import ROOT, write_log

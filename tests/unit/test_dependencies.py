@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "llm_i2i"
-GROUND = {"errors", "secrets", "names", "fingerprint", "tabular", "udf.signature"}
+GROUND = {"errors", "secrets", "names", "fingerprint", "tabular", "version", "udf.signature"}
 COMPILER = ["config", "render", "sql", "graph", "plan"]  # each sees those to its left
 MACHINERY = {"store", "engine", "udf", "lm", "i2i"}  # siblings may see each other's protocols
 PROTOCOLS = {"engine.base", "udf.context", "udf.decorators", "udf"}
@@ -46,6 +46,9 @@ OWNERS_OF_HEAVY = (
 )
 
 
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
     """Names a file imports, and whether at module level (outside functions)."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -63,6 +66,54 @@ def own_modules(path: Path) -> set[str]:
         for name, _ in imports(path)
         if name.split(".")[0] == "llm_i2i"
     }
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Module -> the modules of the package it imports, wherever the import stands: in functions and for types too."""
+    modules = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): path
+        for path in FILES
+    }
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        found = graph.setdefault(module.removeprefix("llm_i2i").lstrip("."), set())
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*(parents if node.level else []), *filter(None, [node.module])])
+                names = [
+                    f"{base}.{a.name}" if f"{base}.{a.name}" in modules else base
+                    for a in node.names
+                ]
+            found |= {n.removeprefix("llm_i2i").lstrip(".") for n in names if n in modules}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """The strongly connected components of more than one module."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        pending = [start]
+        while pending:
+            new = graph[pending.pop()] - seen
+            seen |= new
+            pending += new
+        return seen
+
+    reach = {module: reached(module) for module in graph}
+    found = {
+        frozenset(m for m in reach[module] if module in reach[m])
+        for module in graph
+        if module in reach[module]
+    }
+    return sorted((set(circle) for circle in found if len(circle) > 1), key=sorted)
 
 
 def part(module: str) -> str:
@@ -88,9 +139,6 @@ def allowed(importer: str, module: str) -> bool:
     return home in {"api", "cli", "dbt_plugin", "__init__", "__main__"}
 
 
-FILES = sorted(PACKAGE.rglob("*.py"))
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_downwards(path: Path) -> None:
     importer = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
@@ -103,6 +151,35 @@ def test_heavy_libraries_stay_with_their_owners(path: Path) -> None:
     if str(path.relative_to(PACKAGE)).startswith(OWNERS_OF_HEAVY):
         return
     assert not {name for name, _ in imports(path) if name.split(".")[0] in HEAVY}
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    assert circles(import_graph()) == []
+
+
+def test_a_circle_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}, "e": {"e"}}
+    assert circles(graph) == [{"b", "c"}]
+
+
+# What each room of the runner may see of the others.
+ROOMS = {
+    "base": set(),
+    "artifacts": {"base", "build"},
+    "environments": {"base", "build"},
+    "build": {"base", "artifacts"},
+    "inspection": {"base", "build", "environments", "project"},
+}
+
+
+def test_rooms_of_the_runner_see_only_those_below_them() -> None:
+    for module, found in import_graph().items():
+        home, _, rest = module.partition(".")
+        room = rest.partition(".")[0]
+        if home != "runner" or room not in ROOMS:
+            continue
+        seen = {m.split(".")[1] for m in found if m.startswith("runner.")} - {room}
+        assert seen <= ROOMS[room], f"{module} may not import {seen - ROOMS[room]}"
 
 
 def test_training_and_inference_do_not_know_each_other() -> None:

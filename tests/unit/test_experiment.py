@@ -18,7 +18,7 @@ from llm_i2i.errors import LlmI2iError, ProjectErrors
 from llm_i2i.experiment.results import Results, read_published
 from llm_i2i.experiment.run import ExperimentPlan, plan_experiment, run_experiment, summary
 from llm_i2i.experiment.variants import Choice, make_trials
-from llm_i2i.runner.events import Reporter
+from llm_i2i.runner.build.events import Reporter
 from llm_i2i.runner.project import Project
 from tests.project.test_reference_project import write_log
 

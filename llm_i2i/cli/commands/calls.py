@@ -10,7 +10,7 @@ import click
 from llm_i2i.cli.options import open_project, place_options, table_or_json, together
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.calls import Filter
+    from llm_i2i.runner.inspection.calls import Filter
     from llm_i2i.runner.project import Project
 
 
@@ -31,7 +31,7 @@ call_options = together(
 
 
 def _calls_of(settings: dict[str, Any]) -> tuple[Project, Filter]:
-    from llm_i2i.runner.calls import Filter
+    from llm_i2i.runner.inspection.calls import Filter
 
     wanted = Filter(
         **{name: settings.pop(name) for name in ("udf", "node", "group", "before", "where")}
@@ -80,7 +80,7 @@ def calls_cost(price: float | None, output: str, **settings: Any) -> None:
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 def calls_export(file: str, force: bool, **settings: Any) -> None:
     """Write calls to FILE, one row a call, in the format of its suffix."""
-    from llm_i2i.runner.calls import export_calls
+    from llm_i2i.runner.inspection.calls import export_calls
 
     n = export_calls(*_calls_of(settings), Path(file), force=force)
     click.echo(f"Wrote {n:,} calls to {file}.", err=True)

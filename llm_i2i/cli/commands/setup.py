@@ -52,7 +52,7 @@ def schema(folder: Path | None, project_dir: str) -> None:
 
     Into DIR, .llmi2i/schema by default.
     """
-    from llm_i2i.runner.schemas import write_schemas
+    from llm_i2i.runner.artifacts.schemas import write_schemas
 
     for path in write_schemas(Path(project_dir), folder):
         click.echo(path)

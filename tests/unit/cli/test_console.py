@@ -9,7 +9,7 @@ import pytest
 
 from llm_i2i.cli.console import Console
 from llm_i2i.cli.output import line_width
-from llm_i2i.runner.events import NodeOutcome
+from llm_i2i.runner.build.events import NodeOutcome
 from llm_i2i.udf.batch import CallCounts
 
 

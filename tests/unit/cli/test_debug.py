@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from llm_i2i.cli.main import cli
-from llm_i2i.runner import diagnosis
-from llm_i2i.runner.diagnosis import Requirement, parse_requirement, satisfies, size_text
+from llm_i2i.runner.inspection import diagnosis
+from llm_i2i.runner.inspection.diagnosis import Requirement, parse_requirement, satisfies, size_text
 
 PROJECT = """
 name: shop

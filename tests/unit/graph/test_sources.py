@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from llm_i2i.cli.main import cli
 from llm_i2i.errors import ProjectError
-from llm_i2i.runner.freshness import check_freshness
+from llm_i2i.runner.inspection.freshness import check_freshness
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 YAML = """

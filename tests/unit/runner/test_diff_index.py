@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from llm_i2i.cli.diff import diff_lines
-from llm_i2i.runner.diff import Difference, TableDifference
-from llm_i2i.runner.diff_index import IndexDifference, compare_indices, is_index
+from llm_i2i.runner.environments.diff import Difference, TableDifference
+from llm_i2i.runner.environments.index_diff import IndexDifference, compare_indices, is_index
 from llm_i2i.statistics import bootstrap
 from llm_i2i.store.environment import Pointer
 
@@ -66,9 +66,9 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def compare(connection: duckdb.DuckDBPyConnection, ks: list[int], **meta: Any) -> IndexDifference:
     columns = [(c, "") for c in ("user_id", "split", "item_id", "rank", "is_long_tail", "target_number")]  # fmt: skip
     found = SimpleNamespace(parts={"inputs": {"i2i": "x"}}, columns=columns)
-    project: Any = SimpleNamespace(store=SimpleNamespace(meta=lambda node, fingerprint: found))
+    store: Any = SimpleNamespace(meta=lambda node, fingerprint: found)
     nodes = meta.get("nodes", {"ranks": Pointer("1")})
-    return compare_indices(project, connection, "i2i", nodes, nodes, ks, 2)
+    return compare_indices(store, connection, "i2i", nodes, nodes, ks, 2)
 
 
 def decile(name: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2.sandbox import SandboxedEnvironment
 
-from llm_i2i.runner.lint import template_names
+from llm_i2i.runner.inspection.lint import template_names
 from llm_i2i.runner.project import Project
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ import pytest
 from llm_i2i.lm.checkpoint import load_metadata, load_vocabulary
 from llm_i2i.lm.open import train_checkpoint
 from llm_i2i.lm.settings import settings_from
-from llm_i2i.runner.meter import call_meter
+from llm_i2i.runner.build.meter import call_meter
 
 ROWS = [["<a> <b> nobody knows", 3], ["", 4], ["<a> " * 80, 5]]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_i2i.runner.row_diff import compare_rows, render_diff, same_value
+from llm_i2i.runner.build.row_diff import compare_rows, render_diff, same_value
 
 ROWS = [("u1", "i1", 0.9), ("u1", "i2", 0.5), ("u2", "i1", None)]
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from llm_i2i.config.loader import load_project
 from llm_i2i.config.yaml_text import Mistakes, parse_yaml, plain
-from llm_i2i.runner.schemas import schemas, write_schemas
+from llm_i2i.runner.artifacts.schemas import schemas, write_schemas
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = [

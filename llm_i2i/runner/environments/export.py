@@ -14,7 +14,8 @@ from llm_i2i.store.files import sync_file
 if TYPE_CHECKING:
     import duckdb
 
-    from llm_i2i.runner.project import Project
+    from llm_i2i.store.environment import Environment
+    from llm_i2i.store.store import Store
 
 FORMATS = {
     ".parquet": "format parquet, compression zstd",
@@ -28,7 +29,15 @@ FORMATS = {
 DATABASES = (".duckdb", ".db")
 
 
-def export_table(project: Project, table: str, file: Path, *, force: bool = False) -> int:
+def export_table(
+    environment: Environment,
+    store: Store,
+    target_dir: Path,
+    table: str,
+    file: Path,
+    *,
+    force: bool = False,
+) -> int:
     """Write a published table to a file in the format of its suffix; returns the number of rows.
 
     Args:
@@ -37,29 +46,29 @@ def export_table(project: Project, table: str, file: Path, *, force: bool = Fals
     Raises:
         ProjectError: No such table, an unknown suffix, or the file is there.
     """
-    from llm_i2i.runner.query import attach, open_catalogue
+    from llm_i2i.runner.environments.query import attach, open_catalogue
 
-    known = list(project.environment.pointers())
+    known = list(environment.pointers())
     check_file(file, force=force)
-    if file.resolve().is_relative_to(project.target_dir.resolve()):
+    if file.resolve().is_relative_to(target_dir.resolve()):
         raise ProjectError(
             "an export may not go into the folder of results",
             where=str(file),
             fix="name a file elsewhere",
         )
     # the published environment, then its table: an error names what is missing first.
-    open_catalogue(project.environment, project.store).close()
+    open_catalogue(environment, store).close()
     if table not in known:
         near = closest(table, known)
         raise ProjectError(
-            f"environment {project.environment.name!r} has no table {table!r}",
+            f"environment {environment.name!r} has no table {table!r}",
             found=f"{len(known)} tables" + (f", closest {near}" if near else ""),
             fix=f"did you mean {near}?" if near else "see `llmi2i ls --resource-type model`",
         )
     import duckdb
 
     with duckdb.connect() as connection:
-        attach(connection, project.environment.catalogue, "published")
+        attach(connection, environment.catalogue, "published")
         return write_relation(
             connection,
             f"select * from published.{quote_identifier(table)}",

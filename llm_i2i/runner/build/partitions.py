@@ -22,7 +22,7 @@ from llm_i2i.plan.step import PlanStep
 from llm_i2i.store.store import PARTITIONS
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.steps import Workshop
+    from llm_i2i.runner.build.context import BuildContext
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Partition:
     path: Path
 
 
-def write_partitions(step: PlanStep, shop: Workshop, folder: Path) -> tuple[int, int, int]:
+def write_partitions(step: PlanStep, context: BuildContext, folder: Path) -> tuple[int, int, int]:
     """Write `<folder>/partitions/<name>-<digest>.parquet`, a file or a folder of files, for each partition of what the step reads.
 
     Returns:
@@ -44,7 +44,7 @@ def write_partitions(step: PlanStep, shop: Workshop, folder: Path) -> tuple[int,
         ProjectError: The model cannot be partitioned.
         EngineError: A partition cannot be computed.
     """
-    parent = partitioned_parent(step.node, shop.manifest.nodes)
+    parent = partitioned_parent(step.node, context.manifest.nodes)
     if step.compiled.steps:
         raise ProjectError(
             f"model {step.node.name!r} is partitioned and calls {step.compiled.steps[0].udf!r}",
@@ -55,14 +55,14 @@ def write_partitions(step: PlanStep, shop: Workshop, folder: Path) -> tuple[int,
     others = {name: digest for name, digest in step.inputs.items() if name != parent.name}
     same = {key: step.parts[key] for key in ("sql", "udfs", "refresh")}
     rows = computed = number = 0
-    for number, partition in enumerate(_partitions_of(parent, shop)):
+    for number, partition in enumerate(_partitions_of(parent, context)):
         digest = fingerprint(["partition", same, others, partition.digest])
         path = folder / PARTITIONS / f"{number:05}-{partition.name}-{digest}.parquet"
-        known = shop.store.find_partition(step.node.name, digest)
+        known = context.store.find_partition(step.node.name, digest)
         if known is not None:
             _link(known, path)
         else:
-            _compute(step, parent, partition, path, shop)
+            _compute(step, parent, partition, path, context)
             computed += 1
         rows += _row_count(path)
     return rows, computed, number + 1
@@ -89,13 +89,13 @@ def _has_partitions(node: Node) -> bool:
     return (node.is_source and node.resource_type == "source") or bool(node.config.get("partition_by"))  # fmt: skip
 
 
-def _partitions_of(parent: Node, shop: Workshop) -> list[Partition]:
+def _partitions_of(parent: Node, context: BuildContext) -> list[Partition]:
     if parent.is_source:
         return [
             Partition(_plain(path), digest, path)
-            for path, digest in shop.sources.file_digests(parent)
+            for path, digest in context.sources.file_digests(parent)
         ]
-    paths = shop.store.partition_paths(parent.name, shop.plan.fingerprints[parent.name])
+    paths = context.store.partition_paths(parent.name, context.plan.fingerprints[parent.name])
     return [Partition(p.stem[6:-17], p.stem[-16:], p) for p in paths]
 
 
@@ -105,12 +105,12 @@ def _plain(path: Path) -> str:
 
 
 def _compute(
-    step: PlanStep, parent: Node, partition: Partition, path: Path, shop: Workshop
+    step: PlanStep, parent: Node, partition: Partition, path: Path, context: BuildContext
 ) -> None:
-    engine = shop.open_step(step, tuple(n for n in step.node.reads if n != parent.name))
+    engine = context.open_step(step, tuple(n for n in step.node.reads if n != parent.name))
     try:
         if parent.is_source:
-            shop.declare_source(engine, parent, partition.path, partition.digest)
+            context.declare_source(engine, parent, partition.path, partition.digest)
         else:
             engine.declare_parquet(parent.name, [partition.path])
         # a file alone may have narrower types than all together

@@ -15,7 +15,7 @@ from llm_i2i.errors import EngineError, ProjectError, closest
 from llm_i2i.fingerprint import file_digest, fingerprint
 from llm_i2i.graph.node import Node
 from llm_i2i.names import quote_literal
-from llm_i2i.runner.bad_lines import first_bad_line
+from llm_i2i.runner.base.bad_lines import first_bad_line
 from llm_i2i.store.files import replace_text
 
 READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.names import quote_identifier, quote_literal
-from llm_i2i.runner.reading import check_reads
+from llm_i2i.runner.environments.reading import check_reads
 from llm_i2i.sql.complaints import missing_name, sql_fix, suggestion
 from llm_i2i.store.environment import Environment, environment_names
 from llm_i2i.store.store import Store

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.fingerprint import file_digest
 from llm_i2i.names import quote_identifier
-from llm_i2i.runner.environments import explain_move, open_environment
-from llm_i2i.runner.query import attach, open_catalogue
+from llm_i2i.runner.base.definition import named_environment
+from llm_i2i.runner.environments.move import explain_move, open_environment
+from llm_i2i.runner.environments.query import attach, open_catalogue
 
 if TYPE_CHECKING:
     import duckdb
 
-    from llm_i2i.runner.diff_index import IndexDifference
-    from llm_i2i.runner.project import Project
+    from llm_i2i.runner.environments.index_diff import IndexDifference
     from llm_i2i.store.environment import Pointer
+    from llm_i2i.store.store import Store
 
 HERE, THERE = "here", "there"  # names of the two catalogues in a session
 SAMPLE = 3
@@ -89,13 +91,28 @@ class Difference:
     tables: list[TableDifference]
 
 
+@dataclass(frozen=True)
+class Sides:
+    """What comparing needs of the project whose environments are compared.
+
+    Attributes:
+        grain_of: The columns that name a row of a node; none where the project has no such node.
+        threads: Of the session that compares, None for DuckDB's own number; likewise `memory_limit`.
+    """
+
+    target_dir: Path
+    store: Store
+    grain_of: Callable[[str], Sequence[str]]
+    threads: int | None = None
+    memory_limit: str | None = None
+
+
 def diff(
-    project: Project,
+    sides: Sides,
     here: str,
     there: str,
     *,
-    select: str | Iterable[str] = (),
-    exclude: str | Iterable[str] = (),
+    select: Callable[[], Iterable[str]] | None = None,
     ks: Sequence[int] = (10,),
     sample: int = SAMPLE,
 ) -> Difference:
@@ -104,17 +121,17 @@ def diff(
     Tables of one fingerprint hold the same rows and are not read.
 
     Args:
-        select: Only these nodes.
+        select: Gives the only nodes to compare; asked once both environments are open. None: all.
         ks: List lengths at which indices are compared.
         sample: Rows shown of each kind.
 
     Raises:
         ProjectError: An environment is not there, or nothing of it is selected.
     """
-    nodes_here = all_here = open_environment(project, here).pointers()
-    nodes_there = all_there = open_environment(project, there).pointers()
-    if select or exclude:
-        chosen = set(project.select(select, exclude))
+    nodes_here = all_here = open_environment(sides.target_dir, here).pointers()
+    nodes_there = all_there = open_environment(sides.target_dir, there).pointers()
+    if select is not None:
+        chosen = set(select())
         nodes_here = {n: p for n, p in nodes_here.items() if n in chosen}
         nodes_there = {n: p for n, p in nodes_there.items() if n in chosen}
         if not nodes_here and not nodes_there:
@@ -123,12 +140,12 @@ def diff(
                 found=f"none of the selected nodes is in {here!r} or {there!r}",
                 fix="run `llmi2i build`, or select others",
             )
-    reasons = {c.node: c.reason for c in explain_move(project, nodes_there, nodes_here)}
+    reasons = {c.node: c.reason for c in explain_move(sides.store, nodes_there, nodes_here)}
     both = [name for name in nodes_here if name in nodes_there]
     differing = [name for name in both if nodes_here[name] != nodes_there[name]]
-    with open_session(project, here, there) as connection:
+    with open_session(sides, here, there) as connection:
         tables = [
-            _compare(project, connection, name, reasons[name], all_here, all_there, ks, sample)
+            _compare(sides, connection, name, reasons[name], all_here, all_there, ks, sample)
             for name in differing
         ]
     return Difference(
@@ -142,17 +159,17 @@ def diff(
 
 
 @contextmanager
-def open_session(project: Project, here: str, there: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_session(sides: Sides, here: str, there: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session in which the tables of two environments are `here.x` and `there.x`."""
     import duckdb
 
-    config: dict[str, Any] = {"threads": project.threads} if project.threads else {}
-    if project.target.memory_limit:
-        config["memory_limit"] = project.target.memory_limit
-    config["temp_directory"] = str(project.target_dir / "tmp" / str(os.getpid()))
-    environments = [project.other_environment(name) for name in (here, there)]
+    config: dict[str, Any] = {"threads": sides.threads} if sides.threads else {}
+    if sides.memory_limit:
+        config["memory_limit"] = sides.memory_limit
+    config["temp_directory"] = str(sides.target_dir / "tmp" / str(os.getpid()))
+    environments = [named_environment(sides.target_dir, name) for name in (here, there)]
     for environment in environments:
-        open_catalogue(environment, project.store).close()  # its errors say what to do
+        open_catalogue(environment, sides.store).close()  # its errors say what to do
     with duckdb.connect(config=config) as connection:
         for environment, name in zip(environments, (HERE, THERE), strict=True):
             attach(connection, environment.catalogue, name)
@@ -160,7 +177,7 @@ def open_session(project: Project, here: str, there: str) -> Iterator[duckdb.Duc
 
 
 def _compare(
-    project: Project,
+    sides: Sides,
     connection: duckdb.DuckDBPyConnection,
     name: str,
     reason: str,
@@ -171,17 +188,18 @@ def _compare(
 ) -> TableDifference:
     import duckdb
 
-    from llm_i2i.runner.diff_index import compare_indices, is_index
+    from llm_i2i.runner.environments.index_diff import compare_indices, is_index
 
-    node = project.manifest.nodes.get(name)
-    grain = [str(column) for column in (node.config.get("grain") or [])] if node else []
+    grain = sides.grain_of(name)
     try:
         here, there = (_columns(connection, side, name) for side in (HERE, THERE))
         found = _Rows(connection, name, here, there, grain, sample).difference(
-            reason, _is_same_file(project, name, nodes_here[name], nodes_there[name])
+            reason, _is_same_file(sides.store, name, nodes_here[name], nodes_there[name])
         )
         if is_index(here) and is_index(there) and not found.is_equal:
-            index = compare_indices(project, connection, name, nodes_here, nodes_there, ks, sample)
+            index = compare_indices(
+                sides.store, connection, name, nodes_here, nodes_there, ks, sample
+            )
             found = TableDifference(**{**vars(found), "index": index})
         return found
     except duckdb.Error as error:
@@ -194,11 +212,11 @@ def _columns(connection: duckdb.DuckDBPyConnection, side: str, name: str) -> dic
     return {row[0]: row[1] for row in described}
 
 
-def _is_same_file(project: Project, name: str, here: Pointer, there: Pointer) -> bool:
+def _is_same_file(store: Store, name: str, here: Pointer, there: Pointer) -> bool:
     """Whether two results are equal to the byte, which is much cheaper to see than that their rows are."""
     if here.sql or there.sql:
         return False
-    paths = [project.store.data_path(name, pointer.fingerprint) for pointer in (here, there)]
+    paths = [store.data_path(name, pointer.fingerprint) for pointer in (here, there)]
     if not all(path.exists() for path in paths):
         return False
     if paths[0].stat().st_size != paths[1].stat().st_size:

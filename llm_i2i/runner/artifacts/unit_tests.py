@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llm_i2i.graph.node import UnitCheck, WrittenRows
-from llm_i2i.runner.events import UnitOutcome
+from llm_i2i.runner.build.events import UnitOutcome
 
 
 def unit_test_id(project: str, check: UnitCheck) -> str:

@@ -14,8 +14,8 @@ from llm_i2i.config.vars import merge_vars
 from llm_i2i.errors import ProjectError
 from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
-from llm_i2i.runner.selection import ProjectSelection, write_state
-from llm_i2i.runner.sources import JsonCache, SourceFiles
+from llm_i2i.runner.base.selection import ProjectSelection, write_state
+from llm_i2i.runner.base.sources import JsonCache, SourceFiles
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.holds import Holds
@@ -44,8 +44,29 @@ def jobs_of_environment() -> int:
     return int(text or 0)
 
 
+def named_environment(target_dir: Path, name: str) -> Environment:
+    """An environment of a target folder, published or not.
+
+    Raises:
+        ProjectError: It is not a name.
+    """
+    if not name.replace("-", "_").isidentifier() or len(name) > LONGEST_NAME:
+        raise ProjectError(
+            f"environment {name[:LONGEST_NAME]!r} is not a name",
+            found="it becomes a file and a catalogue of this name",
+            fix=f"use letters, digits, _ and -, at most {LONGEST_NAME}",
+        )
+    if name.lower() in TAKEN_NAMES:
+        raise ProjectError(
+            f"environment {name!r} has the name of a catalogue that DuckDB has already",
+            found=f"taken: {', '.join(TAKEN_NAMES)}",
+            fix="give it another name",
+        )
+    return Environment(target_dir, name)
+
+
 class ProjectDefinition:
-    """The first of the layers of `Project`: settings and the graph; nothing is compiled or run."""
+    """Settings and the graph of a project; nothing is compiled or run."""
 
     def __init__(
         self,
@@ -82,7 +103,7 @@ class ProjectDefinition:
         self.calls = CallCache(self.target_dir)
         self.holds = Holds(self.target_dir)
         self.sources = SourceFiles(project_dir, JsonCache(self.target_dir / "cache" / "files.json"))
-        self._compiled = JsonCache(self.target_dir / "cache" / "compiled.json")
+        self.compiled_cache = JsonCache(self.target_dir / "cache" / "compiled.json")
 
     @classmethod
     def load(cls, project_dir: str | Path = ".", **settings: Any) -> Self:
@@ -108,24 +129,8 @@ class ProjectDefinition:
         return other
 
     def other_environment(self, name: str) -> Environment:
-        """An environment of this project's store, published or not.
-
-        Raises:
-            ProjectError: It is not a name.
-        """
-        if not name.replace("-", "_").isidentifier() or len(name) > LONGEST_NAME:
-            raise ProjectError(
-                f"environment {name[:LONGEST_NAME]!r} is not a name",
-                found="it becomes a file and a catalogue of this name",
-                fix=f"use letters, digits, _ and -, at most {LONGEST_NAME}",
-            )
-        if name.lower() in TAKEN_NAMES:
-            raise ProjectError(
-                f"environment {name!r} has the name of a catalogue that DuckDB has already",
-                found=f"taken: {', '.join(TAKEN_NAMES)}",
-                fix="give it another name",
-            )
-        return Environment(self.target_dir, name)
+        """An environment of this project's store, published or not. Raises as `named_environment`."""
+        return named_environment(self.target_dir, name)
 
     def in_environment(self, name: str) -> Self:
         """The same project, reading and publishing another environment."""

@@ -27,8 +27,8 @@ from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import DataCheck, Node
 from llm_i2i.names import quote_identifier
 from llm_i2i.render.environment import Macro, MacroLibrary
-from llm_i2i.runner.events import CheckOutcome, NodeOutcome, UnitOutcome
-from llm_i2i.runner.unit_artifacts import unit_result, unit_test_entry, unit_test_id
+from llm_i2i.runner.artifacts.unit_tests import unit_result, unit_test_entry, unit_test_id
+from llm_i2i.runner.build.events import CheckOutcome, NodeOutcome, UnitOutcome
 from llm_i2i.store.files import replace_text
 from llm_i2i.store.store import ResultMeta
 
@@ -103,7 +103,7 @@ class Artifacts:
         return ".".join(map(quote_identifier, (self.env, SCHEMA, node.name)))
 
     def _metadata(self, kind: str) -> dict[str, Any]:
-        from llm_i2i import __version__
+        from llm_i2i.version import __version__
 
         return {
             "dbt_schema_version": f"{_SCHEMAS}/{kind}.json",

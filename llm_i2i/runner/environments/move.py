@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Literal
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
 from llm_i2i.plan.build import explain_change
+from llm_i2i.runner.base.definition import named_environment
 from llm_i2i.store.environment import Environment, Pointer, State, environment_names
 
 if TYPE_CHECKING:
-    from llm_i2i.plan.step import PlanStep
-    from llm_i2i.runner.events import CheckOutcome, Reporter
-    from llm_i2i.runner.project import Project
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from llm_i2i.plan.step import Plan, PlanStep
+    from llm_i2i.runner.build.events import CheckOutcome
+    from llm_i2i.store.holds import Holds
+    from llm_i2i.store.store import Store
+
+    # Looks at what an environment points to; the number of data tests that hold on it.
+    Audit = Callable[[str, Mapping[str, Pointer]], int]
 
 SHOWN = 8  # nodes named in an error
 
@@ -51,19 +59,28 @@ class Move:
     moved: bool = False
 
 
-def open_environment(project: Project, name: str) -> Environment:
+@dataclass(frozen=True)
+class Storage:
+    """Where environments and the results they point to are kept."""
+
+    target_dir: Path
+    store: Store
+    holds: Holds
+
+
+def open_environment(target_dir: Path, name: str) -> Environment:
     """An environment that something was published to.
 
     Raises:
         ProjectError: There is none of this name.
     """
-    environment = project.other_environment(name)
+    environment = named_environment(target_dir, name)
     if not environment.pointers():
-        known = environment_names(project.target_dir)
+        known = environment_names(target_dir)
         near = closest(name, known)
         raise ProjectError(
             f"there is no environment {name!r}",
-            where=str(project.target_dir / "envs"),
+            where=str(target_dir / "envs"),
             found=f"environments {', '.join(known) or '(none)'}",
             fix=f"did you mean {near}?" if near else f"run `llmi2i build --env {name}` first",
         )
@@ -71,31 +88,33 @@ def open_environment(project: Project, name: str) -> Environment:
 
 
 def promote(
-    project: Project,
+    storage: Storage,
     source: str,
     target: str,
     *,
-    force: bool = False,
+    audit: Audit | None,
     dry_run: bool = False,
-    reporter: Reporter | None = None,
 ) -> Move:
     """Point `target` to what `source` points to, in one step.
 
+    Args:
+        audit: Raises where `source` may not be promoted as it is; None lets everything through.
+
     Raises:
-        LlmI2iError: `source` is stale or incomplete, or a data test fails on it (both let through by `force`), or a result of it is gone.
+        LlmI2iError: `audit` refuses it, or a result of it is gone.
         ProjectError: There is no environment `source`, or both are the same.
     """
     if source == target:
         raise ProjectError(
             f"environment {source!r} cannot be promoted to itself", fix="name another target"
         )
-    state = open_environment(project, source).state()
-    environment = project.other_environment(target)
-    checked = 0 if force else _check(project, source, state.nodes, reporter)
-    with project.holds.using():  # against `gc`
-        _check_whole(project, state.nodes, f"environment {source!r}", f" --env {source}")
+    state = open_environment(storage.target_dir, source).state()
+    environment = named_environment(storage.target_dir, target)
+    checked = audit(source, state.nodes) if audit else 0
+    with storage.holds.using():  # against `gc`
+        _check_whole(storage.store, state.nodes, f"environment {source!r}", f" --env {source}")
         before = environment.pointers()
-        changes = explain_move(project, before, state.nodes)
+        changes = explain_move(storage.store, before, state.nodes)
         if not dry_run:
             environment.replace(state.nodes, f"promote {source}")
     return Move(
@@ -109,7 +128,9 @@ def promote(
     )
 
 
-def rollback(project: Project, name: str, to: str | int | None = None, *, dry_run: bool = False) -> Move:  # fmt: skip
+def rollback(
+    storage: Storage, name: str, to: str | int | None = None, *, dry_run: bool = False
+) -> Move:
     """Point an environment to what it pointed to before its last move, or to a state of its history.
 
     Going back is a move of its own, so it can be undone with `to`; again and again without `to` it goes back further.
@@ -121,12 +142,14 @@ def rollback(project: Project, name: str, to: str | int | None = None, *, dry_ru
         ProjectError: There is no such state.
         LlmI2iError: A result of it is gone.
     """
-    environment = open_environment(project, name)
+    environment = open_environment(storage.target_dir, name)
     states = environment.history()
     wanted = _before(states, name) if to is None else _find_state(states, to, name)
-    with project.holds.using():
-        _check_whole(project, wanted.nodes, f"state {wanted.number} of environment {name!r}", "")
-        changes = explain_move(project, states[0].nodes, wanted.nodes)
+    with storage.holds.using():
+        _check_whole(
+            storage.store, wanted.nodes, f"state {wanted.number} of environment {name!r}", ""
+        )
+        changes = explain_move(storage.store, states[0].nodes, wanted.nodes)
         if not dry_run:
             environment.replace(
                 wanted.nodes, f"rollback to {wanted.number}", restores=wanted.origin
@@ -143,7 +166,7 @@ def rollback(project: Project, name: str, to: str | int | None = None, *, dry_ru
 
 
 def explain_move(
-    project: Project, before: Mapping[str, Pointer], after: Mapping[str, Pointer]
+    store: Store, before: Mapping[str, Pointer], after: Mapping[str, Pointer]
 ) -> list[NodeChange]:
     """Which nodes differ, in the order of `after`, those that go last."""
     changes = []
@@ -152,15 +175,15 @@ def explain_move(
         if old is None:
             changes.append(NodeChange(node, "new", ""))
         elif old != pointer:
-            changes.append(NodeChange(node, "changed", _why(project, node, old, pointer)))
+            changes.append(NodeChange(node, "changed", _why(store, node, old, pointer)))
     return changes + [NodeChange(n, "removed", "") for n in before if n not in after]
 
 
-def _why(project: Project, node: str, old: Pointer, new: Pointer) -> str:
+def _why(store: Store, node: str, old: Pointer, new: Pointer) -> str:
     if old.sql or new.sql:
         return "SQL changed" if old.sql != new.sql else "inputs of the view changed"
-    before = project.store.meta(node, old.fingerprint)
-    after = project.store.meta(node, new.fingerprint)
+    before = store.meta(node, old.fingerprint)
+    after = store.meta(node, new.fingerprint)
     if before is None or after is None:
         return "the result it had is gone" if before is None else "result missing or damaged"
     if not after.parts:
@@ -171,16 +194,23 @@ def _why(project: Project, node: str, old: Pointer, new: Pointer) -> str:
 # -- may it be promoted? -----------------------------------------------------------------------------------------------
 
 
-def _check(
-    project: Project, source: str, nodes: Mapping[str, Pointer], reporter: Reporter | None
+def audit_environment(
+    source: str,
+    nodes: Mapping[str, Pointer],
+    plan: Plan,
+    known: Collection[str],
+    store: Store,
+    recheck: Callable[[Plan], list[CheckOutcome]],
 ) -> int:
-    """Number of data tests that hold on what the environment has.
+    """Number of data tests that hold on what an environment has.
+
+    Args:
+        plan: What a build of this environment would do.
+        known: Names of the nodes of the project.
 
     Raises:
         LlmI2iError: It is not what the project says, or a data test fails.
     """
-    here = project.in_environment(source)
-    plan = here.plan()
     stale, missing = [], []
     for step in plan.steps:
         name = step.node.name
@@ -189,8 +219,8 @@ def _check(
         if name not in nodes:
             missing.append(name)
         elif nodes[name].fingerprint != step.fingerprint:
-            stale.append(f"{name} ({_why_stale(project, step, nodes[name])})")
-    gone = [n for n in nodes if n not in project.manifest.nodes]
+            stale.append(f"{name} ({_why_stale(store, step, nodes[name])})")
+    gone = [n for n in nodes if n not in known]
     problems = [
         (missing, f"{_count(missing)} of the project {_is(missing)} not in it"),
         (stale, f"{_count(stale)} {_is(stale)} stale"),
@@ -202,7 +232,7 @@ def _check(
             found="\n".join(f"{text}: {_list(names)}" for names, text in problems if names),
             fix=f"run `llmi2i build --env {source}`, pass the vars it was built with, or --force",
         )
-    outcomes = here.recheck(plan, reporter)
+    outcomes = recheck(plan)
     failed = [o for o in outcomes if o.status in ("FAIL", "ERROR")]
     if failed:
         raise LlmI2iError(
@@ -213,8 +243,8 @@ def _check(
     return len(outcomes)
 
 
-def _why_stale(project: Project, step: PlanStep, pointer: Pointer) -> str:
-    old = None if pointer.sql else project.store.meta(step.node.name, pointer.fingerprint)
+def _why_stale(store: Store, step: PlanStep, pointer: Pointer) -> str:
+    old = None if pointer.sql else store.meta(step.node.name, pointer.fingerprint)
     if old is None:
         return "view changed" if pointer.sql else "result missing or damaged"
     return explain_change(old.parts, step.parts) or step.reason
@@ -224,16 +254,16 @@ def _failure(outcome: CheckOutcome) -> str:
     return f"{outcome.check.name} ({outcome.failures:,} rows)" if outcome.failures else outcome.check.name  # fmt: skip
 
 
-def _check_whole(project: Project, nodes: Mapping[str, Pointer], what: str, env: str) -> None:
+def _check_whole(store: Store, nodes: Mapping[str, Pointer], what: str, env: str) -> None:
     stored = {name: p.fingerprint for name, p in nodes.items() if not p.sql}
     for name, digest in stored.items():
-        if project.store.damaged_files(name, digest):
-            project.store.disown(name, digest)  # so that a build makes it again
-    lost = [name for name, digest in stored.items() if project.store.meta(name, digest) is None]
+        if store.damaged_files(name, digest):
+            store.disown(name, digest)  # so that a build makes it again
+    lost = [name for name, digest in stored.items() if store.meta(name, digest) is None]
     if lost:
         raise LlmI2iError(
             f"{what} points to results that are missing or damaged",
-            where=str(project.store.root),
+            where=str(store.root),
             found=_list(lost),
             fix=f"run `llmi2i build{env}`: it makes them again"
             if env

@@ -11,8 +11,8 @@ from llm_i2i.graph.compile import CompiledModel, compile_models
 from llm_i2i.graph.dag import Dag
 from llm_i2i.graph.manifest import Manifest, unknown_reference, unknown_source
 from llm_i2i.graph.node import Node, source_node_name
-from llm_i2i.runner.definition import ProjectDefinition
-from llm_i2i.runner.sources import JsonCache
+from llm_i2i.runner.base.definition import ProjectDefinition
+from llm_i2i.runner.base.sources import JsonCache
 
 if TYPE_CHECKING:
     from llm_i2i.engine.base import Columns, Engine
@@ -22,25 +22,29 @@ if TYPE_CHECKING:
 INLINE = "--inline"  # name and place of a query that is no model
 
 
-class ProjectCompiler(ProjectDefinition):
-    """The second of the layers of `Project`: SQL for its models; nothing is run."""
+class Compiler:
+    """SQL for the models of a project, and the engines it runs on; nothing is run."""
+
+    def __init__(self, definition: ProjectDefinition) -> None:
+        self.definition = definition
 
     def compile(self, names: Iterable[str] | None = None) -> dict[str, CompiledModel]:
         """Compile models and their ancestors (all models by default)."""
-        wanted = self._with_ancestors(self.manifest.dag.order if names is None else names)
-        source_nodes = [self.manifest.nodes[n] for n in wanted if self.manifest.nodes[n].is_source]
-        columns = {node.name: self._source_columns(node) for node in source_nodes}
+        wanted = self.with_ancestors(self.definition.manifest.dag.order if names is None else names)
+        nodes = self.definition.manifest.nodes
+        source_nodes = [nodes[n] for n in wanted if nodes[n].is_source]
+        columns = {node.name: self.source_columns(node) for node in source_nodes}
         compiled = compile_models(
-            self.manifest,
+            self.definition.manifest,
             wanted,
             columns,
-            self.udfs.signatures,
-            self._binder,
-            self._compiled.values,
+            self.definition.udfs.signatures,
+            self.binder,
+            self.definition.compiled_cache.values,
         )
-        if self.target.type == "spark":
+        if self.definition.target.type == "spark":
             self._carried(compiled, columns)  # what cannot run there is found before anything runs
-        self._compiled.save()
+        self.definition.compiled_cache.save()
         return compiled
 
     def _carried(
@@ -49,17 +53,22 @@ class ProjectCompiler(ProjectDefinition):
         from llm_i2i.graph.carry import carry_models
 
         return carry_models(
-            self.manifest, compiled, source_columns, self._binder, self._compiled.values
+            self.definition.manifest,
+            compiled,
+            source_columns,
+            self.binder,
+            self.definition.compiled_cache.values,
         )
 
     def compiled_text(self, names: Iterable[str]) -> dict[str, str]:
         """The SQL of models as the target's engine gets it, all statements in the order they run."""
         compiled = self.compile(names)
-        if self.target.type == "spark":
-            read = {parent for name in compiled for parent in self.manifest.nodes[name].reads}
-            sources = [self.manifest.nodes[name] for name in read - set(compiled)]
+        if self.definition.target.type == "spark":
+            nodes = self.definition.manifest.nodes
+            read = {parent for name in compiled for parent in nodes[name].reads}
+            sources = [nodes[name] for name in read - set(compiled)]
             compiled = self._carried(
-                compiled, {node.name: self._source_columns(node) for node in sources}
+                compiled, {node.name: self.source_columns(node) for node in sources}
             )
         return {name: compiled[name].text() for name in names}
 
@@ -69,8 +78,8 @@ class ProjectCompiler(ProjectDefinition):
         Raises:
             ProjectError: It reads what is not there, or cannot be compiled.
         """
-        rendered = self.renderer.render_expression(sql, INLINE)
-        known = self.manifest.nodes
+        rendered = self.definition.renderer.render_expression(sql, INLINE)
+        known = self.definition.manifest.nodes
         reads = []
         for ref in rendered.refs:
             if ref.name not in known:
@@ -83,15 +92,22 @@ class ProjectCompiler(ProjectDefinition):
             reads.append(name)
         text = rendered.sql.strip().rstrip(";")
         node = Node(INLINE, INLINE, "table", text, reads=tuple(dict.fromkeys(reads)))
-        columns = self._columns_of(node.reads)
+        columns = self.columns_of(node.reads)
         alone = Manifest({INLINE: node}, (), Dag({}))
         compiled = compile_models(
-            alone, [INLINE], columns, self.udfs.signatures, self._binder, self._compiled.values
+            alone,
+            [INLINE],
+            columns,
+            self.definition.udfs.signatures,
+            self.binder,
+            self.definition.compiled_cache.values,
         )
-        if self.target.type == "spark":
+        if self.definition.target.type == "spark":
             from llm_i2i.graph.carry import carry_models
 
-            compiled = carry_models(alone, compiled, columns, self._binder, self._compiled.values)
+            compiled = carry_models(
+                alone, compiled, columns, self.binder, self.definition.compiled_cache.values
+            )
         return compiled[INLINE]
 
     def lineage(self) -> ColumnGraph:
@@ -99,66 +115,58 @@ class ProjectCompiler(ProjectDefinition):
         from llm_i2i.graph.lineage import build_column_graph
 
         compiled = self.compile()
-        read = {parent for name in compiled for parent in self.manifest.nodes[name].reads}
-        sources = {
-            name: self._source_columns(self.manifest.nodes[name]) for name in read - set(compiled)
-        }
-        cache = JsonCache(self.target_dir / "cache" / "lineage.json")
-        graph = build_column_graph(self.manifest, compiled, sources, cache.values)
+        nodes = self.definition.manifest.nodes
+        read = {parent for name in compiled for parent in nodes[name].reads}
+        sources = {name: self.source_columns(nodes[name]) for name in read - set(compiled)}
+        cache = JsonCache(self.definition.target_dir / "cache" / "lineage.json")
+        graph = build_column_graph(self.definition.manifest, compiled, sources, cache.values)
         cache.save()
         return graph
 
     def compiled_path(self, node: Node) -> Path:
         """Where the compiled SQL of a model is written; a package's below its name."""
-        folder = self.target_dir / "compiled"
-        if node.package == self.loaded.config.name:
+        folder = self.definition.target_dir / "compiled"
+        if node.package == self.definition.loaded.config.name:
             return (folder / node.path).with_name(f"{node.name}.sql")
         return folder.joinpath(*node.fqn[:-1], f"{node.name}.sql")
 
-    def write_manifest(self, compiled: Mapping[str, CompiledModel]) -> None:
-        """Write `manifest.json` of dbt's shape into the target folder."""
-        from llm_i2i.runner.artifacts import MANIFEST, Artifacts, write_artifact
-
-        artifacts = Artifacts(
-            self.loaded, self.manifest, self.renderer.macros, self.environment.name, compiled
-        )
-        write_artifact(self.target_dir, MANIFEST, artifacts.manifest_json())
-
-    def _with_ancestors(self, names: Iterable[str]) -> list[str]:
+    def with_ancestors(self, names: Iterable[str]) -> list[str]:
         """Models and what they read, in build order; a source that none of them reads is left out."""
-        wanted = {name for name in names if not self.manifest.nodes[name].is_source}
+        wanted = {name for name in names if not self.definition.manifest.nodes[name].is_source}
         for name in list(wanted):
-            wanted |= self.manifest.dag.ancestors(name)
-        return [name for name in self.manifest.dag.order if name in wanted]
+            wanted |= self.definition.manifest.dag.ancestors(name)
+        return [name for name in self.definition.manifest.dag.order if name in wanted]
 
-    def _source_columns(self, node: Node) -> Columns:
-        from llm_i2i.runner.sources import check_declared
+    def source_columns(self, node: Node) -> Columns:
+        """The columns of a source, from its files or from what was found in them before."""
+        from llm_i2i.runner.base.sources import check_declared
 
-        key = f"columns|{self.sources.fingerprint(node)}"
-        known = self._compiled.values.get(key)
+        key = f"columns|{self.definition.sources.fingerprint(node)}"
+        known = self.definition.compiled_cache.values.get(key)
         if known is not None:
             columns = tuple((name, sql_type) for name, sql_type in known)
             check_declared(node, columns)
             return columns
         engine = self.local_engine()
         try:
-            columns = self.sources.columns(node, engine)
+            columns = self.definition.sources.columns(node, engine)
         finally:
             engine.close()
-        self._compiled.values[key] = columns
+        self.definition.compiled_cache.values[key] = columns
         return columns
 
-    def _columns_of(self, names: Iterable[str]) -> dict[str, Columns]:
+    def columns_of(self, names: Iterable[str]) -> dict[str, Columns]:
         """The columns of nodes, sources among them."""
-        nodes = [self.manifest.nodes[name] for name in names]
+        nodes = [self.definition.manifest.nodes[name] for name in names]
         models = [node.name for node in nodes if not node.is_source]
         compiled = self.compile(models) if models else {}
         return {
-            node.name: self._source_columns(node) if node.is_source else compiled[node.name].columns
+            node.name: self.source_columns(node) if node.is_source else compiled[node.name].columns
             for node in nodes
         }
 
-    def _binder(self) -> Binder:
+    def binder(self) -> Binder:
+        """An engine that compilation binds SQL with."""
         return self.local_engine()
 
     def local_engine(self) -> Engine:
@@ -166,29 +174,34 @@ class ProjectCompiler(ProjectDefinition):
         from llm_i2i.engine.duckdb import DuckDBEngine
 
         spill = (
-            self.dir / self.target.temp_directory if self.target.temp_directory else self._scratch()
+            self.definition.dir / self.definition.target.temp_directory
+            if self.definition.target.temp_directory
+            else self.scratch()
         )
         return DuckDBEngine(
-            threads=self.threads, memory_limit=self.target.memory_limit, spill_dir=spill
+            threads=self.definition.threads,
+            memory_limit=self.definition.target.memory_limit,
+            spill_dir=spill,
         )
 
     def new_engine(self) -> Engine:
         """A fresh session of the target's engine."""
-        if self.target.type == "duckdb":
+        if self.definition.target.type == "duckdb":
             return self.local_engine()
         from llm_i2i.engine.spark import SparkEngine
         from llm_i2i.sql.portable.rounds import rounds
         from llm_i2i.sql.portable.translate import translate
 
         return SparkEngine(
-            self.target.url,
+            self.definition.target.url,
             translate=translate,
             local=self.local_engine(),
-            scratch=self._scratch().resolve() / "spark",
-            conf=self.target.conf,
-            driver_rows=self.target.driver_rows,
+            scratch=self.scratch().resolve() / "spark",
+            conf=self.definition.target.conf,
+            driver_rows=self.definition.target.driver_rows,
             rounds=rounds,
         )
 
-    def _scratch(self) -> Path:
-        return self.target_dir / "tmp" / str(os.getpid())
+    def scratch(self) -> Path:
+        """The folder of this process for what spills; whoever runs something removes it."""
+        return self.definition.target_dir / "tmp" / str(os.getpid())

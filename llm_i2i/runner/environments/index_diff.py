@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from llm_i2i.runner.project import Project
     from llm_i2i.store.environment import Pointer
+    from llm_i2i.store.store import Store
 
 INDEX_COLUMNS = {"trigger_item_id", "related_item_id", "rank"}
 RANKS_COLUMNS = {"user_id", "split", "item_id", "rank"}
@@ -101,7 +101,7 @@ def is_index(columns: Iterable[str]) -> bool:
 
 
 def compare_indices(
-    project: Project,
+    store: Store,
     connection: duckdb.DuckDBPyConnection,
     name: str,
     nodes_here: Mapping[str, Pointer],
@@ -121,7 +121,7 @@ def compare_indices(
             f" from {side}.{quote_identifier(name)}"
         )
     overlaps = _overlaps(connection, ks)
-    metrics, missing = _metrics(project, connection, name, nodes_here, nodes_there, ks)
+    metrics, missing = _metrics(store, connection, name, nodes_here, nodes_there, ks)
     notes += missing
     return IndexDifference(
         ks,
@@ -260,7 +260,7 @@ def _coverage(
 
 
 def _metrics(
-    project: Project,
+    store: Store,
     connection: duckdb.DuckDBPyConnection,
     name: str,
     nodes_here: Mapping[str, Pointer],
@@ -268,7 +268,7 @@ def _metrics(
     ks: Sequence[int],
 ) -> tuple[list[MetricDifference], list[str]]:
     """Metrics of every table that ranks the targets by this index, as both environments evaluated it."""
-    here, there = (_ranks_tables(project, name, nodes) for nodes in (nodes_here, nodes_there))
+    here, there = (_ranks_tables(store, name, nodes) for nodes in (nodes_here, nodes_there))
     both = [table for table in here if table in there]
     if not both:
         wanted = ", ".join(sorted(RANKS_COLUMNS))
@@ -287,13 +287,11 @@ def _metrics(
     return found, notes
 
 
-def _ranks_tables(
-    project: Project, index: str, nodes: Mapping[str, Pointer]
-) -> dict[str, set[str]]:
+def _ranks_tables(store: Store, index: str, nodes: Mapping[str, Pointer]) -> dict[str, set[str]]:
     """Tables of ranks that were made from the index -> their columns."""
     found = {}
     for name, pointer in nodes.items():
-        meta = None if pointer.sql else project.store.meta(name, pointer.fingerprint)
+        meta = None if pointer.sql else store.meta(name, pointer.fingerprint)
         if meta is None or index not in meta.parts.get("inputs", {}):
             continue
         columns = {column for column, _ in meta.columns}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ from llm_i2i.errors import EngineError, LlmI2iError, NodeError, ProjectError
 
 if TYPE_CHECKING:
     from llm_i2i.engine.base import Engine
-    from llm_i2i.runner.project import Project
+    from llm_i2i.store.environment import Environment
+    from llm_i2i.store.store import Store
 
 READING = ("SELECT", "EXPLAIN", "SET", "VARIABLE_SET", "LOAD")
 _COPY_TO = re.compile(r"\bto\s+'((?:[^']|'')+)'", re.IGNORECASE)
@@ -73,26 +74,29 @@ def run_hooks(hooks: Sequence[str], engine: Engine, where: str) -> None:
             ) from error
 
 
-def run_project_hooks(project: Project, name: str) -> None:
-    """Run `on_run_start` or `on_run_end` on what the environment holds at that moment.
+def run_project_hooks(
+    hooks: Sequence[str],
+    where: str,
+    target_dir: Path,
+    environment: Environment,
+    store: Store,
+    new_engine: Callable[[], Engine],
+) -> None:
+    """Run the rendered hooks of a project on what an environment holds now.
 
     Raises:
         LlmI2iError: A hook may not run, or failed.
     """
-    hooks: list[str] = getattr(project.loaded.config, name)
-    if not hooks:
-        return
-    where = f"{project.loaded.file.name}: {name}"
-    rendered = [project.render(hook, where, secrets=True).strip().rstrip(";") for hook in hooks]
-    rendered = [hook for hook in rendered if hook]
+    stripped = [hook.strip().rstrip(";") for hook in hooks]
+    rendered = [hook for hook in stripped if hook]
     for hook in rendered:
-        check_hook(hook, project.target_dir, where)
-    engine = project.local_engine()
+        check_hook(hook, target_dir, where)
+    engine = new_engine()
     try:
-        pointers = project.environment.pointers()
+        pointers = environment.pointers()
         for node, pointer in pointers.items():
             if not pointer.sql:
-                engine.declare_parquet(node, [project.store.data_path(node, pointer.fingerprint)])
+                engine.declare_parquet(node, [store.data_path(node, pointer.fingerprint)])
         for node, pointer in pointers.items():
             if pointer.sql:
                 engine.declare_query(node, pointer.sql)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llm_i2i.config.freshness import Age
 from llm_i2i.errors import EngineError, LlmI2iError, NodeError, ProjectError
@@ -16,13 +16,28 @@ from llm_i2i.names import quote_identifier
 from llm_i2i.store.files import replace_text
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.project import Project
+    from pathlib import Path
+
+    from llm_i2i.engine.base import Engine
+    from llm_i2i.graph.manifest import Manifest
+    from llm_i2i.runner.base.sources import SourceFiles
 
 FILE = "sources.json"
 SCHEMA = "https://schemas.getdbt.com/dbt/sources/v3.json"
 _TIMES = ("TIMESTAMP", "DATE")
 
 Status = Literal["pass", "warn", "error", "runtime error"]
+
+
+class HasSources(Protocol):
+    """What is read of a project here."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+    @property
+    def sources(self) -> SourceFiles: ...
+    def select(self, select: Sequence[str], exclude: Sequence[str]) -> list[str]: ...
+    def local_engine(self) -> Engine: ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,7 @@ class SourceAge:
 
 
 def check_freshness(
-    project: Project,
+    project: HasSources,
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
     now: datetime | None = None,
@@ -67,7 +82,7 @@ def check_freshness(
         yield _age(project, node, now or datetime.now(UTC))
 
 
-def _age(project: Project, node: Node, now: datetime) -> SourceAge:
+def _age(project: HasSources, node: Node, now: datetime) -> SourceAge:
     started = time.monotonic()
     try:
         loaded_at = _loaded_at(project, node)
@@ -87,7 +102,7 @@ def _status(age: timedelta | None, freshness: dict[str, Any]) -> Status:
     return "pass"
 
 
-def _loaded_at(project: Project, node: Node) -> datetime | None:
+def _loaded_at(project: HasSources, node: Node) -> datetime | None:
     """The largest `loaded_at_field`; without one, when the newest of the files was written."""
     field = node.config.get("loaded_at_field") or ""
     if field.isidentifier():
@@ -116,14 +131,14 @@ def _loaded_at(project: Project, node: Node) -> datetime | None:
     return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
 
 
-def write_sources(project: Project, ages: Sequence[SourceAge]) -> None:
+def write_sources(target_dir: Path, ages: Sequence[SourceAge]) -> None:
     """`sources.json` in dbt's shape, in the target folder."""
     document = {
         "metadata": {"dbt_schema_version": SCHEMA, "generated_at": _text(datetime.now(UTC))},
         "results": [_result(age) for age in ages],
         "elapsed_time": round(sum(age.seconds for age in ages), 3),
     }
-    replace_text(project.target_dir / FILE, json.dumps(document, indent=1))
+    replace_text(target_dir / FILE, json.dumps(document, indent=1))
 
 
 def _result(age: SourceAge) -> dict[str, Any]:

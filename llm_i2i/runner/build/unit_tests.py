@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.config.base import unknown_fix
@@ -25,9 +23,10 @@ from llm_i2i.names import (
     result_column,
 )
 from llm_i2i.render.environment import sql_literal
-from llm_i2i.runner.events import UnitOutcome
-from llm_i2i.runner.row_diff import Row, cell_text, compare_rows, render_diff
-from llm_i2i.runner.steps import call_constants
+from llm_i2i.runner.build.context import UnitTestContext
+from llm_i2i.runner.build.events import UnitOutcome
+from llm_i2i.runner.build.row_diff import Row, cell_text, compare_rows, render_diff
+from llm_i2i.runner.build.steps import call_constants
 from llm_i2i.sql.steps import CallStep
 from llm_i2i.sql.tokens import is_ordered
 from llm_i2i.store.files import replace_text
@@ -35,8 +34,7 @@ from llm_i2i.udf.registry import UdfRegistry
 from llm_i2i.udf.signature import Signature
 
 if TYPE_CHECKING:
-    from llm_i2i.graph.compile import BinderFactory
-    from llm_i2i.render.renderer import Renderer
+    pass
 
 VERSION = 1  # part of the name of what passed; raise it when running or comparing changes
 RETURNS, CALL_KEY = "returns", "call_key"  # columns of a mocked UDF beside its arguments
@@ -44,34 +42,14 @@ CALLS_SHOWN = 3
 LONGEST_ARGUMENT = 400  # characters of an unanswered argument that are shown
 
 
-@dataclass(frozen=True)
-class UnitBench:
-    """What running unit tests needs of a project.
-
-    Attributes:
-        columns_of: Names of nodes -> their real columns, which given rows are typed by.
-        compiled: The compile cache.
-    """
-
-    root: Path
-    target_dir: Path
-    manifest: Manifest
-    renderer: Renderer
-    udfs: UdfRegistry
-    columns_of: Callable[[Sequence[str]], Mapping[str, Columns]]
-    new_engine: Callable[[], Engine]
-    make_binder: BinderFactory
-    compiled: dict[str, Any]
-
-
 def run_unit_checks(
-    checks: Sequence[UnitCheck], bench: UnitBench, *, force: bool = False
+    checks: Sequence[UnitCheck], context: UnitTestContext, *, force: bool = False
 ) -> Iterator[UnitOutcome]:
     """Run them one by one; one that passed before, unchanged and with the same model, is not run again."""
     for check in checks:
         started = time.monotonic()
         try:
-            outcome = _run(check, bench, force)
+            outcome = _run(check, context, force)
         except LlmI2iError as error:
             error.where = error.where or check.where
             problem = NodeError(
@@ -84,20 +62,27 @@ def run_unit_checks(
         yield outcome.taking(time.monotonic() - started)
 
 
-def _run(check: UnitCheck, bench: UnitBench, force: bool) -> UnitOutcome:
-    node = render_unit_check(check, bench.manifest.nodes[check.model], bench.renderer, bench.root)
-    inputs = bench.columns_of(list(check.given))
-    record = bench.target_dir / "tests" / f"unit-{_digest(check, node, inputs, bench)}.json"
+def _run(check: UnitCheck, context: UnitTestContext, force: bool) -> UnitOutcome:
+    node = render_unit_check(
+        check, context.manifest.nodes[check.model], context.renderer, context.root
+    )
+    inputs = context.columns_of(list(check.given))
+    record = context.target_dir / "tests" / f"unit-{_digest(check, node, inputs, context)}.json"
     if not force and record.exists():
         return UnitOutcome(check, reused=True)
     one_model = Manifest({node.name: node}, (), Dag({}))
     model = compile_models(
-        one_model, [node.name], inputs, bench.udfs.signatures, bench.make_binder, bench.compiled
+        one_model,
+        [node.name],
+        inputs,
+        context.udfs.signatures,
+        context.make_binder,
+        context.compiled,
     )[node.name]
-    _check_mocks(check, model, bench.udfs)
-    engine = bench.new_engine()
+    _check_mocks(check, model, context.udfs)
+    engine = context.new_engine()
     try:
-        outcome = _compare(check, node, model, inputs, engine, bench.udfs)
+        outcome = _compare(check, node, model, inputs, engine, context.udfs)
     except EngineError as error:
         raise NodeError(error.what, where=node.place(error.line), found=error.found) from error
     finally:
@@ -107,8 +92,10 @@ def _run(check: UnitCheck, bench: UnitBench, force: bool) -> UnitOutcome:
     return outcome
 
 
-def _digest(check: UnitCheck, node: Node, inputs: Mapping[str, Columns], bench: UnitBench) -> str:
-    mentioned = [s for n, s in sorted(bench.udfs.signatures.items()) if n in node.sql.lower()]
+def _digest(
+    check: UnitCheck, node: Node, inputs: Mapping[str, Columns], context: UnitTestContext
+) -> str:
+    mentioned = [s for n, s in sorted(context.udfs.signatures.items()) if n in node.sql.lower()]
     written = [
         [name, list(rows.rows), rows.sql]
         for name, rows in [*check.given.items(), *check.mocks.items(), ("", check.expect)]

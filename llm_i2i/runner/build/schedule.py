@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from llm_i2i.plan.step import PlanStep
 
 if TYPE_CHECKING:
-    from llm_i2i.runner.steps import Work, Workshop
+    from llm_i2i.runner.build.context import BuildContext, Work
     from llm_i2i.udf.processes import RunningCall
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -47,9 +47,9 @@ class Turn:
 class Schedule:
     """The steps of a plan in an order in which each comes after what it reads."""
 
-    def __init__(self, shop: Workshop) -> None:
-        self._shop = shop
-        self._waiting = list(shop.plan.steps)
+    def __init__(self, context: BuildContext) -> None:
+        self._context = context
+        self._waiting = list(context.plan.steps)
         self._unfinished = {step.node.name for step in self._waiting}
         self._parked: list[Turn] = []
         self._begun = 0
@@ -76,13 +76,13 @@ class Schedule:
                 yield turn
                 turn.begun = True
             else:
-                assert self._shop.workers is not None
-                self._shop.workers.wait(LOOK_SECONDS)
+                assert self._context.workers is not None
+                self._context.workers.wait(LOOK_SECONDS)
 
     def finished(self, turn: Turn) -> None:
         """The step has ended, well or not."""
         self._unfinished.discard(turn.step.node.name)
-        workers = self._shop.workers
+        workers = self._context.workers
         if (
             workers is not None
             and workers.n_idle
@@ -100,16 +100,16 @@ class Schedule:
 
     def close(self) -> None:
         """Give up what is parked; its processes end first, since they write where it is swept."""
-        if self._parked and self._shop.workers is not None:
-            self._shop.workers.close()
+        if self._parked and self._context.workers is not None:
+            self._context.workers.close()
         for turn in self._parked:
             if turn.work is not None:
                 turn.work.close()
         self._parked.clear()
 
     def _again(self) -> Turn | None:
-        if self._parked and self._shop.workers is not None:
-            self._shop.workers.wait(0)
+        if self._parked and self._context.workers is not None:
+            self._context.workers.wait(0)
         for turn in self._parked:
             if turn.waits is not None and turn.waits.done:
                 self._parked.remove(turn)
@@ -121,7 +121,7 @@ class Schedule:
         return None
 
     def _next(self) -> Turn | None:
-        workers = self._shop.workers
+        workers = self._context.workers
         if workers is None:
             return self._begin(self._waiting[0])
         is_full = len(self._parked) >= workers.number
@@ -146,7 +146,7 @@ class Schedule:
     def _leading_to_calls(self) -> set[str]:
         """Steps that call a table UDF (none that is quick), and those that such a step reads, however far."""
         leads: set[str] = set()
-        for step in reversed(self._shop.plan.steps):
+        for step in reversed(self._context.plan.steps):
             if self._calls_table(step) or step.node.name in leads:
                 leads |= {step.node.name, *step.node.reads}
         return leads
@@ -154,6 +154,6 @@ class Schedule:
     def _calls_table(self, step: PlanStep) -> bool:
         """Whether building a step calls a table UDF that runs in a process of its own."""
         return step.action == "build" and any(
-            call.kind == "table" and not self._shop.udfs.signatures[call.udf.lower()].is_quick
+            call.kind == "table" and not self._context.udfs.signatures[call.udf.lower()].is_quick
             for call in step.compiled.steps
         )

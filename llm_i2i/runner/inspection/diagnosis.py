@@ -133,7 +133,7 @@ def _numbers(version: str) -> list[int]:
 
 
 def _versions(requirements: list[Requirement]) -> Iterator[Finding]:
-    from llm_i2i import __version__
+    from llm_i2i.version import __version__
 
     place = Path(__file__).parents[1]
     yield Finding("versions", PACKAGE, "ok", f"{__version__}  {place}")

@@ -12,13 +12,12 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_i2i.config.base import unknown_fix
 from llm_i2i.errors import NodeError, ProjectError
 from llm_i2i.names import argument_column, result_column
-from llm_i2i.runner.meter import call_meter
-from llm_i2i.runner.project import Project
+from llm_i2i.runner.build.meter import call_meter
 from llm_i2i.udf.batch import BatchCall, run_batch_call
 from llm_i2i.udf.context import UdfContext
 from llm_i2i.udf.signature import Parameter, Signature
@@ -27,13 +26,32 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from llm_i2i.store.calls import CallCache
+    from llm_i2i.store.store import Store
+    from llm_i2i.udf.registry import UdfRegistry
+
 RELATION, ARGUMENTS = "called", "arguments"
 Row = tuple[Any, ...]
 
 
+class HasUdfs(Protocol):
+    """What is used of a project here: its UDFs, and what their calls need."""
+
+    @property
+    def dir(self) -> Path: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def calls(self) -> CallCache: ...
+    @property
+    def udfs(self) -> UdfRegistry: ...
+    @property
+    def serving(self) -> Mapping[str, Any]: ...
+
+
 def register_udfs(
     connection: duckdb.DuckDBPyConnection,
-    project: Project,
+    project: HasUdfs,
     *,
     constants: Mapping[str, Mapping[str, Any]] | None = None,
     only_cached: bool = False,
@@ -98,7 +116,7 @@ def _check_constants(given: Mapping[str, Any], signatures: Mapping[str, Signatur
 class _ServedUdf:
     """A batch UDF as a function of Arrow columns."""
 
-    project: Project
+    project: HasUdfs
     signature: Signature
     parameters: tuple[Parameter, ...]
     fixed: dict[str, Any]

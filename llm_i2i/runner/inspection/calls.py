@@ -7,21 +7,36 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest
 from llm_i2i.names import parquet_scan, quote_identifier, quote_literal
-from llm_i2i.runner.export import check_file, write_relation
-from llm_i2i.runner.reading import check_reads
+from llm_i2i.runner.environments.export import check_file, write_relation
+from llm_i2i.runner.environments.reading import check_reads
 from llm_i2i.store.calls import Segment
 from llm_i2i.store.gc import calls_in_use, results_in_use
 
 if TYPE_CHECKING:
     import duckdb
 
-    from llm_i2i.runner.project import Project
+    from llm_i2i.store.calls import CallCache
+    from llm_i2i.store.holds import Holds
+    from llm_i2i.udf.registry import UdfRegistry
 
 MODEL = "model"  # named argument that says which language model answered
+
+
+class HasCalls(Protocol):
+    """What is read of a project here. `udfs` loads its Python files: only what needs the names of arguments asks for it."""
+
+    @property
+    def target_dir(self) -> Path: ...
+    @property
+    def calls(self) -> CallCache: ...
+    @property
+    def holds(self) -> Holds: ...
+    @property
+    def udfs(self) -> UdfRegistry: ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +94,7 @@ class CallSet:
         return str(self.constants.get(MODEL) or "")
 
 
-def list_calls(project: Project, wanted: Filter = Filter()) -> list[CallSet]:
+def list_calls(project: HasCalls, wanted: Filter = Filter()) -> list[CallSet]:
     """The calls that are kept, by UDF, group and node (`where` does not count here).
 
     Raises:
@@ -106,7 +121,7 @@ def list_calls(project: Project, wanted: Filter = Filter()) -> list[CallSet]:
 
 
 def _sets(
-    project: Project, udf: str, group: str, in_use: bool, before: datetime | None
+    project: HasCalls, udf: str, group: str, in_use: bool, before: datetime | None
 ) -> Iterator[CallSet]:
     by_node: dict[str, list[Segment]] = {}
     for segment in project.calls.described(udf, group):
@@ -162,7 +177,7 @@ def _moment(text: str) -> datetime | None:
 # -- single calls ------------------------------------------------------------------------------------------------------
 
 
-def calls_sql(project: Project, found: CallSet, where: str = "") -> str:
+def calls_sql(project: HasCalls, found: CallSet, where: str = "") -> str:
     """A query of the calls of a set: its arguments by name, `result`, `call_key`."""
     paths = [segment.path for segment in found.segments]
     condition = f" where {where}" if where else ""
@@ -174,7 +189,7 @@ def calls_sql(project: Project, found: CallSet, where: str = "") -> str:
     return f"select {names}, result, call_key from ({both}){condition}"
 
 
-def _arguments(project: Project, found: CallSet) -> list[str]:
+def _arguments(project: HasCalls, found: CallSet) -> list[str]:
     """Names of the arguments; of a UDF that is gone or has changed its parameters, arg_0 ..."""
     import pyarrow.parquet as pq
 
@@ -187,7 +202,7 @@ def _arguments(project: Project, found: CallSet) -> list[str]:
 
 
 def call_rows(
-    project: Project, found: CallSet, where: str = "", limit: int = -1
+    project: HasCalls, found: CallSet, where: str = "", limit: int = -1
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Columns and rows of single calls, ordered by their arguments.
 
@@ -227,7 +242,7 @@ def _wrong_where(where: str, error: Exception | str) -> LlmI2iError:
 
 
 def export_calls(
-    project: Project, wanted: Filter, file: Path, *, force: bool = False
+    project: HasCalls, wanted: Filter, file: Path, *, force: bool = False
 ) -> int:  # fmt: skip
     """Write calls to a file, one row a call: udf, call_group, node, constants, arguments and result as JSON, call_key.
 
@@ -279,7 +294,7 @@ class Forgotten:
     nodes: list[str]
 
 
-def forget_calls(project: Project, wanted: Filter, *, dry_run: bool = True) -> Forgotten:
+def forget_calls(project: HasCalls, wanted: Filter, *, dry_run: bool = True) -> Forgotten:
     """Remove calls from the cache: the next build that needs them makes them again. Results stay.
 
     Raises:
@@ -303,7 +318,7 @@ def forget_calls(project: Project, wanted: Filter, *, dry_run: bool = True) -> F
     return Forgotten(calls, used, size, nodes)
 
 
-def _forget(project: Project, found: CallSet, wanted: Filter, dry_run: bool) -> tuple[int, int]:
+def _forget(project: HasCalls, found: CallSet, wanted: Filter, dry_run: bool) -> tuple[int, int]:
     """Calls and bytes of one set that go."""
     if wanted.where:
         return _forget_rows(project, found, wanted.where, dry_run)
@@ -315,7 +330,7 @@ def _forget(project: Project, found: CallSet, wanted: Filter, dry_run: bool) -> 
     return found.calls, found.bytes
 
 
-def _forget_rows(project: Project, found: CallSet, where: str, dry_run: bool) -> tuple[int, int]:
+def _forget_rows(project: HasCalls, found: CallSet, where: str, dry_run: bool) -> tuple[int, int]:
     import duckdb
     import pyarrow as pa
     import pyarrow.parquet as pq

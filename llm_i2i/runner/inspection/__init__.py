@@ -1,0 +1,1 @@
+"""Looking without building: the installation, the call cache, the age of sources, served calls, templates for linters."""
