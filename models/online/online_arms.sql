@@ -11,7 +11,7 @@ select
 from {{ ref('online_requests') }}
 where {{ in_online_test('day') }}
 group by user_id
-{% elif table == 'sample_ratio' %}
+{% else %}
 -- A row is an arm beside control, with a chi-squared test of one degree of freedom.
 {%- set arm_shares = var('online_arm_shares') %}
 with arms as (

@@ -33,7 +33,7 @@ select
 from {{ ref('online_user_metrics') }} as metrics
 inner join halves on halves.user_id = metrics.user_id
 where metrics.day = 'all'
-{% elif table == 'online_aa' %}
+{% else %}
 -- A row compares the two halves of one split by one metric.
 select
     split,

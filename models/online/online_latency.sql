@@ -61,7 +61,7 @@ select
 from {{ ref('online_latencies') }} as latencies
 inner join {{ ref('online_latency_quantiles') }} as quantiles on quantiles.day = latencies.day and quantiles.arm = latencies.arm
 group by latencies.day, latencies.arm, quantiles.metric, latencies.user_id
-{% elif step == 'latency_percentiles' %}
+{% else %}
 -- The percentiles with their standard errors (Woodruff's method): the percentile's standard error is half the distance between two latencies, the one
 -- that belongs to the share of requests less its standard error, and the one that belongs to the share plus its standard error.
 with levels as (

@@ -21,7 +21,7 @@ select
     cast(ts as timestamp) as exposed_at,
     cast(ts as date) as day
 from {{ source('online', 'exposures') }}
-{% elif table == 'clicks' %}
+{% else %}
 -- A row is a click on an item that was shown.
 select
     req_id as request_id,
