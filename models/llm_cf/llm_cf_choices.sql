@@ -1,8 +1,9 @@
--- models/llm_cf/llm_cf_choices.sql: what LLM-CF would add for each user, as many items as LLM-I2I keeps for the user (method.md 6.4). llm_cf(A): the items of
--- the most similar positive rows of the reasoning set, other users' rows; llm_cf(B): the unseen items the native model ranks highest.
+-- models/llm_cf/llm_cf_choices.sql: the items that LLM-CF would add for each user, as many as LLM-I2I keeps for the user (method.md 6.4). How LLM-CF finds
+-- them is our reading of its paper (var llm_cf_reading). Reading A takes the items of the most similar rows with answer yes in the reasoning set, among the
+-- rows of other users. Reading B takes the items that LLM-CF's own neural model ranks highest among those that the user has not met.
 {{ config(enabled=llm_cf_adds_pairs()) }}
 with wanted as (
-    -- as many as LLM-I2I keeps for the user.
+    -- How many items LLM-I2I keeps for each user.
     select
         user_number,
         count(*) as n_wanted
@@ -19,6 +20,7 @@ select
     cast(found.user_number as integer) as user_number,
     cast(found.item_number as integer) as item_number
 {%- if var('llm_cf_reading') == 'A' %}
+-- Reading A: a user's last events are compared with the histories of the examples.
 from retrieve_examples(
     (
         select
@@ -49,6 +51,7 @@ from retrieve_examples(
     similarity := {{ quote_literal(var('llm_cf_similarity')) }}
 ) as found
 {%- else %}
+-- Reading B: the model's vector of the user is compared with those of the items.
 from (
     select
         ranked.number as user_number,

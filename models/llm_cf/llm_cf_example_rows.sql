@@ -1,4 +1,5 @@
--- models/llm_cf/llm_cf_example_rows.sql: the reasoning set as the UDFs take it, with the embedding of each row's reasoning where one was written.
+-- models/llm_cf/llm_cf_example_rows.sql: the reasoning set in the columns that the UDFs retrieve_examples and llm_cf_tower take, with the embedding
+-- of the reasoning about each row where a language model wrote one (llm_cf_reasoning), and null otherwise.
 {{ config(materialized='ephemeral') }}
 select
     examples.example_number,

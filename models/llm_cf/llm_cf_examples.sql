@@ -1,5 +1,6 @@
--- models/llm_cf/llm_cf_examples.sql: the rows of the reasoning set: a seeded share of (history, item, yes or no), as the paper's discriminator
--- reads them. Train part only.
+-- models/llm_cf/llm_cf_examples.sql: the reasoning set of LLM-CF: the examples that it may look up, and about which a language model may write why the
+-- user did or did not take the item. A row is a history, an item and yes or no, as in the training of the discriminator on histories; a random share of
+-- these rows (llm_cf_share), from the train part only.
 with positives as (
     select
         user_id,
@@ -8,7 +9,7 @@ with positives as (
         item_id,
         item_number
     from {{ ref('interactions_train') }}
-    -- the first item has no history.
+    -- A user's first event, at position 0, has no history.
     where position >= 1
 ),
 

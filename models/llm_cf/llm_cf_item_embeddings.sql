@@ -1,4 +1,4 @@
--- models/llm_cf/llm_cf_item_embeddings.sql: a vector for the text of each item, by which histories are compared.
+-- models/llm_cf/llm_cf_item_embeddings.sql: a unit vector for the text of each item. Histories are compared by the mean of their items' vectors.
 select
     item_number,
     embedding

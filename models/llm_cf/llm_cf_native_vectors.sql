@@ -1,5 +1,6 @@
--- models/llm_cf/llm_cf_native_vectors.sql: readings B and C: YoutubeDNN with LLM-CF's in-context module, on real events; vectors of the items and of whom
--- it ranks for: every user of the train part (B), or the user of each target with what he had taken before (C).
+-- models/llm_cf/llm_cf_native_vectors.sql: the vectors of LLM-CF's own neural model, here YoutubeDNN, trained on real events together with a module that
+-- reads similar examples of the reasoning set. A row of kind item is an item. A row of kind query is whom the model ranks items for: every user of the train
+-- part in reading B, and in reading C the user of each target, with the items that he had taken before it.
 {{ config(enabled=var('llm_cf') and var('llm_cf_reading') in ['B', 'C']) }}
 select
     kind,

@@ -1,4 +1,5 @@
--- models/llm_cf/llm_cf_reasoning.sql: the best reasoning of each row: mean of coherence, completeness, relevance and consistency.
+-- models/llm_cf/llm_cf_reasoning.sql: the best text about each row of the reasoning set: the one with the highest mean of coherence, completeness,
+-- relevance and consistency, which the UDF score_reasoning computes.
 {{ config(enabled=var('llm_cf') and var('llm_cf_reasoning')) }}
 with scores as (
     select

@@ -1,4 +1,5 @@
--- models/llm_cf/llm_cf_texts.sql: what the language model writes about each row of the reasoning set, the true answer given: several samples a row.
+-- models/llm_cf/llm_cf_texts.sql: what the language model writes about each row of the reasoning set when it is told the true answer: several
+-- sampled texts for each row (llm_cf_samples).
 {{ config(enabled=var('llm_cf') and var('llm_cf_reasoning')) }}
 with events as (
     select

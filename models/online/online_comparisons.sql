@@ -1,10 +1,11 @@
--- models/online/online_comparisons.sql: each arm against control, metric by metric, with intervals and tests. For online_effects the day 'all' is the
--- result, and the days show how it came about; online_half_effects compares random halves of control as if they were arms.
+-- models/online/online_comparisons.sql: each arm against control, metric by metric, with intervals and tests. The result of the A/B test are the rows of
+-- online_effects with day 'all'; the single days show how it came about. online_half_effects compares random halves of control as if they were arms
+-- (online_halves.sql).
 {{ instances([
     {'comparisons': 'online_effects', 'estimates': 'online_metrics', 'by': 'day'},
     {'comparisons': 'online_half_effects', 'estimates': 'online_half_ratios', 'by': 'split'},
 ], name='{comparisons}') }}
-{#- Table 6 of the paper: these are tested together, so their p-values are corrected for each other. #}
+{#- The metrics of the paper's Table 6. They are tested together, so their p-values are corrected for how many they are. #}
 {%- set primary = "('rn', 'l2p', 'ctr', 'cvr', 'gmv', 'latency')" %}
 with pairs as (
     select
@@ -37,7 +38,7 @@ errors as (
         *,
         value - control_value as difference,
         sqrt(variance + control_variance) as standard_error,
-        -- What the difference would have if the arms were alike: Welch's, or that of the pooled share, as is usual for two proportions.
+        -- The standard error by which the difference is tested: that of Welch's test or, for two proportions, that of the share of both arms together.
         nullif(case
             when method = 'two_proportion' then sqrt(pooled_share * (1 - pooled_share) * inverse_sizes)
             else sqrt(variance + control_variance)
@@ -51,7 +52,8 @@ scores as (
         *,
         difference / null_error as z,
         abs(difference / null_error) as distance,
-        -- Fieller's interval of value / control_value: the r with (value - r control_value)^2 <= width^2 (variance + r^2 control_variance).
+        -- Fieller's interval of value / control_value holds each r with (value - r * control_value)^2 <= width^2 * (variance + r^2 * control_variance).
+        -- Its ends are the roots of a quadratic equation in r, with these two as first and last coefficient.
         control_value * control_value - width * width * control_variance as fieller_a,
         value * value - width * width * variance as fieller_c
     from errors
@@ -80,7 +82,7 @@ ordered as (
 corrected as (
     select
         *,
-        -- Holm: the smallest of n p-values counts n times, the next n - 1 times and so on; none is below the one before.
+        -- Holm's correction: the smallest of n p-values is multiplied by n, the next by n - 1 and so on, and none may be below the one before.
         case
             when is_corrected then
                 max(least(1, (n_tests - place + 1) * p_value)) over (
@@ -103,7 +105,7 @@ select
     difference - width * standard_error as lower,
     difference + width * standard_error as upper,
     value / nullif(control_value, 0) - 1 as change,
-    -- Empty where control cannot be told from zero.
+    -- Null where the value of control cannot be told from zero, for then the interval has no ends.
     case when fieller_a > 0 then (control_value * value - fieller_root) / fieller_a - 1 end as change_lower,
     case when fieller_a > 0 then (control_value * value + fieller_root) / fieller_a - 1 end as change_upper,
     standard_error,
@@ -111,7 +113,7 @@ select
     p_value,
     p_holm,
     p_holm < {{ double(var('online_alpha')) }} as is_significant,
-    -- The true change that so much data finds with probability online_power.
+    -- The true change that a test with so many users finds with probability online_power.
     (width + {{ normal_quantile(var('online_power')) }}) * standard_error / nullif(abs(control_value), 0) as minimal_detectable_change,
     n_control_users,
     n_users

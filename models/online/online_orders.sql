@@ -1,5 +1,5 @@
--- models/online/online_orders.sql: orders, each with the last exposure and the last click that may be credited with it: of the same user and item,
--- before the order, the same day or within online_attribution_days.
+-- models/online/online_orders.sql: the orders, each with the exposure and the click that are credited with it: the last ones of the same user and item
+-- before the order, on the same day or at most online_attribution_days before.
 with orders as (
     select
         row_number() over (order by "user", ts, item, amount) as order_number,

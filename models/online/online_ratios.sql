@@ -1,12 +1,13 @@
--- models/online/online_ratios.sql: the value of each metric in each arm with its standard error over users, one row an arm, metric and method, for each
--- day (or random split). Three models tell this story: of the metrics, of the shares of requests behind the percentiles of latency, and of control's halves.
+-- models/online/online_ratios.sql: the value of each metric in each arm with its standard error over users, one row for each arm, metric and method of
+-- each day (or random split). The three models are of the metrics, of the shares of requests behind the percentiles of latency (online_latency.sql), and
+-- of random halves of control (online_halves.sql).
 {{ instances([
     {'ratios': 'online_metric_ratios', 'users': 'online_user_metrics', 'by': 'day'},
     {'ratios': 'online_latency_ratios', 'users': 'online_latency_shares', 'by': 'day'},
     {'ratios': 'online_half_ratios', 'users': 'online_half_metrics', 'by': 'split'},
 ], name='{ratios}') }}
--- A row of what is read is a user and a metric; who has nothing of it has zeros. The value is the ratio R = sum(numerator) / sum(denominator). Its
--- variance by the delta method is that of the mean of numerator - R * denominator, over the squared mean denominator.
+-- Each row that is read is one user and one metric, with zeros where the user adds nothing. The value is the ratio R = sum(numerator) / sum(denominator).
+-- Its variance by the delta method is that of the mean of numerator - R * denominator, divided by the square of the mean denominator.
 with moments as (
     select
         {{ by }},
@@ -37,7 +38,7 @@ ratios as (
 linearised as (
     select
         *,
-        -- of numerator - ratio * denominator, in units of the ratio.
+        -- The variance of numerator - ratio * denominator, in units of the ratio.
         ({{ not_negative('var_numerator - 2 * ratio * covariance + ratio * ratio * var_denominator') }})
         / (mean_denominator * mean_denominator) as var_linearised,
         (covariance_numerator - ratio * covariance_denominator) / mean_denominator as covariance_linearised
@@ -45,6 +46,7 @@ linearised as (
     where ratio is not null
 ),
 
+-- theta is the slope of the metric over the covariate, by least squares within the arms.
 pooled as (
     select
         *,
@@ -67,8 +69,8 @@ select
     sqrt(var_linearised / n_users) as standard_error
 from pooled
 union all
--- CUPED: R - theta * (mean covariate of the arm - that of all arms), with theta by least squares within the arms, takes out what users did by luck
--- before the test already.
+-- CUPED (a controlled experiment that uses data from before it): R - theta * (mean covariate of the arm - mean covariate of all arms). It takes out the
+-- part of a difference that was there before the test, because chance dealt one arm the busier users.
 select
     {{ by }},
     arm,

@@ -1,4 +1,5 @@
--- models/online/online_user_days.sql: what each user was shown and did on each day. An order counts on the day of the exposure (or click) it is credited to.
+-- models/online/online_user_days.sql: what each user was shown and did on each day. An order counts on the day of the exposure or click that is
+-- credited with it. Users who met several arms are left out.
 {%- set sums = 'n_requests n_retrieved latency_ms n_exposures n_clicks n_orders n_clicked_orders amount'.split() %}
 {%- set facts = [
     (ref('online_requests'), 'day', {'n_requests': 1, 'n_retrieved': 'n_retrieved', 'latency_ms': 'latency_ms'}, 'true'),

@@ -1,4 +1,5 @@
--- models/online/online_user_metrics.sql: every metric as a ratio of two sums over users: what each user adds to either, for each day and for all days.
+-- models/online/online_user_metrics.sql: every metric is the ratio of two sums over users. A row is what one user adds to the two sums, on one day
+-- of the test or, where the day is 'all', on all of them. Days before the test (var online_start) only serve for the covariate.
 {%- set is_buyer = 'case when n_orders > 0 then 1 else 0 end' %}
 {%- set is_exposed = 'case when n_exposures > 0 then 1 else 0 end' %}
 {%- set metrics = {
@@ -31,6 +32,7 @@ with users as (
     group by user_id, arm, is_test
 ),
 
+-- A few users with very large orders make the mean amount uncertain, so the metric gmv_winsorised caps each user's amount at a high quantile.
 caps as (
     select
         day,

@@ -1,5 +1,6 @@
--- models/report/log_report.sql: what the log is like, where that changes what figures mean: one row a finding, with its count, and what to do. What each
--- finding means, and from which share on it is worth a line or a warning, stands in the list log_findings (models/report/part.yml).
+-- models/report/log_report.sql: properties of the log that change what the figures made from it mean. A row is one such finding, with how often it was
+-- counted and what to do about it. What each finding means, and from which share on it is shown or becomes a warning, stands in the list log_findings
+-- (models/report/part.yml).
 with events as (
     select
         user_id,
@@ -18,7 +19,7 @@ pairs as (
     from {{ ref('first_events') }}
 ),
 
--- Users with two events or more.
+-- Users with two events or more; if the first and the last have the same order value, all have.
 ordered_users as (
     select
         user_id,
@@ -46,7 +47,8 @@ bought_items as (
     ) as train on train.item_number = bought.item_number
 ),
 
--- The log is a k-core if k is at least 3: no user and no item has fewer events.
+-- The fewest events that a user or an item of the log has. If these are 3 or more, the log was probably cut to a k-core: users and items with fewer than
+-- k events were left out until none remained.
 core as (
     select least(min(n_user), min(n_item)) as k
     from (
@@ -149,6 +151,7 @@ counted as (
     {%- endfor %}
 ),
 
+-- The list log_findings as a table; `place` is the order in which findings of one level are shown.
 known as (
     {%- for finding in entries('log_findings') %}
     {%- if not loop.first %}

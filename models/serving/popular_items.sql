@@ -1,4 +1,5 @@
--- models/serving/popular_items.sql: what the service answers where a history is empty or unknown, best first.
+-- models/serving/popular_items.sql: the items with the most events in the train part, which the service answers with where a history is empty or
+-- holds no known item.
 with counts as (
     select
         item_id,
@@ -21,5 +22,5 @@ select
     cast(score as integer) as score,
     cast(rank as integer) as rank
 from ranked
--- More than a query may ask for, since items already seen are left out.
+-- These are more items than a query may ask for, because the service leaves out those that the user has seen.
 where rank <= 1000
