@@ -268,7 +268,7 @@ def parse_settings(text: str) -> LanguageModelSettings:
 
 def settings_from(values: dict[str, Any]) -> LanguageModelSettings:
     """Settings from a mapping, of the kind that its `pretrained` says, checked as in `parse_settings`."""
-    kind = kind_of(values)
+    kind = _kind_of(values)
     other: Kind = FromSizesSettings if kind is PretrainedSettings else PretrainedSettings
     if isinstance(values.get("serving"), dict):
         values = {**values, "serving": serving_settings(values["serving"], f"{WHERE}.serving")}
@@ -288,7 +288,7 @@ def settings_from(values: dict[str, Any]) -> LanguageModelSettings:
     return settings
 
 
-def kind_of(values: dict[str, Any]) -> Kind:
+def _kind_of(values: dict[str, Any]) -> Kind:
     """The type that reads a mapping.
 
     Raises:
@@ -307,13 +307,15 @@ def kind_of(values: dict[str, Any]) -> Kind:
 
 
 def _of_the_other_kind(name: str, values: dict[str, Any], kind: Kind, other: Kind) -> LlmI2iError:
-    is_pretrained = kind is PretrainedSettings
+    if kind is PretrainedSettings:
+        found, fix = f"pretrained {values['pretrained']}", "remove pretrained"
+    else:
+        found, fix = "no pretrained", "set pretrained"
     return LlmI2iError(
         f"language model setting {name!r} goes with {other.title}, and this is {kind.title}",
         where=f"{WHERE}.{name}",
-        found=f"{name} {values[name]}, "
-        + (f"pretrained {values['pretrained']}" if is_pretrained else "no pretrained"),
-        fix=f"remove {name}, or " + ("remove pretrained" if is_pretrained else "set pretrained"),
+        found=f"{name} {values[name]}, {found}",
+        fix=f"remove {name}, or {fix}",
     )
 
 
