@@ -83,7 +83,7 @@ def write_checkpoint(
         model = random_llama(len(vocabulary.tokenizer), max_length=max_length)
     save_weights(model, folder)
     vocabulary.save(folder)
-    settings = settings_from({"max_length": max_length})
+    settings = settings_from({"pretrained": "by hand", "max_length": max_length})
     metadata = Metadata(settings, "completion", vocabulary.n_items, (), 0, vocabulary="tokenizer")
     save_metadata(folder, metadata)
     return folder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from llm_i2i.lm.settings import LanguageModelSettings, settings_from
+from llm_i2i.lm.settings import PretrainedSettings, settings_from
 
 N_ITEMS = 12
 # Of unequal length, digits being tokens: an end token closes each.
@@ -24,10 +24,12 @@ def write_llama(folder: Path, **sizes: int) -> Path:
     return write_tiny_llama(folder, TEXTS, **{**defaults, **sizes})
 
 
-def llama_settings(**values: object) -> LanguageModelSettings:
+def llama_settings(**values: object) -> PretrainedSettings:
     """Settings of a quick training; keyword arguments override."""
     quick = {"pretrained": "llama", "learning_rate": 1e-2, "batch_size": 8, "threads": 1}
-    return settings_from({**quick, **values})
+    chosen = settings_from({**quick, **values})
+    assert isinstance(chosen, PretrainedSettings)
+    return chosen
 
 
 def item(number: int) -> str:

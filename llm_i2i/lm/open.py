@@ -15,7 +15,7 @@ from llm_i2i.errors import LlmI2iError, closest
 from llm_i2i.lm.backend import TextBackend, keep_few_kernels, missing_extra, wait_without_spinning
 from llm_i2i.lm.checkpoint import METADATA, Metadata, check_complete
 from llm_i2i.lm.serving import ServingSettings
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import LanguageModelSettings, PretrainedSettings
 from llm_i2i.lm.trainer import LogRow, Progress
 from llm_i2i.udf.context import UdfContext
 
@@ -144,7 +144,7 @@ def train_checkpoint(
         return train_fake(examples, folder, settings, items, initial, random_seed)
     wait_without_spinning()
     keep_few_kernels()
-    if settings.is_pretrained:
+    if isinstance(settings, PretrainedSettings):
         try:
             from llm_i2i.lm.training.launch import train_in_processes
         except ModuleNotFoundError as error:

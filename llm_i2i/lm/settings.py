@@ -1,37 +1,31 @@
-"""Settings of a language model, as the project writes them in YAML and hands them over as JSON."""
+"""Settings of a language model, as the project writes them in YAML and hands them over as JSON.
+
+There are two kinds, and `pretrained` tells them apart. Without it, a Llama is made from the sizes given and trained from scratch. With
+it, a causal language model that brings its own tokenizer is fine-tuned. Each kind is a type with its own settings and its own defaults.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from inspect import get_annotations
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llm_i2i.errors import LlmI2iError, closest, raise_all
 from llm_i2i.lm.serving import ServingSettings, serving_settings
 
 WHERE = "language_model"
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
-
-# What a `pretrained` model trains with where nothing else is said: the paper's values, and ours where it is silent.
-PRETRAINED_DEFAULTS = {
-    "epochs": 1,
-    "learning_rate": 5e-5,
-    "batch_size": 16,
-    "weight_decay": 0.0,
-    "max_length": 1024,
-    "threads": 0,
-}
-# Settings that only one of the two kinds of training reads.
-WORDS_ONLY = frozenset(
-    "hidden_size num_layers num_heads intermediate_size dropout sampled_negatives full_softmax_items init "
-    "max_features_per_item min_feature_items".split()
-)
-PRETRAINED_ONLY = frozenset(
-    "tokenizer item_ids lora precision gradient_accumulation gradient_checkpointing attention processes deepspeed early_stop "
-    "checkpoint_every normalise".split()
-)
+Length = Annotated[int, Field(ge=2)]
+Name = Annotated[str, Field(min_length=1)]
+Backend = Literal["transformers", "vllm", "openai", "fake"]
+Schedule = Literal["cosine", "linear", "constant"]
 
 
 class LoraSettings(BaseModel):
@@ -66,30 +60,117 @@ class EarlyStop(BaseModel):
     evaluations: int = Field(default=4, ge=1)
 
 
-class LanguageModelSettings(BaseModel):
-    """Architecture and training of one language model.
-
-    There are two kinds. Without `pretrained`, a Llama with one token per item and per word is made from the sizes given and
-    trained from scratch; every default is that of method.md 2.9. With it, any causal language model with its own
-    tokenizer is fine-tuned; defaults are then those of the paper (learning rate 5e-5, batch 16, length 1024, one epoch).
+class TrainingSettings(BaseModel):
+    """What the settings of both kinds hold; the defaults differ, so each kind declares them.
 
     Attributes:
-        architecture: `llama` is trained from scratch (or from `initial`); `fake` writes a checkpoint in milliseconds, for tests.
+        architecture: `llama` is trained; `fake` writes a checkpoint in milliseconds, for tests.
         backend: What runs the checkpoint afterwards; recorded in it, the inference UDFs may choose another.
+        epochs: Passes over the examples.
+        warmup: Share of the steps in which the learning rate rises linearly.
+        clip: Largest norm of the gradient of a step.
+        max_length: Longest token sequence, `<s>` included; the oldest items are cut first, words never.
+        threads: CPU threads of the training; 0 leaves torch's own number. Results repeat for equal seed and threads.
+        serving: How `backend` runs the checkpoint; see `llm_i2i.lm.serving`.
+        schedule: After the warm-up the learning rate falls to 0 as a cosine or a line, or stays.
+        pretrained: The model that is fine-tuned; null says that the model is made from sizes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    architecture: Literal["llama", "fake"]
+    backend: Backend
+    epochs: Count
+    learning_rate: Positive
+    batch_size: Count
+    weight_decay: NotNegative
+    warmup: Fraction
+    clip: Positive
+    max_length: Length
+    threads: Natural
+    serving: ServingSettings
+    schedule: Schedule
+    pretrained: Name | None
+
+    def dump(self) -> dict[str, Any]:
+        """The settings as plain values; `settings_from` takes them back.
+
+        They stand in the order in which the kind declares them, which checkpoints keep: the digest of a fake checkpoint is that of
+        its llmi2i.json, so another order would be another model.
+        """
+        values = self.model_dump()
+        return {name: values[name] for name in get_annotations(type(self)) if name in values}
+
+    def contradictions(self) -> list[LlmI2iError]:
+        """The settings that do not go together."""
+        return []
+
+
+class FromSizesSettings(TrainingSettings):
+    """A Llama with one token per item and per word, made from sizes and trained from scratch; the defaults are those of method.md 2.9.
+
+    Attributes:
+        architecture: `fake` takes the sizes of a `llama` and does not read them, so that a project can change from one to the other.
         intermediate_size: Width of the feed-forward layers; 0 means twice `hidden_size`.
         dropout: On embeddings and on each attention and MLP output, while training only.
         epochs: Passes over the examples; on Toys VAL R@10 is highest at 6 to 8 and falls from 10 on.
-        batch_size: Pretrained: rows of a step, over all processes. Otherwise rows of a step on average; steps hold about equally many tokens, so more of the short rows, fewer long ones.
+        batch_size: Rows of a step on average; steps hold about equally many tokens, so more of the short rows, fewer long ones.
         sampled_negatives: Uniform negatives shared by a batch; the full softmax where items are few, see `full_softmax_items`.
         full_softmax_items: Catalogues up to this size take the full softmax: there it is as fast, and exact.
-        warmup: Share of the steps in which the learning rate rises linearly.
-        schedule: Afterwards it falls to 0 as a cosine or a line, or stays.
-        max_length: Longest token sequence, `<s>` included; the oldest items are cut first, words never.
         init: `svd` starts item embeddings from the PPMI-SVD of the training sequences, `normal` at random.
         max_features_per_item: Side features kept per item, the heaviest first; 0 ignores them.
         min_feature_items: A feature carried by fewer items is dropped, it cannot carry anything from one item to another.
-        threads: CPU threads of the training; 0 leaves torch's own number. Results repeat for equal seed and threads. A small
-            model's matrices are too small to share: on Toys a step takes 54 ms with one thread, 67 with two; use `jobs`.
+        threads: As for both kinds. One by default, because a small model's matrices are too small to share: on Toys a step takes
+            54 ms with one thread, 67 with two; use `jobs`.
+        pretrained: Always null.
+    """
+
+    title: ClassVar[str] = "a model made from sizes"
+
+    architecture: Literal["llama", "fake"] = "llama"
+    backend: Backend = "transformers"
+    hidden_size: Length = 64
+    num_layers: Count = 2
+    num_heads: Count = 2
+    intermediate_size: Natural = 0
+    dropout: Fraction = 0.3
+    epochs: Count = 8
+    learning_rate: Positive = 2e-3
+    batch_size: Count = 128
+    sampled_negatives: Count = 1000
+    full_softmax_items: Natural = 2000
+    weight_decay: NotNegative = 0.01
+    warmup: Fraction = 0.03
+    clip: Positive = 1.0
+    max_length: Length = 50
+    init: Literal["svd", "normal"] = "svd"
+    max_features_per_item: Natural = 24
+    min_feature_items: Count = 2
+    threads: Natural = 1
+    serving: ServingSettings = ServingSettings()
+    schedule: Schedule = "cosine"
+    pretrained: None = None
+
+    def contradictions(self) -> list[LlmI2iError]:
+        """The width must split into heads."""
+        if self.hidden_size % (2 * self.num_heads) == 0:
+            return []
+        return [
+            LlmI2iError(
+                "hidden_size cannot be split evenly among the heads",
+                where=f"{WHERE}.num_heads",
+                found=f"hidden_size {self.hidden_size}, num_heads {self.num_heads}",
+                fix="make hidden_size a multiple of 2 x num_heads (rotary positions come in pairs)",
+            )
+        ]
+
+
+class PretrainedSettings(TrainingSettings):
+    """Any causal language model with its own tokenizer, to be fine-tuned; the defaults are the paper's, and ours where it is silent.
+
+    Attributes:
+        architecture: Always `llama`, which says nothing: the model's own config.json tells what it is.
+        batch_size: Rows of a step, over all processes.
         pretrained: A folder (relative to the project) or a hub name; a folder with a config but no weights starts at random.
         tokenizer: Folder or name of the tokenizer; null: that of `pretrained`.
         item_ids: How items are spelled: one added token each, as text, or as several added code tokens.
@@ -103,62 +184,71 @@ class LanguageModelSettings(BaseModel):
         early_stop: null trains all epochs and keeps the last weights.
         checkpoint_every: Steps between the states a killed training resumes from; 0 keeps none.
         normalise: Divide the loss of a step by its number of targets (`mean`) or by the sum of their weights.
-        serving: How `backend` runs the checkpoint; see `llm_i2i.lm.serving`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    title: ClassVar[str] = "a pretrained model"
 
-    architecture: Literal["llama", "fake"] = "llama"
-    backend: Literal["transformers", "vllm", "openai", "fake"] = "transformers"
-    hidden_size: int = Field(default=64, ge=2)
-    num_layers: int = Field(default=2, ge=1)
-    num_heads: int = Field(default=2, ge=1)
-    intermediate_size: int = Field(default=0, ge=0)
-    dropout: Fraction = 0.3
-    epochs: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    batch_size: int = Field(default=128, ge=1)
-    sampled_negatives: int = Field(default=1000, ge=1)
-    full_softmax_items: int = Field(default=2000, ge=0)
-    weight_decay: float = Field(default=0.01, ge=0)
+    architecture: Literal["llama"] = "llama"
+    backend: Backend = "transformers"
+    epochs: Count = 1
+    learning_rate: Positive = 5e-5
+    batch_size: Count = 16
+    weight_decay: NotNegative = 0.0
     warmup: Fraction = 0.03
-    clip: float = Field(default=1.0, gt=0)
-    max_length: int = Field(default=50, ge=2)
-    init: Literal["svd", "normal"] = "svd"
-    max_features_per_item: int = Field(default=24, ge=0)
-    min_feature_items: int = Field(default=2, ge=1)
-    threads: int = Field(default=1, ge=0)
+    clip: Positive = 1.0
+    max_length: Length = 1024
+    threads: Natural = 0
     serving: ServingSettings = ServingSettings()
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    pretrained: str | None = Field(default=None, min_length=1)
-    tokenizer: str | None = Field(default=None, min_length=1)
+    schedule: Schedule = "cosine"
+    pretrained: Name
+    tokenizer: Name | None = None
     item_ids: Literal["token", "text", "semantic"] = "text"
     lora: LoraSettings | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
-    gradient_accumulation: int = Field(default=1, ge=1)
+    gradient_accumulation: Count = 1
     gradient_checkpointing: bool = False
     attention: Literal["auto", "flash_attention_2", "sdpa", "eager"] = "auto"
-    processes: int = Field(default=1, ge=1)
-    deepspeed: str | None = Field(default=None, min_length=1)
+    processes: Count = 1
+    deepspeed: Name | None = None
     early_stop: EarlyStop | None = None
-    checkpoint_every: int = Field(default=0, ge=0)
+    checkpoint_every: Natural = 0
     normalise: Literal["mean", "weighted_mean"] = "mean"
 
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_of_the_kind(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("pretrained") is not None:
-            return {**PRETRAINED_DEFAULTS, **values}
-        return values
+    def contradictions(self) -> list[LlmI2iError]:
+        """A step must split into its parts, several processes need DeepSpeed, and FlashAttention-2 needs bfloat16."""
+        errors = []
+        parts = self.processes * self.gradient_accumulation
+        if self.batch_size % parts:
+            errors.append(
+                LlmI2iError(
+                    "batch_size cannot be split evenly",
+                    where=f"{WHERE}.batch_size",
+                    found=f"batch_size {self.batch_size}, processes x gradient_accumulation = {parts}",
+                    fix="make batch_size, the rows of a step over all processes, a multiple of that",
+                )
+            )
+        if self.processes > 1 and self.deepspeed is None:
+            errors.append(
+                LlmI2iError(
+                    "several processes need DeepSpeed",
+                    where=f"{WHERE}.processes",
+                    found=f"processes {self.processes}, deepspeed null",
+                    fix="set deepspeed: project/deepspeed/zero2.json",
+                )
+            )
+        if self.attention == "flash_attention_2" and self.precision != "bfloat16":
+            errors.append(
+                LlmI2iError(
+                    "FlashAttention-2 does not compute in float32",
+                    where=f"{WHERE}.attention",
+                    fix="set precision: bfloat16, or attention: auto",
+                )
+            )
+        return errors
 
-    @property
-    def is_pretrained(self) -> bool:
-        """Whether a causal language model with its own tokenizer is fine-tuned."""
-        return self.pretrained is not None
 
-    def dump(self) -> dict[str, Any]:
-        """The settings this kind of training reads, as plain values; `settings_from` takes them back."""
-        return self.model_dump(exclude=set(WORDS_ONLY if self.is_pretrained else PRETRAINED_ONLY))
+LanguageModelSettings = FromSizesSettings | PretrainedSettings
+Kind = type[FromSizesSettings] | type[PretrainedSettings]
 
 
 def parse_settings(text: str) -> LanguageModelSettings:
@@ -177,87 +267,56 @@ def parse_settings(text: str) -> LanguageModelSettings:
 
 
 def settings_from(values: dict[str, Any]) -> LanguageModelSettings:
-    """Settings from a mapping, checked as in `parse_settings`."""
+    """Settings from a mapping, of the kind that its `pretrained` says, checked as in `parse_settings`."""
+    kind = _kind_of(values)
+    other: Kind = FromSizesSettings if kind is PretrainedSettings else PretrainedSettings
     if isinstance(values.get("serving"), dict):
         values = {**values, "serving": serving_settings(values["serving"], f"{WHERE}.serving")}
+    foreign = set(values) & (set(other.model_fields) - set(kind.model_fields))
+    # A null asks for nothing, so it is no mistake in either kind.
+    errors = [
+        _of_the_other_kind(name, values, kind, other)
+        for name in sorted(foreign)
+        if values[name] is not None
+    ]
     try:
-        settings = LanguageModelSettings.model_validate(values)
+        settings = kind.model_validate({k: v for k, v in values.items() if k not in foreign})
     except ValidationError as error:
-        raise_all([_mistake(values, detail) for detail in error.errors()])
+        raise_all([*errors, *(_mistake(values, detail, kind) for detail in error.errors())])
         raise
-    raise_all([*_of_the_other_kind(settings), *_contradictions(settings)])
+    raise_all([*errors, *settings.contradictions()])
     return settings
 
 
-def _of_the_other_kind(settings: LanguageModelSettings) -> list[LlmI2iError]:
-    foreign = WORDS_ONLY if settings.is_pretrained else PRETRAINED_ONLY
-    given = [n for n in settings.model_fields_set & foreign if getattr(settings, n) is not None]
-    if settings.is_pretrained:
-        what, fix = (
-            "has no meaning for a pretrained model",
-            "remove it; the model's config.json and tokenizer say it",
+def _kind_of(values: dict[str, Any]) -> Kind:
+    """The type that reads a mapping.
+
+    Raises:
+        LlmI2iError: It asks for a fake model and names a pretrained one.
+    """
+    if values.get("pretrained") is None:
+        return FromSizesSettings
+    if values.get("architecture") == "fake":
+        raise LlmI2iError(
+            "a fake model has no pretrained weights",
+            where=f"{WHERE}.pretrained",
+            found=str(values["pretrained"]),
+            fix="remove pretrained, or take another architecture",
         )
+    return PretrainedSettings
+
+
+def _of_the_other_kind(name: str, values: dict[str, Any], kind: Kind, other: Kind) -> LlmI2iError:
+    if kind is PretrainedSettings:
+        found, fix = f"pretrained {values['pretrained']}", "remove pretrained"
     else:
-        what, fix = "needs a pretrained model", "set pretrained, or remove it"
-    return [
-        LlmI2iError(
-            f"language model setting {name!r} {what}",
-            where=f"{WHERE}.{name}",
-            found=f"{name} {getattr(settings, name)}, pretrained {settings.pretrained}",
-            fix=fix,
-        )
-        for name in sorted(given)
-    ]
-
-
-def _contradictions(settings: LanguageModelSettings) -> list[LlmI2iError]:
-    errors = []
-    if settings.hidden_size % (2 * settings.num_heads):
-        errors.append(
-            LlmI2iError(
-                "hidden_size cannot be split evenly among the heads",
-                where=f"{WHERE}.num_heads",
-                found=f"hidden_size {settings.hidden_size}, num_heads {settings.num_heads}",
-                fix="make hidden_size a multiple of 2 x num_heads (rotary positions come in pairs)",
-            )
-        )
-    if settings.is_pretrained and settings.architecture == "fake":
-        errors.append(
-            LlmI2iError(
-                "a fake model has no pretrained weights",
-                where=f"{WHERE}.pretrained",
-                found=str(settings.pretrained),
-                fix="remove pretrained, or take another architecture",
-            )
-        )
-    parts = settings.processes * settings.gradient_accumulation
-    if settings.is_pretrained and settings.batch_size % parts:
-        errors.append(
-            LlmI2iError(
-                "batch_size cannot be split evenly",
-                where=f"{WHERE}.batch_size",
-                found=f"batch_size {settings.batch_size}, processes x gradient_accumulation = {parts}",
-                fix="make batch_size, the rows of a step over all processes, a multiple of that",
-            )
-        )
-    if settings.processes > 1 and settings.deepspeed is None:
-        errors.append(
-            LlmI2iError(
-                "several processes need DeepSpeed",
-                where=f"{WHERE}.processes",
-                found=f"processes {settings.processes}, deepspeed null",
-                fix="set deepspeed: project/deepspeed/zero2.json",
-            )
-        )
-    if settings.attention == "flash_attention_2" and settings.precision != "bfloat16":
-        errors.append(
-            LlmI2iError(
-                "FlashAttention-2 does not compute in float32",
-                where=f"{WHERE}.attention",
-                fix="set precision: bfloat16, or attention: auto",
-            )
-        )
-    return errors
+        found, fix = "no pretrained", "set pretrained"
+    return LlmI2iError(
+        f"language model setting {name!r} goes with {other.title}, and this is {kind.title}",
+        where=f"{WHERE}.{name}",
+        found=f"{name} {values[name]}, {found}",
+        fix=f"remove {name}, or {fix}",
+    )
 
 
 def _not_an_object(text: str) -> LlmI2iError:
@@ -269,11 +328,11 @@ def _not_an_object(text: str) -> LlmI2iError:
     )
 
 
-def _mistake(values: dict[str, Any], detail: Any) -> LlmI2iError:
+def _mistake(values: dict[str, Any], detail: Any, kind: Kind) -> LlmI2iError:
     name, found = ".".join(map(str, detail["loc"])), _value_at(values, detail["loc"])
     if detail["type"] == "extra_forbidden":
         group: dict[str, type[BaseModel]] = {"lora": LoraSettings, "early_stop": EarlyStop}
-        model = group[detail["loc"][0]] if len(detail["loc"]) > 1 else LanguageModelSettings
+        model = group[detail["loc"][0]] if len(detail["loc"]) > 1 else kind
         known = list(model.model_fields)
         near = closest(str(detail["loc"][-1]), known)
         return LlmI2iError(

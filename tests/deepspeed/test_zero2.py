@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS
 from llm_i2i.lm.open import train_checkpoint
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import PretrainedSettings
 from llm_i2i.lm.trainer import LogRow
 from tests.tiny_llama import as_tokens, catalogue, llama_settings, next_items, write_llama
 
@@ -36,13 +36,13 @@ def base(tmp_path: Path, extensions: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return tmp_path
 
 
-def settings(processes: int | None, **values: object) -> LanguageModelSettings:
+def settings(processes: int | None, **values: object) -> PretrainedSettings:
     """Settings with some processes under ZeRO-2; None is plain torch."""
     zero = {} if processes is None else {"deepspeed": str(ZERO2), "processes": processes}
     return llama_settings(**{"epochs": 3, **zero, **values})
 
 
-def train(base: Path, name: str, chosen: LanguageModelSettings, **options: object) -> list[LogRow]:
+def train(base: Path, name: str, chosen: PretrainedSettings, **options: object) -> list[LogRow]:
     rows, items = next_items(42), catalogue()  # 42 rows in steps of 8: the last has 2
     if chosen.item_ids == "token":
         rows, items = as_tokens(rows), as_tokens(items)

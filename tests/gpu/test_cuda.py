@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llm_i2i.lm.open import train_checkpoint
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
 from tests.tiny_llama import catalogue, item, llama_settings, next_items, write_llama
@@ -37,7 +37,7 @@ def needs(package: str) -> pytest.MarkDecorator:
     )
 
 
-def train(base: Path, name: str, settings: LanguageModelSettings) -> list[LogRow]:
+def train(base: Path, name: str, settings: PretrainedSettings) -> list[LogRow]:
     return train_checkpoint(next_items(), base / name, settings, items=catalogue(), base_dir=base)
 
 

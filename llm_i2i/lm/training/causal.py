@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import PretrainedSettings
 from llm_i2i.lm.training.examples import Batch, Ints
 from llm_i2i.lm.training.strategies import TrainingStrategy
 from llm_i2i.lm.training.targets import (
@@ -64,7 +64,7 @@ class TargetSteps:
     def __init__(
         self,
         targets: TargetRows,
-        settings: LanguageModelSettings,
+        settings: PretrainedSettings,
         seed: int,
         strategy: TrainingStrategy,
     ) -> None:

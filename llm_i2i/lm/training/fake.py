@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from llm_i2i.lm.checkpoint import Metadata, check_complete, load_vocabulary, save_metadata
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import FromSizesSettings
 from llm_i2i.lm.trainer import LogRow
 from llm_i2i.lm.training.examples import read_examples, vocabulary_for
 
@@ -15,7 +15,7 @@ from llm_i2i.lm.training.examples import read_examples, vocabulary_for
 def train_fake(
     examples: pa.Table,
     folder: Path,
-    settings: LanguageModelSettings,
+    settings: FromSizesSettings,
     items: pa.Table | None,
     initial: Path | None,
     random_seed: int,

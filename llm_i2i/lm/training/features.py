@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.items import FIRST_ITEM, Vocabulary
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import FromSizesSettings
 
 WHERE = "fine_tune.items"
 
@@ -33,7 +33,7 @@ class ItemFeatures:
 
 
 def item_features(
-    items: pa.Table | None, vocabulary: Vocabulary, settings: LanguageModelSettings
+    items: pa.Table | None, vocabulary: Vocabulary, settings: FromSizesSettings
 ) -> ItemFeatures | None:
     """Features of the items: the heaviest `max_features_per_item` each, L2-normalised; None where there are none.
 
@@ -165,7 +165,7 @@ def _pair(feature: dict[str, Any]) -> tuple[str, float]:
 
 
 def _keep(
-    lists: list[list[tuple[str, float]]], settings: LanguageModelSettings
+    lists: list[list[tuple[str, float]]], settings: FromSizesSettings
 ) -> list[list[tuple[str, float]]]:
     """Features carried by enough items; of these the heaviest of each item, the name breaks ties so that a rerun agrees."""
     counts = Counter(name for features in lists for name, _ in features)

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from llm_i2i.lm.checkpoint import checkpoint_digest
-from llm_i2i.lm.settings import LanguageModelSettings, settings_from
+from llm_i2i.lm.settings import PretrainedSettings
 from llm_i2i.tabular import read_table, write_table
 
 JOB, EXAMPLES, ITEMS = "job.json", "examples.arrow", "items.arrow"
@@ -28,7 +28,7 @@ class TrainingJob:
 
     examples: pa.Table
     items: pa.Table | None
-    settings: LanguageModelSettings
+    settings: PretrainedSettings
     initial: Path | None
     random_seed: int
     folder: Path
@@ -58,7 +58,7 @@ def load_job(place: Path) -> TrainingJob:
     return TrainingJob(
         examples=read_table(place / EXAMPLES),
         items=read_table(place / ITEMS) if (place / ITEMS).exists() else None,
-        settings=settings_from(values["settings"]),
+        settings=PretrainedSettings.model_validate(values["settings"]),
         initial=Path(values["initial"]) if values["initial"] else None,
         random_seed=values["random_seed"],
         folder=Path(values["folder"]),
@@ -70,7 +70,7 @@ def load_job(place: Path) -> TrainingJob:
 def job_digest(
     examples: pa.Table,
     items: pa.Table | None,
-    settings: LanguageModelSettings,
+    settings: PretrainedSettings,
     initial: Path | None,
     random_seed: int,
 ) -> str:

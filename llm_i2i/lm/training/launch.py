@@ -19,7 +19,7 @@ import pyarrow as pa
 
 import llm_i2i
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.settings import WHERE, LanguageModelSettings
+from llm_i2i.lm.settings import WHERE, PretrainedSettings
 from llm_i2i.lm.trainer import LogRow, Progress
 from llm_i2i.lm.training.examples import read_examples
 from llm_i2i.lm.training.job import TrainingJob, job_digest
@@ -36,7 +36,7 @@ PATIENCE = 10.0  # seconds from a polite end to a kill
 def train_in_processes(
     examples: pa.Table,
     folder: Path,
-    settings: LanguageModelSettings,
+    settings: PretrainedSettings,
     items: pa.Table | None,
     initial: Path | None,
     random_seed: int,
@@ -67,7 +67,7 @@ def train_in_processes(
     return log
 
 
-def check_installed(settings: LanguageModelSettings) -> None:
+def check_installed(settings: PretrainedSettings) -> None:
     """Raises LlmI2iError if a package these settings need is absent."""
     needs = {"torch": "local", "transformers": "local"}
     needs |= {"peft": "lora"} if settings.lora is not None else {}
@@ -81,7 +81,7 @@ def check_installed(settings: LanguageModelSettings) -> None:
             )
 
 
-def run_worker(place: Path, settings: LanguageModelSettings, progress: Progress) -> list[LogRow]:
+def run_worker(place: Path, settings: PretrainedSettings, progress: Progress) -> list[LogRow]:
     """Start the processes of a written job and follow them to their end.
 
     Raises:
@@ -113,7 +113,7 @@ def run_worker(place: Path, settings: LanguageModelSettings, progress: Progress)
         cause = [problem["found"] for problem in problems[:1]]
         raise LlmI2iError(
             "the training process failed" + (f" with signal {-code}" if code < 0 else ""),
-            where=str(settings.pretrained),
+            where=settings.pretrained,
             found="\n".join([*cause, *lines]) or f"exit code {code}",
             fix="out of memory: raise gradient_accumulation, set gradient_checkpointing or lora"
             if "out of memory" in " ".join(cause).lower() or code == -signal.SIGKILL
@@ -122,7 +122,7 @@ def run_worker(place: Path, settings: LanguageModelSettings, progress: Progress)
     return log
 
 
-def command(place: Path, settings: LanguageModelSettings) -> list[str]:
+def command(place: Path, settings: PretrainedSettings) -> list[str]:
     """The command line of a training; with DeepSpeed torch's launcher starts the processes."""
     worker = ["-m", WORKER, str(place.resolve())]
     if settings.deepspeed is None:
@@ -136,7 +136,7 @@ def command(place: Path, settings: LanguageModelSettings) -> list[str]:
     return [sys.executable, *launcher, *worker]
 
 
-def environment(place: Path, settings: LanguageModelSettings) -> dict[str, str]:
+def environment(place: Path, settings: PretrainedSettings) -> dict[str, str]:
     """Environment of the processes."""
     found = dict(os.environ)
     package = str(Path(llm_i2i.__file__).parents[1])
@@ -155,7 +155,7 @@ def environment(place: Path, settings: LanguageModelSettings) -> dict[str, str]:
 
 @contextmanager
 def _processes(
-    line: list[str], settings: LanguageModelSettings, stderr: Any
+    line: list[str], settings: PretrainedSettings, stderr: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
     # stdin stays open as long as we live; its end is what ends the workers if we are killed. A session of their own keeps a
     # Ctrl-C in the terminal from them: it reaches us, and we end them.

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import EarlyStop, TrainingSettings
 from llm_i2i.lm.trainer import LogRow, Progress, check_finite
 from llm_i2i.lm.training.examples import Batch
 from llm_i2i.lm.training.pretrained import untied_state
@@ -51,6 +51,8 @@ class TrainingLoop:
     Args:
         module: What the strategy trains: it gives the summed loss of a batch.
         resume: Where states and the best weights are kept; None for a training that keeps neither.
+        early_stop: When to end before the last epoch; None for never.
+        checkpoint_every: Steps between the states that are kept; 0 keeps none.
         progress: Called by every process; only the first one's should be heard.
     """
 
@@ -59,8 +61,10 @@ class TrainingLoop:
         strategy: TrainingStrategy,
         module: nn.Module,
         steps: Steps,
-        settings: LanguageModelSettings,
+        settings: TrainingSettings,
         resume: ResumeFolder | None = None,
+        early_stop: EarlyStop | None = None,
+        checkpoint_every: int = 0,
         progress: Progress = lambda done, total, message: None,
     ) -> None:
         self.strategy = strategy
@@ -68,6 +72,8 @@ class TrainingLoop:
         self.steps = steps
         self.settings = settings
         self.resume = resume
+        self.early_stop = early_stop
+        self.checkpoint_every = checkpoint_every
         self.progress = progress
         self.ends = np.cumsum(steps.lengths)  # steps done after each epoch
         self.total = int(self.ends[-1])
@@ -99,7 +105,7 @@ class TrainingLoop:
         every = max(1, length // LOG_ROWS_PER_EPOCH)
         if validation is not None or state.step % every == 0 or state.step == self.total:
             self._log(epoch + (number + 1) / length, rate, validation)
-        every = self.settings.checkpoint_every
+        every = self.checkpoint_every
         if self.resume and every and state.step % every == 0 and state.step < self.total:
             state.seconds = time.monotonic() - self._started
             self.resume.save(state, self.strategy.save)
@@ -116,7 +122,7 @@ class TrainingLoop:
     # -- early stop ---------------------------------------------------------------------------------------------------
 
     def _evaluates_after(self, number: int, length: int) -> bool:
-        stop = self.settings.early_stop
+        stop = self.early_stop
         if stop is None:
             return False
         n = min(stop.evaluations, length)
@@ -138,7 +144,7 @@ class TrainingLoop:
         return loss
 
     def _is_over(self) -> bool:
-        stop = self.settings.early_stop
+        stop = self.early_stop
         return stop is not None and self.state.worse >= stop.patience
 
     @torch.no_grad()

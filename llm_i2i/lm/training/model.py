@@ -24,14 +24,14 @@ from transformers.models.llama.modeling_llama import rotate_half
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS
 from llm_i2i.lm.items import BOS, EOS, PAD, SPECIAL_WORDS, Vocabulary
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import FromSizesSettings
 
 EMBEDDING = "model.embed_tokens.weight"
 ATTENTION = "llmi2i_plain"
 VECTOR = 16  # float32 values of an AVX-512 register
 
 
-def build_model(settings: LanguageModelSettings, vocabulary_size: int) -> LlamaForCausalLM:
+def build_model(settings: FromSizesSettings, vocabulary_size: int) -> LlamaForCausalLM:
     """A Llama with tied embeddings and random weights, drawn from torch's global generator."""
     config = LlamaConfig(
         vocab_size=vocabulary_size,

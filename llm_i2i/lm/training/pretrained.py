@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS
-from llm_i2i.lm.settings import WHERE, LanguageModelSettings
+from llm_i2i.lm.settings import WHERE, PretrainedSettings
 from llm_i2i.lm.tokenizer import TokenizerVocabulary
 
 NEW_ROW_NOISE = (
@@ -31,13 +31,13 @@ def locate(name: str, base_dir: Path) -> Path | str:
     return folder if folder.is_dir() else name
 
 
-def load_tokenizer(settings: LanguageModelSettings, base_dir: Path) -> Any:
+def load_tokenizer(settings: PretrainedSettings, base_dir: Path) -> Any:
     """The tokenizer of `settings.tokenizer`, by default that of the pretrained model.
 
     Raises:
         LlmI2iError: There is none, or it has no end token.
     """
-    name = settings.tokenizer or str(settings.pretrained)
+    name = settings.tokenizer or settings.pretrained
     try:
         tokenizer = AutoTokenizer.from_pretrained(locate(name, base_dir), trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -57,7 +57,7 @@ def load_tokenizer(settings: LanguageModelSettings, base_dir: Path) -> Any:
     return tokenizer
 
 
-def load_model(source: str, settings: LanguageModelSettings, base_dir: Path) -> Any:
+def load_model(source: str, settings: PretrainedSettings, base_dir: Path) -> Any:
     """The model of a folder or hub name, in training mode; random weights where a folder holds only a config.
 
     Raises:
@@ -95,7 +95,7 @@ def load_model(source: str, settings: LanguageModelSettings, base_dir: Path) -> 
     return model.train()
 
 
-def attention_for(settings: LanguageModelSettings) -> str:
+def attention_for(settings: PretrainedSettings) -> str:
     """The attention that runs: `auto` takes FlashAttention-2 where it can.
 
     Raises:
@@ -117,7 +117,7 @@ def attention_for(settings: LanguageModelSettings) -> str:
 
 
 def item_vocabulary(
-    tokenizer: Any, item_tokens: Sequence[str], settings: LanguageModelSettings
+    tokenizer: Any, item_tokens: Sequence[str], settings: PretrainedSettings
 ) -> tuple[TokenizerVocabulary, list[int]]:
     """The vocabulary of the items, and the ids of the tokens that were added for them."""
     before = set(tokenizer.get_vocab())
@@ -148,7 +148,7 @@ def add_rows(model: Any, tokenizer_size: int, new_ids: Sequence[int]) -> None:
         table[new] = (old.mean(dim=0) + noise).to(table.dtype)
 
 
-def with_lora(model: Any, settings: LanguageModelSettings, *, train_embeddings: bool) -> Any:
+def with_lora(model: Any, settings: PretrainedSettings, *, train_embeddings: bool) -> Any:
     """The model with low-rank adapters, all else frozen; with added tokens the embeddings are trained too, as they are new.
 
     Raises:

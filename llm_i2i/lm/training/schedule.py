@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import TrainingSettings
 
 
-def learning_rate_schedule(settings: LanguageModelSettings, total: int) -> Callable[[int], float]:
+def learning_rate_schedule(settings: TrainingSettings, total: int) -> Callable[[int], float]:
     """Learning rate of each step (0-based): linear warm-up, then down to 0 after the last step, unless `constant`."""
     warmup = max(1, round(settings.warmup * total))
 

@@ -15,7 +15,7 @@ from transformers import LlamaForCausalLM
 
 from llm_i2i.lm.checkpoint import Metadata, check_complete, load_vocabulary, save_metadata
 from llm_i2i.lm.items import FIRST_ITEM, Vocabulary
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import FromSizesSettings
 from llm_i2i.lm.trainer import LogRow, Progress
 from llm_i2i.lm.training.examples import (
     Batch,
@@ -45,7 +45,7 @@ from llm_i2i.lm.training.strategies import PlainStrategy
 def train(
     examples: pa.Table,
     folder: Path,
-    settings: LanguageModelSettings,
+    settings: FromSizesSettings,
     items: pa.Table | None,
     initial: Path | None,
     random_seed: int,
@@ -118,7 +118,7 @@ class PlannedSteps:
     """Steps of about equally many tokens; all epochs are planned before the first."""
 
     def __init__(
-        self, examples: Examples, settings: LanguageModelSettings, random: np.random.Generator
+        self, examples: Examples, settings: FromSizesSettings, random: np.random.Generator
     ) -> None:
         self.examples = examples
         self.epochs = [
@@ -145,7 +145,7 @@ class ItemLoss(nn.Module):
         self,
         model: LlamaForCausalLM,
         embedding: SummedEmbedding,
-        settings: LanguageModelSettings,
+        settings: FromSizesSettings,
         answers: Tensor | None,
         n_items: int,
     ) -> None:
@@ -204,7 +204,7 @@ def _initial_embeddings(
     model: LlamaForCausalLM,
     examples: Examples,
     vocabulary: Vocabulary,
-    settings: LanguageModelSettings,
+    settings: FromSizesSettings,
     seed: int,
 ) -> Tensor:
     """Random rows for words; for items the PPMI-SVD of the sequences (prompt items included), if so set."""

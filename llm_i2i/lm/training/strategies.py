@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import PretrainedSettings, TrainingSettings
 from llm_i2i.lm.training.examples import Batch
 
 TENSORS = "tensors.safetensors"
@@ -51,26 +51,36 @@ class TrainingStrategy(Protocol):
 
 
 def open_strategy(
-    module: nn.Module, settings: LanguageModelSettings, base_dir: Path
+    module: nn.Module, settings: PretrainedSettings, base_dir: Path
 ) -> TrainingStrategy:
     """The strategy the settings ask for."""
     if settings.deepspeed is None:
-        return PlainStrategy(module, settings)
+        return PlainStrategy(module, settings, is_mixed=settings.precision == "bfloat16")
     return DeepSpeedStrategy(module, settings, base_dir)
 
 
 class PlainStrategy:
-    """torch alone: float32 weights, bfloat16 by autocast."""
+    """torch alone, in one process.
+
+    Args:
+        device: Where it trains; None is a GPU where there is one.
+        is_mixed: Compute in bfloat16, by autocast; the weights are float32 in any case.
+    """
 
     rank, processes = 0, 1
 
     def __init__(
-        self, module: nn.Module, settings: LanguageModelSettings, device: str | None = None
+        self,
+        module: nn.Module,
+        settings: TrainingSettings,
+        device: str | None = None,
+        *,
+        is_mixed: bool = False,
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.module = module.to(self.device)
         self.clip = settings.clip
-        self.is_mixed = settings.precision == "bfloat16"
+        self.is_mixed = is_mixed
         self.trained = dict(_trained(module))
         self.optimizer = _adamw(list(self.trained.values()), settings)
 
@@ -124,7 +134,7 @@ class PlainStrategy:
 class DeepSpeedStrategy:
     """DeepSpeed with a configuration file: optimizer state and gradients are spread over the processes (ZeRO-1, ZeRO-2)."""
 
-    def __init__(self, module: nn.Module, settings: LanguageModelSettings, base_dir: Path) -> None:
+    def __init__(self, module: nn.Module, settings: PretrainedSettings, base_dir: Path) -> None:
         has_cuda = torch.cuda.is_available()
         os.environ.setdefault("DS_ACCELERATOR", "cuda" if has_cuda else "cpu")
         import deepspeed  # reads DS_ACCELERATOR as it is imported
@@ -135,7 +145,7 @@ class DeepSpeedStrategy:
         self.rank = torch.distributed.get_rank()
         self.processes = torch.distributed.get_world_size()
         self.accumulation = settings.gradient_accumulation
-        config = load_config(base_dir / str(settings.deepspeed), settings)
+        config = load_config(base_dir / settings.deepspeed, settings)
         trained = [parameter for _, parameter in _trained(module)]
         own = None if "optimizer" in config else _adamw(trained, settings)
         self.engine, self.optimizer, _, _ = deepspeed.initialize(
@@ -176,7 +186,7 @@ class DeepSpeedStrategy:
         return total.item()
 
 
-def load_config(path: Path, settings: LanguageModelSettings) -> dict[str, Any]:
+def load_config(path: Path, settings: PretrainedSettings) -> dict[str, Any]:
     """A DeepSpeed configuration with each "auto" filled in from the settings.
 
     Raises:
@@ -247,7 +257,7 @@ def _trained(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, p) for name, p in module.named_parameters() if p.requires_grad)
 
 
-def _adamw(parameters: list[nn.Parameter], settings: LanguageModelSettings) -> torch.optim.AdamW:
+def _adamw(parameters: list[nn.Parameter], settings: TrainingSettings) -> torch.optim.AdamW:
     return torch.optim.AdamW(
         parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )

@@ -22,7 +22,7 @@ from transformers import AutoTokenizer
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import Metadata, check_complete, save_metadata
-from llm_i2i.lm.settings import WHERE
+from llm_i2i.lm.settings import WHERE, PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
 from llm_i2i.lm.training.causal import AnswerLoss, TargetSteps
@@ -69,7 +69,17 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
             emit({"event": "progress", "done": done, "total": total, "message": message})
 
     steps = TargetSteps(targets, settings, job.random_seed, strategy)
-    log = TrainingLoop(strategy, module, steps, settings, resume, progress).run()
+    loop = TrainingLoop(
+        strategy,
+        module,
+        steps,
+        settings,
+        resume,
+        settings.early_stop,
+        settings.checkpoint_every,
+        progress,
+    )
+    log = loop.run()
     if strategy.rank == 0:
         save_pretrained(merged(model), vocabulary, job.folder, settings.precision)
         kind = training_kind(raw, vocabulary.item_tokens)
@@ -93,9 +103,9 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
 def _start(job: TrainingJob) -> tuple[tuple[str, ...], Any, str]:
     """Items already known, tokenizer and name of the weights: those of `initial`, or of the pretrained model."""
     if job.initial is None:
-        return (), load_tokenizer(job.settings, job.base_dir), str(job.settings.pretrained)
+        return (), load_tokenizer(job.settings, job.base_dir), job.settings.pretrained
     metadata = check_complete(job.initial)
-    if metadata.vocabulary != "tokenizer":
+    if not isinstance(metadata.settings, PretrainedSettings):
         raise LlmI2iError(
             "a pretrained model cannot start from a checkpoint with a vocabulary of words",
             where=str(job.initial),

@@ -86,12 +86,9 @@ def _declared_schema(declared: VarDeclaration, names: list[str]) -> Schema:
 
 
 def _project_schema() -> Schema:
-    from llm_i2i.lm.settings import LanguageModelSettings
-
     schema = ProjectConfig.model_json_schema()
     schema["properties"]["models"] = {"$ref": "#/$defs/Folder"}
-    entry = _embedded(LanguageModelSettings.model_json_schema(), schema["$defs"])
-    entry["properties"]["vars"] = {"type": "object", "title": "Vars"}
+    entry = _language_model_schema(schema["$defs"])
     schema["properties"]["language_models"]["additionalProperties"] = entry
     config = _embedded(ModelConfig.model_json_schema(), schema["$defs"])
     schema["$defs"]["Folder"] = {
@@ -104,6 +101,24 @@ def _project_schema() -> Schema:
     return schema
 
 
+def _language_model_schema(definitions: Schema) -> Schema:
+    """An entry of `language_models`, of the kind that `pretrained` says.
+
+    By if, then and else, not by anyOf: an editor then underlines the key that is wrong, not the whole entry.
+    """
+    from llm_i2i.lm.settings import FromSizesSettings, PretrainedSettings
+
+    from_sizes = _embedded(FromSizesSettings.model_json_schema(), definitions)
+    pretrained = _embedded(PretrainedSettings.model_json_schema(), definitions)
+    for entry in (from_sizes, pretrained):
+        entry["properties"]["vars"] = {"type": "object", "title": "Vars"}
+    has_pretrained = {
+        "required": ["pretrained"],
+        "properties": {"pretrained": {"not": {"type": "null"}}},
+    }
+    return {"if": has_pretrained, "then": pretrained, "else": from_sizes}
+
+
 def _embedded(schema: Schema, definitions: Schema) -> Schema:
     """A schema whose own definitions have moved to `definitions`."""
     definitions.update(schema.pop("$defs", {}))
@@ -114,11 +129,12 @@ def _finished(schema: Schema, vars: Schema | None) -> Schema:
     """With the rules of vars wherever vars are set, and keys without a value allowed, as the reader allows them."""
     for part in list(_objects(schema)):
         for name, value in part["properties"].items():
-            if vars is not None and name == "vars" and value.get("type") == "object":
+            kind = value.get("type")
+            if vars is not None and name == "vars" and kind == "object":
                 part["properties"][name] = {"$ref": "#/$defs/Vars"}
                 schema.setdefault("$defs", {})["Vars"] = vars
-            elif isinstance(value.get("type"), str) and "enum" not in value:
-                value["type"] = [value["type"], "null"]
+            elif isinstance(kind, str) and kind != "null" and "enum" not in value:
+                value["type"] = [kind, "null"]
     return {"$schema": DIALECT, **schema}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from llm_i2i.lm.settings import LanguageModelSettings, settings_from
+from llm_i2i.lm.settings import FromSizesSettings, settings_from
 
 N_ITEMS = 12
 
@@ -18,12 +18,14 @@ def item(number: int) -> str:
 
 
 @pytest.fixture
-def tiny() -> Callable[..., LanguageModelSettings]:
+def tiny() -> Callable[..., FromSizesSettings]:
     """Settings of a model that trains in a blink; keyword arguments override."""
 
-    def settings(**values: object) -> LanguageModelSettings:
+    def settings(**values: object) -> FromSizesSettings:
         small = {"hidden_size": 16, "num_heads": 2, "epochs": 2, "batch_size": 8, "threads": 1}
-        return settings_from({**small, **values})
+        chosen = settings_from({**small, **values})
+        assert isinstance(chosen, FromSizesSettings)
+        return chosen
 
     return settings
 

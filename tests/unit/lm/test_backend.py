@@ -14,9 +14,9 @@ from llm_i2i.lm.inference.fake import FakeBackend
 from llm_i2i.lm.inference.vllm import VllmBackend
 from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.serving import ServingSettings
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import FromSizesSettings
 
-Tiny = Callable[..., LanguageModelSettings]
+Tiny = Callable[..., FromSizesSettings]
 
 
 def test_backends_are_long_lived_until_the_checkpoint_changes(

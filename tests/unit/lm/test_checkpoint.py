@@ -18,9 +18,9 @@ from llm_i2i.lm.checkpoint import (
     load_vocabulary,
 )
 from llm_i2i.lm.open import backend_for, train_checkpoint
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import FromSizesSettings
 
-Tiny = Callable[..., LanguageModelSettings]
+Tiny = Callable[..., FromSizesSettings]
 
 
 @pytest.fixture

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+from inspect import get_annotations
 from pathlib import Path
 
 import pytest
 import yaml
 
 from llm_i2i.errors import LlmI2iError, ProjectErrors
-from llm_i2i.lm.settings import LanguageModelSettings, parse_settings, settings_from
+from llm_i2i.lm.settings import (
+    FromSizesSettings,
+    PretrainedSettings,
+    TrainingSettings,
+    parse_settings,
+    settings_from,
+)
 
 
 def test_left_out_settings_take_their_default():
-    assert parse_settings('{"hidden_size": 128, "num_heads": 4}') == LanguageModelSettings(
+    assert parse_settings('{"hidden_size": 128, "num_heads": 4}') == FromSizesSettings(
         hidden_size=128, num_heads=4
     )
 
@@ -61,18 +68,41 @@ def test_settings_come_back_from_their_dump(text: str):
     assert settings_from(settings.dump()) == settings
 
 
-def test_the_dump_holds_what_this_kind_of_training_reads():
-    assert "hidden_size" not in parse_settings('{"pretrained": "a"}').dump()
-    assert "lora" not in parse_settings('{"hidden_size": 64}').dump()
+def test_pretrained_says_of_which_kind_an_entry_is():
+    assert isinstance(parse_settings('{"hidden_size": 64}'), FromSizesSettings)
+    assert isinstance(parse_settings('{"architecture": "fake"}'), FromSizesSettings)
+    assert isinstance(parse_settings('{"pretrained": "a"}'), PretrainedSettings)
+
+
+@pytest.mark.parametrize("kind", [FromSizesSettings, PretrainedSettings])
+def test_each_kind_declares_all_its_settings(kind: type[TrainingSettings]):
+    """The order of a dump is that of the kind's own declarations."""
+    assert get_annotations(kind).keys() - {"title"} == kind.model_fields.keys()
+
+
+def test_a_checkpoint_lists_settings_in_an_order_that_stays():
+    """The digest of a fake checkpoint is that of the file they stand in."""
+    from_sizes = parse_settings("{}").dump()
+    assert " ".join(from_sizes) == (
+        "architecture backend hidden_size num_layers num_heads intermediate_size dropout epochs learning_rate batch_size "
+        "sampled_negatives full_softmax_items weight_decay warmup clip max_length init max_features_per_item "
+        "min_feature_items threads serving schedule pretrained"
+    )
+    pretrained = parse_settings('{"pretrained": "a"}').dump()
+    assert " ".join(pretrained) == (
+        "architecture backend epochs learning_rate batch_size weight_decay warmup clip max_length threads serving schedule "
+        "pretrained tokenizer item_ids lora precision gradient_accumulation gradient_checkpointing attention processes "
+        "deepspeed early_stop checkpoint_every normalise"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "what", "where"),
     [
-        ('{"lora": {"rank": 4}}', "'lora' needs a pretrained model", "lora"),
-        ('{"precision": "bfloat16"}', "'precision' needs a pretrained model", "precision"),
-        ('{"pretrained": "a", "dropout": 0.3}', "'dropout' has no meaning", "dropout"),
-        ('{"pretrained": "a", "init": "svd"}', "'init' has no meaning", "init"),
+        ('{"lora": {"rank": 4}}', "'lora' goes with a pretrained model", "lora"),
+        ('{"precision": "bfloat16"}', "'precision' goes with a pretrained model", "precision"),
+        ('{"pretrained": "a", "dropout": 0.3}', "'dropout' goes with a model made from sizes", "dropout"),
+        ('{"pretrained": "a", "init": "svd"}', "'init' goes with a model made from sizes", "init"),
         ('{"pretrained": "a", "lora": {"rnak": 4}}', "unknown language model setting 'lora.rnak'", "lora.rnak"),
         ('{"pretrained": "a", "early_stop": {"share": 1}}', "'early_stop.share' has a wrong value", "early_stop.share"),
         ('{"pretrained": "a", "schedule": "step"}', "'schedule' has a wrong value", "schedule"),
@@ -90,8 +120,35 @@ def test_mistakes(text: str, what: str, where: str):
     assert caught.value.fix
 
 
+def test_a_setting_of_the_other_kind_says_what_makes_it_one():
+    with pytest.raises(LlmI2iError) as caught:
+        parse_settings('{"pretrained": "a", "hidden_size": 64}')
+    error = caught.value
+    assert error.what == (
+        "language model setting 'hidden_size' goes with a model made from sizes, and this is a pretrained model"
+    )
+    assert error.where == "language_model.hidden_size"
+    assert error.found == "hidden_size 64, pretrained a"
+    assert error.fix == "remove hidden_size, or remove pretrained"
+
+
+def test_settings_of_the_other_kind_come_with_the_other_mistakes():
+    with pytest.raises(ProjectErrors) as caught:
+        parse_settings(
+            '{"lora": {"rank": 4}, "deepspeed": "zero2.json", "epochs": 0, "num_heads": 5}'
+        )
+    assert [error.where.removeprefix("language_model.") for error in caught.value.errors] == [
+        "deepspeed",
+        "lora",
+        "epochs",
+    ]
+
+
 def test_null_is_nothing_on_either_kind():
-    assert parse_settings('{"lora": null, "pretrained": null}') == LanguageModelSettings()
+    assert parse_settings('{"lora": null, "pretrained": null}') == FromSizesSettings()
+    assert parse_settings('{"hidden_size": null, "pretrained": "a"}') == PretrainedSettings(
+        pretrained="a"
+    )
 
 
 def test_presets_of_the_project():
@@ -101,6 +158,7 @@ def test_presets_of_the_project():
         for name, values in models.items()
     }
     llama = settings["llama2-7b-chat"]
+    assert isinstance(llama, PretrainedSettings)
     # LLM-I2I, implementation details; what the paper leaves open is ours (method.md 2.8).
     assert (llama.learning_rate, llama.batch_size, llama.max_length, llama.epochs) == (
         5e-5,
@@ -116,4 +174,4 @@ def test_presets_of_the_project():
     )
     assert llama.deepspeed is not None
     assert Path(llama.deepspeed).exists()
-    assert not settings["small"].is_pretrained
+    assert isinstance(settings["small"], FromSizesSettings)

@@ -60,6 +60,17 @@ def test_what_we_ship_is_valid(found: dict[str, dict[str, Any]], kind: str, path
             "name: a\nlanguage_models: {x: {epochs: many}}",
             "$.language_models.x.epochs",
         ),
+        (
+            "project",
+            "name: a\nlanguage_models: {x: {pretrained: a, epochs: many}}",
+            "$.language_models.x.epochs",
+        ),
+        (
+            "project",
+            "name: a\nlanguage_models: {x: {pretrained: a, hidden_size: 64}}",
+            "'hidden_size' was unexpected",
+        ),
+        ("project", "name: a\nlanguage_models: {x: {lora: {rank: 4}}}", "'lora' was unexpected"),
         ("properties", "models: [{name: a, colums: []}]", "$.models[0]"),
         ("properties", "models: [{name: a, config: {materialized: tabel}}]", ".materialized"),
         ("experiments", "experiments: {a: {metrics: recall}}", "$.experiments.a.metrics"),
@@ -74,6 +85,11 @@ def test_mistakes_are_found(
 ) -> None:
     (complaint,) = complaints(found[kind], text)
     assert place in complaint
+
+
+def test_an_entry_without_a_pretrained_model_may_say_so(found: dict[str, dict[str, Any]]) -> None:
+    text = "name: a\nlanguage_models: {x: {pretrained: null, hidden_size: 64}}"
+    assert complaints(found["project"], text) == []
 
 
 def test_a_key_without_a_value_is_no_mistake(found: dict[str, dict[str, Any]]) -> None:

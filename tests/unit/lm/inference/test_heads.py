@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from llm_i2i.lm.inference.heads import head_size, write_padded
 from llm_i2i.lm.open import train_checkpoint
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import FromSizesSettings
 
 
 def attention(folder: Path, x: np.ndarray) -> np.ndarray:
@@ -41,7 +41,7 @@ def attention(folder: Path, x: np.ndarray) -> np.ndarray:
 
 
 def test_wider_heads_give_the_same_answers(
-    folder: Path, sequences: pa.Table, tiny: Callable[..., LanguageModelSettings], tmp_path: Path
+    folder: Path, sequences: pa.Table, tiny: Callable[..., FromSizesSettings], tmp_path: Path
 ) -> None:
     train_checkpoint(sequences, folder, tiny(hidden_size=24, num_heads=2))
     copy = tmp_path / "wide"

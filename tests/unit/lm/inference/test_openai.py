@@ -21,7 +21,7 @@ from llm_i2i.lm.inference.http import CompletionClient, RateLimit, retry_after
 from llm_i2i.lm.inference.openai import OpenAIBackend, server_arguments
 from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.serving import ServingSettings, project_serving, serving_settings
-from llm_i2i.lm.settings import LanguageModelSettings, settings_from
+from llm_i2i.lm.settings import FromSizesSettings, settings_from
 
 KEY = "sk-very-secret"
 Answer = tuple[int, dict[str, str], Any]
@@ -101,7 +101,7 @@ def server() -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def checkpoint(folder: Path, sequences: pa.Table, tiny: Callable[..., LanguageModelSettings]):
+def checkpoint(folder: Path, sequences: pa.Table, tiny: Callable[..., FromSizesSettings]):
     """A fake checkpoint serves for its vocabulary: 12 items, ids 4 to 15, then words."""
     train_checkpoint(sequences, folder, tiny(architecture="fake"))
     return folder
@@ -356,7 +356,7 @@ def test_a_missing_key_is_named(checkpoint: Path) -> None:
 
 
 def test_options_come_from_the_entry_the_checkpoint_names(
-    folder: Path, sequences: pa.Table, tiny: Callable[..., LanguageModelSettings]
+    folder: Path, sequences: pa.Table, tiny: Callable[..., FromSizesSettings]
 ) -> None:
     train_checkpoint(
         sequences, folder, tiny(backend="openai", serving={"entry": "remote"}, epochs=1)

@@ -22,6 +22,7 @@ from llm_i2i.lm.inference.openai import OpenAIBackend
 from llm_i2i.lm.inference.writing import _draw, _random_numbers
 from llm_i2i.lm.open import backend_for, train_checkpoint
 from llm_i2i.lm.serving import ServingSettings
+from llm_i2i.lm.settings import FromSizesSettings
 from llm_i2i.udf import UdfContext
 from tests.tiny_checkpoint import write_checkpoint
 from tests.tiny_llama import ITEMS, catalogue, llama_settings, questions, write_llama
@@ -127,7 +128,7 @@ def test_a_long_prompt_is_cut_at_its_oldest_lines(backend: TextBackend):
 
 def test_no_prompts_and_no_tokenizer(backend: TextBackend, tmp_path: Path, sequences: pa.Table):
     assert backend.generate_text([], 3) == []
-    small = llama_settings(pretrained=None, hidden_size=16, num_heads=2, epochs=1, batch_size=8)
+    small = FromSizesSettings(hidden_size=16, num_heads=2, epochs=1, batch_size=8)
     train_checkpoint(sequences, tmp_path, small)
     with pytest.raises(LlmI2iError, match="writes items, not text"):
         backend_for(tmp_path).generate_text(["Reasoning:"], 1)

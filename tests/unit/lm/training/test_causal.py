@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS, check_complete, load_vocabulary
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
 from llm_i2i.lm.training.causal import AnswerLoss
@@ -56,7 +56,7 @@ def base(tmp_path: Path) -> Path:
 def train(
     base: Path,
     rows: pa.Table,
-    settings: LanguageModelSettings,
+    settings: PretrainedSettings,
     name: str = "out",
     *,
     initial: Path | None = None,
@@ -70,13 +70,13 @@ def train(
     return run_job(job)
 
 
-def items_of(settings: LanguageModelSettings) -> list[str]:
+def items_of(settings: PretrainedSettings) -> list[str]:
     items = as_tokens(catalogue()) if settings.item_ids == "token" else catalogue()
     return items["item_token"].to_pylist()  # type: ignore[no-any-return]
 
 
 def prepared(
-    base: Path, rows: pa.Table, settings: LanguageModelSettings
+    base: Path, rows: pa.Table, settings: PretrainedSettings
 ) -> tuple[AnswerLoss, TargetRows]:
     """An untrained model and the encoded rows."""
     torch.manual_seed(0)
@@ -369,7 +369,7 @@ def test_auto_takes_flash_attention_where_it_can(monkeypatch: pytest.MonkeyPatch
     assert attention_for(llama_settings(precision="float32")) == "sdpa"
 
 
-def replace_setting(settings: LanguageModelSettings, **values: object) -> LanguageModelSettings:
+def replace_setting(settings: PretrainedSettings, **values: object) -> PretrainedSettings:
     return settings.model_copy(update=values)
 
 

@@ -9,10 +9,10 @@ import torch
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.items import FIRST_ITEM, Vocabulary, build_vocabulary
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import FromSizesSettings
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
 
-Tiny = Callable[..., LanguageModelSettings]
+Tiny = Callable[..., FromSizesSettings]
 
 
 def features_of(*lists: list[tuple[str, float]] | None) -> pa.Table:

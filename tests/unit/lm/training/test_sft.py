@@ -15,7 +15,7 @@ from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import check_complete, checkpoint_digest, load_vocabulary
 from llm_i2i.lm.items import BOS, FIRST_ITEM
 from llm_i2i.lm.open import backend_for, train_checkpoint
-from llm_i2i.lm.settings import LanguageModelSettings
+from llm_i2i.lm.settings import FromSizesSettings
 from llm_i2i.lm.trainer import LogRow
 from llm_i2i.lm.training.examples import encode_examples, make_batch, read_examples, vocabulary_for
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
@@ -23,7 +23,7 @@ from llm_i2i.lm.training.model import build_model, dropout, save_model
 from llm_i2i.lm.training.schedule import learning_rate_schedule
 from llm_i2i.lm.training.sft import ItemLoss, answers_of, private_torch_state
 
-Tiny = Callable[..., LanguageModelSettings]
+Tiny = Callable[..., FromSizesSettings]
 
 
 def with_weights(sequences: pa.Table, weight: float) -> pa.Table:
@@ -32,7 +32,7 @@ def with_weights(sequences: pa.Table, weight: float) -> pa.Table:
 
 
 def train(
-    folder: Path, rows: pa.Table, settings: LanguageModelSettings, **options: object
+    folder: Path, rows: pa.Table, settings: FromSizesSettings, **options: object
 ) -> list[LogRow]:
     return train_checkpoint(rows, folder, settings, **options)  # type: ignore[arg-type]
 
@@ -102,7 +102,7 @@ def test_the_log(folder: Path, sequences: pa.Table, tiny: Tiny):
     assert all(0 < row.learning_rate <= 2e-3 for row in log)
 
 
-def first_loss(rows: pa.Table, settings: LanguageModelSettings) -> float:
+def first_loss(rows: pa.Table, settings: FromSizesSettings) -> float:
     raw = read_examples(rows)
     vocabulary = vocabulary_for(raw, None, None)
     examples = encode_examples(raw, vocabulary, settings.max_length)
