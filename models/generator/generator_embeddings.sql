@@ -4,5 +4,5 @@
 select
     item_id,
     item_number,
-    embed_items(item_token, model := (select any_value(checkpoint) from {{ ref(generator) }})) as embedding
+    token_embeddings(item_token, model := (select any_value(checkpoint) from {{ ref(generator) }})) as embedding
 from {{ ref('item_numbers') }}
