@@ -26,7 +26,9 @@ class ModelText:
     @cached_property
     def digest(self) -> str:
         """Of all that its columns may follow from, but for vars and macros."""
-        return fingerprint([self.path, self.text, dict(self.instance.values) if self.instance else {}])
+        return fingerprint(
+            [self.path, self.text, dict(self.instance.values) if self.instance else {}]
+        )
 
 
 @dataclass(frozen=True)
