@@ -1,5 +1,8 @@
--- models/discriminator/discriminator.sql: fine-tunes the Yes/No model (eq. 3). history: started from the generator's weights; signals: from scratch,
--- on words only.
+-- models/discriminator/discriminator.sql: fine-tunes a Yes/No model (eq. 3): the one of a user's candidates, and with fusion distil the one of item pairs.
+{{ instances([
+    {'judge': 'discriminator', 'enabled': true},
+    {'judge': 'item_pair_discriminator', 'enabled': var('discriminator') == 'signals' and var('fusion') == 'distil'},
+], name='{judge}') }}
 {{ config(frozen=var('daily')) }}
 select
     step,
@@ -9,13 +12,20 @@ select
     seconds,
     checkpoint
 from fine_tune(
+    {%- if judge == 'item_pair_discriminator' %}
+    {#- Of item pairs: from scratch, on words only. #}
+    (select prompt, completion, weight from {{ ref('item_pair_examples') }} order by user_number, item_number, related_item_number),
+    language_model := {{ language_model(var('language_model'), **var('pair_model')) }},
+    {%- elif var('discriminator') == 'signals' %}
+    {#- Of candidates by their signals: from scratch, on words only. #}
     (select prompt, completion, weight from {{ ref('discriminator_examples') }} order by user_id, position, draw),
-    {%- if var('discriminator') == 'history' %}
+    language_model := {{ language_model(var('language_model'), **var('signal_model')) }},
+    {%- else %}
+    {#- Of candidates by the user's history: started from the generator's weights. #}
+    (select prompt, completion, weight from {{ ref('discriminator_examples') }} order by user_id, position, draw),
     language_model := {{ language_model(var('language_model'), epochs=var('discriminator_epochs')) }},
     items := (select item_token, features from {{ ref('item_features') }} order by item_number),
     initial := (select any_value(checkpoint) from {{ ref('generator') }}),
-    {%- else %}
-    language_model := {{ language_model(var('language_model'), **var('signal_model')) }},
     {%- endif %}
     random_seed := {{ var('random_seed') }}
 )

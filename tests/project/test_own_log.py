@@ -93,7 +93,9 @@ def test_lines_that_cannot_be_read_stop_the_build_or_are_counted(tmp_path: Path)
     result = project.build(select="+log_report")
     messages = {c.check.name: c.messages for c in result.checks if c.status == "FAIL"}
     assert messages["log_rows_have_user_item_and_order"][0].endswith("rows have neither user nor item")  # fmt: skip
-    assert messages["amazon_items_are_readable"] == ("cannot read: {'asin': 'B0001', 'cut off",)
+    assert messages["lines_are_readable_amazon_items"] == (
+        "cannot read: {'asin': 'B0001', 'cut off",
+    )
     assert not result.published
     project = build(tmp_path, {**vars, "max_rejected_share": 0.02}, select="+log_report")
     _, rows = project.rows("select n, level from log_report where finding = 'rejected_rows'")

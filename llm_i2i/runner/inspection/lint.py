@@ -10,6 +10,7 @@ from llm_i2i.config.loader import load_project, shown_path
 from llm_i2i.config.vars import merge_vars
 from llm_i2i.graph.load import make_renderer
 from llm_i2i.graph.parts import files_of
+from llm_i2i.render.columns import ModelText
 from llm_i2i.render.environment import INSTANCES
 
 
@@ -29,12 +30,17 @@ def template_names(project_dir: Path) -> dict[str, Any]:
     )
     names = renderer.names("model")
     values: dict[str, Any] = {}
+    models: dict[str, ModelText] = {}
     for part in loaded.parts:
         for file in files_of(part, "model_paths", ".sql"):
-            text = file.read_text(encoding="utf-8")
-            found = renderer.instances(shown_path(file, loaded.root), text, name=file.stem)
+            path, text = shown_path(file, loaded.root), file.read_text(encoding="utf-8")
+            found = renderer.instances(path, text, name=file.stem)
             if found:
                 values = {**found[0].values, **values}
+                models |= {one.name: ModelText(path, text, one) for one in found}
+            else:
+                models[file.stem] = ModelText(path, text)
+    renderer.know(models)  # columns_of() may ask for any of them
 
     def instances(*_: Any, **__: Any) -> str:
         """Nothing of the query: what it declares was read before."""

@@ -20,3 +20,11 @@ def test_another_jinja_renders_the_models_as_we_do(tmp_path: Path) -> None:
         node = nodes[model]
         text = other.from_string((ROOT / node.path).read_text()).render(names)
         assert "".join(text.rstrip().rstrip(";").split()) == "".join(node.sql.split()), model
+
+
+def test_a_model_that_asks_for_the_columns_of_another_is_rendered_as_we_do(tmp_path: Path) -> None:
+    other = SandboxedEnvironment(extensions=["jinja2.ext.do"])
+    node = Project.load(ROOT, target_path=tmp_path).manifest.nodes["scored_interactions"]
+    text = other.from_string((ROOT / node.path).read_text()).render(template_names(ROOT))
+    assert "".join(text.rstrip().rstrip(";").split()) == "".join(node.sql.split())
+    assert "swing_recent_' || case" in text, "a signal of candidate_signals"

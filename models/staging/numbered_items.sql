@@ -1,14 +1,40 @@
--- models/staging/dense_item_numbers.sql: every item, numbered in the order of the ids, with the token that stands for it in prompts and answers.
-{{ config(materialized='ephemeral') }}
+-- models/staging/numbered_items.sql: every item of the log and, unless min_events asks for a core, of the items file. every_item has their ids alone;
+-- dense_item_numbers numbers them in the order of the ids, with the token that stands for an item in prompts and answers; trained_item_numbers, with
+-- var daily, keeps the numbers and tokens that the language models were trained with.
+{{ instances([
+    {'items': 'every_item', 'materialized': 'ephemeral', 'frozen': false, 'enabled': true},
+    {'items': 'dense_item_numbers', 'materialized': 'ephemeral', 'frozen': false, 'enabled': true},
+    {'items': 'trained_item_numbers', 'materialized': 'table', 'frozen': true, 'enabled': var('daily')},
+], name='{items}') }}
+{{ config(materialized=materialized, frozen=frozen) }}
 {%- set spelling = entries('item_ids') | selectattr('name', 'equalto', var('item_ids')) | first | default(none) %}
 {%- if spelling is none %}
     {{- exceptions.raise_compiler_error("item_ids is '" ~ var('item_ids') ~ "', and no part of this project spells items so; for semantic, add semantic_ids to parts: in project.yml") }}
 {%- endif %}
-with numbered as (
+with ids as (
+    select item_id from {{ ref('first_events') }}
+    {%- if var('items') and var('min_events') is none %}
+    union
+    select item_id from {{ ref('log_items') }}
+    {%- endif %}
+),
+
+distinct_ids as (
+    select distinct item_id
+    from ids
+    where item_id is not null
+)
+{%- if items == 'every_item' %}
+
+select item_id
+from distinct_ids
+{%- else %},
+
+numbered as (
     select
         item_id,
         cast(row_number() over (order by item_id) - 1 as integer) as item_number
-    from {{ ref('every_item') }}
+    from distinct_ids
 )
 {%- if var('item_ids') == 'title' %},
 
@@ -33,6 +59,7 @@ from titled
 window same_title as (partition by title order by item_id)
 {%- elif spelling.model %}
 
+-- The tokens of another model, such as code words by meaning.
 select
     numbered.item_id,
     numbered.item_number,
@@ -46,4 +73,5 @@ select
     item_number,
     {{ item_token() }} as item_token
 from numbered
+{%- endif %}
 {%- endif %}
