@@ -16,7 +16,7 @@ def test_another_jinja_renders_the_models_as_we_do(tmp_path: Path) -> None:
     names = template_names(ROOT)
     other = SandboxedEnvironment(extensions=["jinja2.ext.do"])
     nodes = Project.load(ROOT, target_path=tmp_path).manifest.nodes
-    for model in ("item_long_tail", "item_features", "users", "i2i_index"):
+    for model in ("item_long_tail", "item_features", "users", "fused_interactions"):
         node = nodes[model]
         text = other.from_string((ROOT / node.path).read_text()).render(names)
         assert "".join(text.rstrip().rstrip(";").split()) == "".join(node.sql.split()), model
