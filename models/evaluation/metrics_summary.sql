@@ -6,7 +6,7 @@ with at_ten as (
         augmentation,
         max(case when metric = 'recall' and segment = 'all' then value end) as recall_all,
         max(case when metric = 'recall' and segment = 'long_tail' then value end) as recall_long_tail,
-        {% if var('near_column') %}
+        {% if var('near_column', none) %}
         max(case when metric = 'recall' and segment = 'all_without_near' then value end) as recall_all_without_near,
         max(case when metric = 'recall' and segment = 'long_tail_without_near' then value end) as recall_long_tail_without_near,
         {% endif %}
@@ -22,7 +22,7 @@ select
     round(arm.recall_all, 4) as recall_all,
     round(arm.recall_long_tail, 4) as recall_long_tail,
     round(arm.ndcg_all, 4) as ndcg_all,
-    {% if var('near_column') %}
+    {% if var('near_column', none) %}
     round(arm.recall_all_without_near, 4) as recall_all_without_near,
     round(arm.recall_long_tail_without_near, 4) as recall_long_tail_without_near,
     {% endif %}

@@ -36,7 +36,7 @@ rank_pairs as (
         comparisons.other_augmentation,
         arm.split,
         arm.is_long_tail,
-        {% if var('near_column') %}
+        {% if var('near_column', none) %}
         arm.is_near,
         {% endif %}
         case when arm.rank <= {{ last_cutoff }} then arm.rank end as rank,

@@ -11,12 +11,12 @@ select
     ranks.augmentation,
     ranks.split,
     ranks.is_long_tail,
-    {% if var('near_column') %}
+    {% if var('near_column', none) %}
     neighbourhood.is_near,
     {% endif %}
     ranks.rank,
     ranks.target_number
 from ranks
-{% if var('near_column') %}
+{% if var('near_column', none) %}
 inner join {{ ref('target_neighbourhood') }} as neighbourhood on neighbourhood.target_number = ranks.target_number
 {% endif %}

@@ -11,13 +11,3 @@
 {%- endfor -%}
 {%- do return(folds) -%}
 {%- endmacro %}
-
-{# The real events the augmented recommender learns from: user_number, item_number, position and weight among others. #}
-{% macro real_events() -%}
-{{ ref('refined_interactions' if is_filtering() else 'interactions_train') }}
-{%- endmacro %}
-
-{# The weight column of fused events for the sums of Swing, empty where all of them weigh 1. #}
-{% macro fused_weight() -%}
-{{ 'weight' if var('filter_real') == 'downweight' or (var('fusion') == 'append' and var('synthetic_weight') != 1) else '' }}
-{%- endmacro %}

@@ -1,4 +1,4 @@
--- models/staging/amazon_lines.sql: with log_format amazon, what Amazon published in 2014 and 2018, out of its raw lines, each JSON or a Python literal:
+-- models/amazon/amazon_lines.sql: with log_format amazon, what Amazon published in 2014 and 2018, out of its raw lines, each JSON or a Python literal:
 -- the reviews (amazon_reviews), and the metadata of the items that were reviewed (amazon_items).
 {{ instances([
     {'records': 'amazon_reviews', 'lines': 'reviews', 'enabled': var('log_format') == 'amazon'},

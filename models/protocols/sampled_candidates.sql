@@ -1,4 +1,4 @@
--- models/evaluation/sampled_candidates.sql: protocol sampled99: each target and 99 items its user never met, or all of them where there are fewer.
+-- models/protocols/sampled_candidates.sql: protocol sampled99: each target and 99 items its user never met, or all of them where there are fewer.
 -- Each target has an order of its own of all items, and takes the first it may: a permutation of the numbers below `half` squared (at least the items),
 -- computed number by number (a Feistel network), so that only as many are looked at as are needed.
 {{ config(enabled=var('protocol') == 'sampled99') }}

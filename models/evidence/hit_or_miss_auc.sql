@@ -1,4 +1,4 @@
--- models/evaluation/hit_or_miss_auc.sql: how often a hit scores above a miss, ties count half (Mann-Whitney; method.md 4.1): what a discriminator
+-- models/evidence/hit_or_miss_auc.sql: how often a hit scores above a miss, ties count half (Mann-Whitney; method.md 4.1): what a discriminator
 -- knows, beside what it was told. Exact, no sampling: each value once, with the misses below it.
 {{ instances(
     [

@@ -1,4 +1,4 @@
--- models/split/time_cuts.sql: the two points in time that split the log under protocol global_time: models see the events before the
+-- models/protocols/time_cuts.sql: the two points in time that split the log under protocol global_time: models see the events before the
 -- first, test queries the events before the second.
 {{ config(enabled=splits_by_time()) }}
 select

@@ -1,4 +1,4 @@
--- models/evaluation/discriminator_calibration.sql: whether confidence means what it says: by tenths of the scored candidates, mean confidence and share of hits.
+-- models/evidence/discriminator_calibration.sql: whether confidence means what it says: by tenths of the scored candidates, mean confidence and share of hits.
 with tenths as (
     select
         split,

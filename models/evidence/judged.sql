@@ -1,4 +1,4 @@
--- models/evaluation/judged.sql: what a discriminator has judged and the targets decide: a hit if it is the target.
+-- models/evidence/judged.sql: what a discriminator has judged and the targets decide: a hit if it is the target.
 {{ config(materialized='ephemeral') }}
 {{ instances(
     [

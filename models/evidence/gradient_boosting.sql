@@ -1,4 +1,4 @@
--- models/evaluation/gradient_boosting.sql: gradient boosting on the discriminator's signals, learnt from the same cross-fit candidates: what is attainable with
+-- models/evidence/gradient_boosting.sql: gradient boosting on the discriminator's signals, learnt from the same cross-fit candidates: what is attainable with
 -- them. A reference for discriminator_auc, never part of the index.
 {{ config(enabled=var('gradient_boosting_reference') and var('discriminator') == 'signals', tags=['reference']) }}
 

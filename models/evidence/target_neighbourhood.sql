@@ -1,4 +1,4 @@
--- models/evaluation/target_neighbourhood.sql: the targets that lie beside the user's item before, in the order of the items' `near_column`. In logs of
+-- models/evidence/target_neighbourhood.sql: the targets that lie beside the user's item before, in the order of the items' `near_column`. In logs of
 -- day granularity whose ties are sorted by id, part of what is learnt is that order (method.md 5.4): report figures without these targets too.
 {{ config(enabled=var('near_column') is not none) }}
 {% if var('near_column') and not var('items') %}

@@ -1,4 +1,4 @@
--- models/split/known_items.sql: the items that somebody had met before each split's point in time under protocol global_time; no others compete.
+-- models/protocols/known_items.sql: the items that somebody had met before each split's point in time under protocol global_time; no others compete.
 {{ config(enabled=splits_by_time()) }}
 with first_times as (
     select
