@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.config.loader import LoadedProject
-from llm_i2i.config.properties import ModelConfig, ModelProperties
+from llm_i2i.config.properties import ColumnProperties, ModelConfig, ModelProperties
+from llm_i2i.config.yaml_text import Place
 from llm_i2i.errors import LlmI2iError
 
 if TYPE_CHECKING:
@@ -83,6 +84,10 @@ def _merged(
     assert file.instance is not None
     values = file.instance.values
     first = own or family
+    if first is None and values.get("description"):
+        first = ModelProperties(name=file.name)
+        path, _, line = file.instance.where.rpartition(":")
+        first._place = Place(path, int(line or 0), 1)
     if first is None:
         return None
     changes: dict[str, Any] = {"name": file.name}
@@ -103,8 +108,20 @@ def _merged(
     text = (own.description if own else "") or (family.description if family else "")
     text = text or str(values.get("description") or "")
     changes["description"] = str(renderer.evaluated(text, first.location, values))
+    columns = changes.get("columns", first.columns)
+    changes["columns"] = [_described(column, renderer, values) for column in columns]
     # pydantic takes what is copied for given: a grain or contract that nobody wrote must not be.
     changes = {
         key: value for key, value in changes.items() if value or key in first.model_fields_set
     }
     return first.model_copy(update=changes)
+
+
+def _described(
+    column: ColumnProperties, renderer: Renderer, values: Mapping[str, Any]
+) -> ColumnProperties:
+    """A column whose description may name the values of an instance."""
+    if "{" not in column.description:
+        return column
+    text = str(renderer.evaluated(column.description, column.location, values))
+    return column.model_copy(update={"description": text})

@@ -95,6 +95,7 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
         _add_nodes(_sources(project, part, renderer, errors), nodes, errors)
         _add_nodes(load_seeds(project, part, errors), nodes, errors)
         rendered |= _render_models(project, part, renderer, rendered, errors)
+    families = _families(rendered)
     names = {file.name for file in rendered.values()} | {file.stem for file in rendered.values()}
     names |= {name for name, node in nodes.items() if node.resource_type == "seed"}
     names |= {file.stem for part in project.parts for file in files_of(part, "model_paths", ".sql")}
@@ -109,8 +110,9 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
                 error.where = error.where or file.path
                 errors.append(error)
         _add_nodes(built, nodes, errors)
-    _check_references(nodes, rendered, names - _families(rendered), errors)
-    check_folders(project, errors)
+    names -= families
+    _check_references(nodes, rendered, names, errors)
+    check_folders(project, _models_of(rendered), errors)
     exposures = load_exposures(project, renderer, errors)
     raise_all(errors)
     disabled = {name for name, node in nodes.items() if node.config.get("enabled") is False}
@@ -136,6 +138,15 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
 def _families(rendered: Mapping[str, ModelFile]) -> set[str]:
     """Names of files that are several models, none of which is called so."""
     return {file.stem for file in rendered.values() if file.instance} - rendered.keys()
+
+
+def _models_of(rendered: Mapping[str, ModelFile]) -> dict[str, list[str]]:
+    """Path of each file that is several models -> their names."""
+    found: dict[str, list[str]] = {}
+    for file in rendered.values():
+        if file.instance:
+            found.setdefault(file.path, []).append(file.name)
+    return found
 
 
 def _reads_disabled(node: Node, read: str) -> ProjectError:
@@ -292,11 +303,10 @@ def _model_config(
     properties: ModelProperties | None,
     renderer: Renderer,
 ) -> ModelConfig:
-    path = (*folder, file.name)
     layers = [one.file.config for one in part.folders if folder[: len(one.folder)] == one.folder]
-    layers += part.config.folder_layers(path)
+    layers += _tree_layers(part, file, folder)
     if part is not project:
-        layers += project.config.folder_layers(path, part.config.name)
+        layers += _tree_layers(project, file, folder, part.config.name)
     if properties is not None:
         layers.append(properties.config_layer)
     if file.model.config:
@@ -311,6 +321,17 @@ def _model_config(
     if values.get("enabled") is False:
         flags["enabled"] = False
     return merged.model_copy(update=flags)
+
+
+def _tree_layers(
+    project: LoadedProject, file: ModelFile, folder: tuple[str, ...], package: str = ""
+) -> list[ModelConfig]:
+    """What `models:` of a project.yml says of a model; what it says of a file speaks of all the models of that."""
+    layers = project.config.folder_layers((*folder, file.stem), package)
+    if file.name != file.stem:
+        own = project.config.folder_layers((*folder, file.name), package)
+        layers += own[len(project.config.folder_layers(folder, package)) :]
+    return layers
 
 
 def _flag_value(

@@ -57,19 +57,18 @@ class RenderCache:
         return known
 
     def instances(
-        self, made_of: Sequence[Any], read: Callable[[], list[Instance] | None]
+        self, made_of: Sequence[Any], read: Callable[[], tuple[list[Instance] | None, bool]]
     ) -> list[Instance] | None:
-        """The kept instances of a model file, or those that `read` gives; an error is not kept."""
+        """The kept instances of a model file, or those that `read` gives with whether they may be kept; an error is not kept."""
         key = fingerprint([FORMAT, *made_of])
         self._used.add(key)
         if key in self._values:
             known = self._values[key]
             return None if known is None else [Instance(**one) for one in known]
-        found = read()
+        found, may_be_kept = read()
         packed = None if found is None else [asdict(one) for one in found]
-        if (
-            json.loads(json.dumps(packed, default=repr)) == packed
-        ):  # what JSON would change is not kept
+        # what JSON would change is not kept
+        if may_be_kept and json.loads(json.dumps(packed, default=repr)) == packed:
             self._values[key] = packed
         return found
 

@@ -191,8 +191,10 @@ class Rendering:
             return action()
         except LlmI2iError:
             raise
-        except _Returned:
-            self.fail("return() stands outside a macro", fix="move it into a macro")
+        except _Returned as returned:
+            places = [place_in(*place) for place in _traceback_places(returned.__traceback__)][::-1]
+            what, fix = "return() stands outside a macro", "move it into a macro"
+            raise self._error(what, places, found=self._text_at(places), fix=fix) from returned
         except Exception as error:
             raise self.explain(error) from error
 
@@ -274,13 +276,14 @@ class Rendering:
             evaluated[name] = [self._evaluated_entry(entry) for entry in known[name]]
         for entry in evaluated[name]:
             self.vars |= entry.reads
+            self.env_vars |= dict.fromkeys(entry.env_vars)
         return [entry.copied() for entry in evaluated[name]]
 
     def _evaluated_entry(self, entry: Entry) -> Entry:
         rendering = Rendering(self.inputs, name=self.name)
         rendering.location = entry.where
         values = {key: rendering.evaluated(value) for key, value in entry.items()}
-        return Entry(values, entry.where, dict(rendering.vars))
+        return Entry(values, entry.where, dict(rendering.vars), rendering.env_vars)
 
     def return_(self, value: Any = None) -> NoReturn:
         """End a macro: its value is this, of any type, in place of the text it wrote."""

@@ -19,16 +19,18 @@ from llm_i2i.render.result import Instance
 _FIX = "write {{ instances([{'part': 'train'}, {'part': 'test'}], name='events_{part}') }}"
 
 
-def read_instances(inputs: RenderInputs, path: str, text: str, stem: str) -> list[Instance] | None:
-    """The instances that a model file declares; None where it declares none.
+def read_instances(
+    inputs: RenderInputs, path: str, text: str, stem: str
+) -> tuple[list[Instance] | None, bool]:
+    """The instances that a model file declares, None where it declares none; and whether the same inputs give the same again.
 
     Raises:
         ProjectError: The declaration is not valid, or gives two models one name.
     """
     template = compile_instances(text, path)
     if template is None:
-        return None
-    declared: list[tuple[Any, Any]] = []
+        return None, True
+    declared: list[tuple[Any, Any, str]] = []
 
     def instances(value_sets: Any = None, name: Any = None, **unknown: Any) -> str:
         if unknown:
@@ -37,15 +39,13 @@ def read_instances(inputs: RenderInputs, path: str, text: str, stem: str) -> lis
                 found="value sets and name",
                 fix=_FIX,
             )
-        declared.append((value_sets, name))
+        declared.append((value_sets, name, rendering.where()))
         return ""
 
     rendering = Rendering(inputs, name=stem, text=text)
     rendering.names["instances"] = instances
     rendering.run(template)
-    value_sets, pattern = declared[0]
-    line = next((n for n, one in enumerate(text.splitlines(), 1) if "instances(" in one), 1)
-    where = f"{path}:{line}"
+    value_sets, pattern, where = declared[0]
     if not isinstance(value_sets, (list, tuple)) or not all(
         isinstance(s, dict) for s in value_sets
     ):
@@ -69,7 +69,7 @@ def read_instances(inputs: RenderInputs, path: str, text: str, stem: str) -> lis
             _filled(pattern, values, at, where),
             dict(values),
             at,
-            values.reads if isinstance(values, Entry) else {},
+            values.reads if isinstance(values, Entry) else dict(rendering.vars),
         )
         first = found.setdefault(one.name, one)
         if first is not one:
@@ -79,7 +79,7 @@ def read_instances(inputs: RenderInputs, path: str, text: str, stem: str) -> lis
                 found=f"also {first.where}" if first.where != at else f"name={pattern!r}",
                 fix="give name= a value that differs between them",
             )
-    return list(found.values())
+    return list(found.values()), rendering.is_repeatable
 
 
 def _check_values(
@@ -102,6 +102,13 @@ def _check_values(
                 found=key,
                 fix="give it another name",
             )
+    if not isinstance(values.get("enabled", True), bool):
+        raise ProjectError(
+            f"'enabled' of an instance of {path} is neither true nor false",
+            where=at,
+            found=repr(values["enabled"]),
+            fix="compare with ==, in or is none",
+        )
 
 
 def _filled(pattern: str, values: Mapping[str, Any], at: str, where: str) -> str:
@@ -110,8 +117,17 @@ def _filled(pattern: str, values: Mapping[str, Any], at: str, where: str) -> str
     Raises:
         ProjectError: It names a value that the instance lacks.
     """
+    try:
+        pieces = list(Formatter().parse(pattern))
+    except ValueError as error:
+        raise ProjectError(
+            "the pattern of the models' names cannot be read",
+            where=where,
+            found=f"name={pattern!r}: {error}",
+            fix="put each value into braces: name='events_{part}'",
+        ) from error
     text = ""
-    for literal, field_name, _, _ in Formatter().parse(pattern):
+    for literal, field_name, _, _ in pieces:
         text += literal
         if field_name is None:
             continue
