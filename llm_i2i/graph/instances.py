@@ -92,9 +92,8 @@ def _merged(
         return None
     changes: dict[str, Any] = {"name": file.name}
     if own is not None and family is not None:
-        columns = {column.name: column for column in (*family.columns, *own.columns)}
         changes |= {
-            "columns": list(columns.values()),
+            "columns": _columns_of_both(family, own),
             "data_tests": [*family.own_data_tests, *own.own_data_tests],
             "tests": [],
             "constraints": [*family.constraints, *own.constraints],
@@ -115,6 +114,29 @@ def _merged(
         key: value for key, value in changes.items() if value or key in first.model_fields_set
     }
     return first.model_copy(update=changes)
+
+
+def _columns_of_both(family: ModelProperties, own: ModelProperties) -> list[ColumnProperties]:
+    """All columns; what an instance's entry says of one adds to what the file's says."""
+    columns = {column.name: column for column in family.columns}
+    for column in own.columns:
+        first = columns.get(column.name)
+        columns[column.name] = column if first is None else _column_of_both(first, column)
+    return list(columns.values())
+
+
+def _column_of_both(first: ColumnProperties, own: ColumnProperties) -> ColumnProperties:
+    return first.model_copy(
+        update={
+            "description": own.description or first.description,
+            "data_type": own.data_type or first.data_type,
+            "data_tests": [*first.own_data_tests, *own.own_data_tests],
+            "tests": [],
+            "constraints": [*first.constraints, *own.constraints],
+            "tags": list(dict.fromkeys([*first.tags, *own.tags])),
+            "meta": {**first.meta, **own.meta},
+        }
+    )
 
 
 def _described(

@@ -91,15 +91,18 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
     errors: list[LlmI2iError] = []
     nodes: dict[str, Node] = {}
     rendered: dict[str, ModelFile] = {}
+    declared: dict[str, list[str] | None] = {}
     for part in project.parts:
         _add_nodes(_sources(project, part, renderer, errors), nodes, errors)
         _add_nodes(load_seeds(project, part, errors), nodes, errors)
-        rendered |= _render_models(project, part, renderer, rendered, errors)
+        rendered |= _render_models(project, part, renderer, rendered, declared, errors)
     families = _families(rendered)
-    names = {file.name for file in rendered.values()} | {file.stem for file in rendered.values()}
+    names = {name for found in declared.values() for name in found or ()}
     names |= {name for name, node in nodes.items() if node.resource_type == "seed"}
     names |= {file.stem for part in project.parts for file in files_of(part, "model_paths", ".sql")}
-    _check_properties(project, names, errors)
+    are_known = None not in declared.values()  # what reads unknown models is no mistake of its own
+    if are_known:
+        _check_properties(project, names, errors)
     project = with_instance_properties(project, rendered.values(), renderer, errors)
     for part in project.parts:
         built: list[Node] = []
@@ -111,8 +114,9 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
                 errors.append(error)
         _add_nodes(built, nodes, errors)
     names -= families
-    _check_references(nodes, rendered, names, errors)
-    check_folders(project, _models_of(rendered), errors)
+    if are_known:
+        _check_references(nodes, rendered, names, errors)
+        check_folders(project, declared, errors)
     exposures = load_exposures(project, renderer, errors)
     raise_all(errors)
     disabled = {name for name, node in nodes.items() if node.config.get("enabled") is False}
@@ -132,21 +136,13 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
         unit_checks=tuple(unit_checks),
         exposures=exposures,
         properties=properties,
+        disabled={name: node for name, node in nodes.items() if name in disabled},
     )
 
 
 def _families(rendered: Mapping[str, ModelFile]) -> set[str]:
     """Names of files that are several models, none of which is called so."""
     return {file.stem for file in rendered.values() if file.instance} - rendered.keys()
-
-
-def _models_of(rendered: Mapping[str, ModelFile]) -> dict[str, list[str]]:
-    """Path of each file that is several models -> their names."""
-    found: dict[str, list[str]] = {}
-    for file in rendered.values():
-        if file.instance:
-            found.setdefault(file.path, []).append(file.name)
-    return found
 
 
 def _reads_disabled(node: Node, read: str) -> ProjectError:
@@ -188,8 +184,15 @@ def _render_models(
     part: LoadedProject,
     renderer: Renderer,
     before: Mapping[str, ModelFile],
+    declared: dict[str, list[str] | None],
     errors: list[LlmI2iError],
 ) -> dict[str, ModelFile]:
+    """The models of a project or package that can be rendered, by name.
+
+    Args:
+        before: Those of the packages it uses.
+        declared: Gets, for each file, the names of its models; None where they cannot be told.
+    """
     rendered: dict[str, ModelFile] = {}
     for file in files_of(part, "model_paths", ".sql"):
         path, stem = shown_path(file, project.root), file.stem
@@ -207,8 +210,10 @@ def _render_models(
             )
             continue
         except LlmI2iError as error:
+            declared[path] = None
             errors.append(error)
             continue
+        declared[path] = [stem] if instances is None else [one.name for one in instances]
         for instance in [None] if instances is None else instances:
             name = instance.name if instance else stem
             if first := rendered.get(name) or before.get(name):

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def check_folders(
-    project: LoadedProject, models_of: Mapping[str, list[str]], errors: list[LlmI2iError]
+    project: LoadedProject, models_of: Mapping[str, list[str] | None], errors: list[LlmI2iError]
 ) -> None:
     """Config of project.yml for a folder or model that is not there reaches nothing: most often a misspelling.
 
     Args:
-        models_of: Path of a file that is several models -> their names.
+        models_of: Path of a model's file -> the names of its models.
     """
     for section, roots, suffix in (
         ("models", "model_paths", ".sql"),
@@ -33,7 +33,7 @@ def check_folders(
                 shown = shown_path(file, project.root)
                 folders = folder_of(project, part, shown, getattr(part.config, roots))
                 paths = [folders[:depth] for depth in range(len(folders) + 1)]
-                paths += [(*folders, name) for name in (file.stem, *models_of.get(shown, []))]
+                paths += [(*folders, name) for name in (file.stem, *(models_of.get(shown) or ()))]
                 for path in paths:
                     known[(part.config.name, *path)] = None
                     if part is project:

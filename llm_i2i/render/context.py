@@ -202,7 +202,7 @@ class Rendering:
 
     def ref(self, *names: Any, **options: Any) -> str:
         """`ref('model')` or `ref('package', 'model')`."""
-        _refuse_undefined(*names)
+        refuse_undefined(*names)
         if options or len(names) not in (1, 2) or not all(isinstance(n, str) and n for n in names):
             self.fail(
                 "ref() takes the name of a model",
@@ -224,7 +224,7 @@ class Rendering:
 
     def source(self, *names: Any, **options: Any) -> str:
         """`source('source', 'table')`."""
-        _refuse_undefined(*names)
+        refuse_undefined(*names)
         if options or len(names) != 2 or not all(isinstance(n, str) and n for n in names):
             self.fail(
                 "source() takes the names of a source and of its table",
@@ -238,7 +238,7 @@ class Rendering:
 
     def var(self, name: str, default: Any = _NOT_GIVEN) -> Any:
         """A var of the project; `default` where it is not defined."""
-        _refuse_undefined(name, default)
+        refuse_undefined(name, default)
         known = self.inputs.vars
         if name in known:
             value = known[name]
@@ -262,7 +262,7 @@ class Rendering:
 
     def entries(self, name: str) -> list[Entry]:
         """The entries of a list of the project (`lists:`), their Jinja evaluated."""
-        _refuse_undefined(name)
+        refuse_undefined(name)
         known = self.inputs.lists
         if name not in known:
             near = closest(str(name), known)
@@ -287,7 +287,7 @@ class Rendering:
 
     def return_(self, value: Any = None) -> NoReturn:
         """End a macro: its value is this, of any type, in place of the text it wrote."""
-        _refuse_undefined(value)
+        refuse_undefined(value)
         raise _Returned(value)
 
     def evaluated(self, value: Any) -> Any:
@@ -310,13 +310,23 @@ class Rendering:
     def expression(self, text: str) -> Any:
         """The value of a Jinja expression, of any type."""
         kept: list[Any] = []
-        self.names["__keep"] = kept.append
-        self.run(compile_expression(f"{{% do __keep({text}) %}}", self.location))
+
+        def keep(value: Any) -> None:
+            refuse_undefined(value)
+            kept.append(value)
+
+        self.names["__keep"] = keep
+        try:
+            template = compile_expression(f"{{% do __keep({text}) %}}", self.location)
+        except ProjectError:
+            compile_expression(f"{{{{{text}}}}}", self.location)  # fails too, in the user's words
+            raise
+        self.run(template)
         return kept[0]
 
     def env_var(self, name: str, default: str | None = None) -> str:
         """An environment variable; `default` where it is not set."""
-        _refuse_undefined(name, default)
+        refuse_undefined(name, default)
         if is_secret(str(name)) and not self.may_read_secrets:
             self.fail(
                 f"environment variable '{name}' is a secret, by its name",
@@ -343,7 +353,7 @@ class Rendering:
                     fix="write config(materialized='table')",
                 )
             settings = {**values, **settings}
-        _refuse_undefined(*settings.values())
+        refuse_undefined(*settings.values())
         self.config.update(settings)
         self.config_line = self.config_line or self._line()
         return ""
@@ -353,7 +363,7 @@ class Rendering:
 
         A model with a tokenizer spells items as the var `item_ids` says (titles are text), if its entry does not say it itself.
         """
-        _refuse_undefined(name)
+        refuse_undefined(name)
         known = self.inputs.language_models
         if name not in known:
             near = closest(str(name), known)
@@ -377,7 +387,7 @@ class Rendering:
 
     def prompt(self, name: str, /, **keys: Any) -> str:
         """A prompt template filled with SQL expressions, as one SQL expression of type varchar."""
-        _refuse_undefined(name, *keys.values())
+        refuse_undefined(name, *keys.values())
         known = self.inputs.prompts
         if name not in known:
             near = closest(str(name), known)
@@ -607,10 +617,11 @@ def _traceback_places(trace: TracebackType | None) -> Iterator[tuple[Template, i
         trace = trace.tb_next
 
 
-def _refuse_undefined(*values: Any) -> None:
+def refuse_undefined(*values: Any) -> None:
+    """Raise Jinja's error, which names what is not defined, if one of them is not."""
     for value in values:
         if isinstance(value, Undefined):
-            str(value)  # raises, naming what is not defined
+            str(value)
 
 
 def _call_text(function: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> str:

@@ -6,16 +6,18 @@ may hold `enabled`, `description` and `tags`, which go to the model's config and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from string import Formatter
 from typing import Any
 
 from llm_i2i.config.parts import Entry
 from llm_i2i.errors import ProjectError
-from llm_i2i.render.context import Rendering, RenderInputs
+from llm_i2i.render.context import Rendering, RenderInputs, refuse_undefined
 from llm_i2i.render.environment import RESERVED_NAMES, compile_instances
 from llm_i2i.render.result import Instance
 
+_NAME = re.compile(r"\w[\w.-]*")  # what is safe as the name of a file, too
 _FIX = "write {{ instances([{'part': 'train'}, {'part': 'test'}], name='events_{part}') }}"
 
 
@@ -39,6 +41,9 @@ def read_instances(
                 found="value sets and name",
                 fix=_FIX,
             )
+        refuse_undefined(value_sets, name)
+        for values in value_sets if isinstance(value_sets, (list, tuple)) else ():
+            refuse_undefined(*(values.values() if isinstance(values, dict) else ()))
         declared.append((value_sets, name, rendering.where()))
         return ""
 
@@ -139,4 +144,11 @@ def _filled(pattern: str, values: Mapping[str, Any], at: str, where: str) -> str
                 fix=f"add {field_name} to the value set",
             )
         text += str(values[field_name])
+    if not _NAME.fullmatch(text):
+        raise ProjectError(
+            f"{text!r} cannot be the name of a model",
+            where=at,
+            found=f"name={pattern!r} at {where}",
+            fix="use letters, digits and _",
+        )
     return text

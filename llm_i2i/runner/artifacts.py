@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from llm_i2i.config.data_tests import DataTestProperties
@@ -205,7 +205,7 @@ class Artifacts:
             found |= {
                 "compiled": True,
                 "compiled_code": model.text(),
-                "compiled_path": f"{self.loaded.config.target_path}/compiled/{_compiled_path(node)}",
+                "compiled_path": f"{self.loaded.config.target_path}/compiled/{node.compiled_file(self.project)}",
                 "extra_ctes_injected": True,
                 "extra_ctes": [],
             }
@@ -590,8 +590,3 @@ def _macro_text(text: str, line: int) -> str:
     rest = "".join(text.splitlines(keepends=True)[line - 1 :])
     end = _MACRO_END.search(rest)
     return rest[: end.end()] if end else rest
-
-
-def _compiled_path(node: Node) -> str:
-    """The model's file; where that is several models, one of the model's own name beside it."""
-    return str(PurePosixPath(node.path).with_name(f"{node.name}.sql")) if node.family else node.path

@@ -109,11 +109,8 @@ class ProjectCompiler(ProjectDefinition):
         return graph
 
     def compiled_path(self, node: Node) -> Path:
-        """Where the compiled SQL of a model is written; a package's below its name."""
-        folder = self.target_dir / "compiled"
-        if node.package == self.loaded.config.name:
-            return (folder / node.path).with_name(f"{node.name}.sql")
-        return folder.joinpath(*node.fqn[:-1], f"{node.name}.sql")
+        """Where the compiled SQL of a model is written."""
+        return self.target_dir / "compiled" / node.compiled_file(self.loaded.config.name)
 
     def write_manifest(self, compiled: Mapping[str, CompiledModel]) -> None:
         """Write `manifest.json` of dbt's shape into the target folder."""
