@@ -138,9 +138,9 @@ def _load(
     # A broken project.yml should not hide what is wrong elsewhere: look in the usual place too.
     model_paths = config.model_paths if config else ["models"]
     others = [*config.macro_paths, *config.seed_paths] if config else []
-    found, listed = _find_parts(folder, root, model_paths, config, mistakes)
+    there, listed = _find_parts(folder, root, model_paths, config, mistakes)
     place = config.place if config else Place()
-    parts, left_out = chosen_parts(found, listed, place, mistakes)
+    parts, left_out = chosen_parts(there, listed, place, mistakes)
     properties = _read_properties(
         folder, [*model_paths, *others], mistakes, root, tuple(part.path for part in left_out)
     )

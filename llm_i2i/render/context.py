@@ -300,7 +300,7 @@ class Rendering:
             return [self.evaluated(item) for item in value]
         if isinstance(value, dict):
             return {key: self.evaluated(item) for key, item in value.items()}
-        if not isinstance(value, str) or not ("{{" in value or "{%" in value):
+        if not is_template(value):
             return value
         whole = _WHOLE_EXPRESSION.fullmatch(value)
         if whole is None:
@@ -547,6 +547,11 @@ class Rendering:
                     fix="check that the file exists and is UTF-8 text",
                 )
         return texts[name]
+
+
+def is_template(value: Any) -> bool:
+    """Whether a value of a YAML file, no list or mapping, holds Jinja."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def _fixed(value: Any) -> Callable[..., Any]:
