@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from llm_i2i.config.loader import load_project
 from llm_i2i.config.project import parse_vars_argument
 from llm_i2i.config.vars import VarDeclaration, Vars, merge_vars
 from llm_i2i.errors import ProjectError, closest
+from llm_i2i.graph.node import Node
 from llm_i2i.runner.project import Project
 
 _VALUE_WIDTH, _ORIGIN_WIDTH = 24, 30  # beside names these leave no line longer than 80 characters
@@ -51,13 +52,18 @@ def show_var(project: Project, name: str, output: str) -> None:
             fix=f"did you mean {near}?" if near else "llmi2i vars lists them all",
         )
     row = {**_row(found, name), **_details(found, name)}
-    nodes = project.manifest.nodes.values()
-    row["read_by"] = sorted(node.name for node in nodes if name in node.inputs.get("vars", {}))
+    manifest = project.manifest
+    row["read_by"] = _readers(name, manifest.nodes)
+    row["read_by_disabled"] = _readers(name, manifest.disabled)
     if output == "json":
         click.echo(json.dumps(row, ensure_ascii=False, indent=1, default=str))
         return
     for line in _detail_lines(row):
         click.echo(line)
+
+
+def _readers(name: str, nodes: Mapping[str, Node]) -> list[str]:
+    return sorted(node.name for node in nodes.values() if name in node.inputs.get("vars", {}))
 
 
 def _given(project: Project) -> dict[str, Any]:
@@ -152,4 +158,8 @@ def _detail_lines(row: dict[str, Any]) -> Iterator[str]:
         width = max(len(one["chooser"]) for one in row["presets"])
         for one in row["presets"]:
             yield f"    {one['chooser']:<{width}} -> {_shown(one['value'])}"
-    yield from _wrapped("read by     " + (", ".join(row["read_by"]) or "no model"), "  ")
+    disabled = ", ".join(row["read_by_disabled"])
+    nobody = "no model that is enabled" if disabled else "no model"
+    yield from _wrapped("read by     " + (", ".join(row["read_by"]) or nobody), "  ")
+    if disabled:
+        yield from _wrapped(f"disabled    {disabled}", "  ")

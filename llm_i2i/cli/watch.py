@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from llm_i2i.config.loader import load_project
+from llm_i2i.config.loader import LoadedProject, load_project
 
 SECONDS = 0.3  # between two looks at the files
 Stamp = dict[Path, tuple[int, int]]
@@ -22,16 +22,25 @@ def watch(project_dir: Path, arguments: Sequence[str]) -> None:
     Args:
         arguments: Those of `build`, without --watch.
     """
-    loaded = load_project(project_dir)
-    config = loaded.config
-    folders = [*config.model_paths, *config.macro_paths, *config.udf_paths, *config.prompt_paths, *config.seed_paths, "project"]  # fmt: skip
-    watched = [loaded.root / folder for folder in folders] + [loaded.root / "project.yml"]
+    watched = watched_places(load_project(project_dir))
     while True:
         before = stamp(watched)
         subprocess.run([sys.executable, "-m", "llm_i2i", "build", *arguments], check=False)
         click.echo("watching; Ctrl-C ends it", err=True)
         changed = wait_for_change(watched, before)
         click.echo(f"\nchanged: {', '.join(sorted(p.name for p in changed)[:3])}", err=True)
+
+
+def watched_places(loaded: LoadedProject) -> list[Path]:
+    """Folders and files of a project, and of the packages it uses, that say what is built."""
+    found: list[Path] = []
+    for part in loaded.parts:
+        config = part.config
+        names = [*config.model_paths, *config.macro_paths, *config.udf_paths, *config.prompt_paths, *config.seed_paths, *config.test_paths, "project", "project.yml"]  # fmt: skip
+        lists = [config.lists, *(folder.file.lists for folder in part.folders)]
+        names += [value for one in lists for value in one.values() if isinstance(value, str)]
+        found += [part.root / name for name in names]
+    return list(dict.fromkeys(found))
 
 
 def stamp(places: Iterable[Path]) -> Stamp:

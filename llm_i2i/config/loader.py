@@ -138,12 +138,9 @@ def _load(
     # A broken project.yml should not hide what is wrong elsewhere: look in the usual place too.
     model_paths = config.model_paths if config else ["models"]
     others = [*config.macro_paths, *config.seed_paths] if config else []
-    parts, left_out = chosen_parts(
-        find_parts(folder, model_paths, lambda path: shown_path(path, root), mistakes),
-        config.parts if config else [],
-        config.place if config else Place(),
-        mistakes,
-    )
+    there, listed = _find_parts(folder, root, model_paths, config, mistakes)
+    place = config.place if config else Place()
+    parts, left_out = chosen_parts(there, listed, place, mistakes)
     properties = _read_properties(
         folder, [*model_paths, *others], mistakes, root, tuple(part.path for part in left_out)
     )
@@ -161,6 +158,23 @@ def _load(
         if package is not None:
             packages[found.resolve()] = package
     return LoadedProject(folder, file, config, properties, (), tuple(parts), tuple(left_out), lists)
+
+
+def _find_parts(
+    folder: Path,
+    root: Path,
+    model_paths: Iterable[str],
+    config: ProjectConfig | None,
+    mistakes: Mistakes,
+) -> tuple[list[Part], list[str]]:
+    """The parts there are, and those that project.yml lists; not those whose part.yml is broken, which is said already."""
+    before = len(mistakes.in_order())
+    found = list(find_parts(folder, model_paths, lambda path: shown_path(path, root), mistakes))
+    listed = list(config.parts) if config else []
+    if len(mistakes.in_order()) > before:
+        names = {part.name for part in found}
+        listed = [name for name in listed if name in names]
+    return found, listed
 
 
 def _refuse_declared_twice(

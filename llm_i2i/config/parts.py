@@ -24,18 +24,23 @@ PART_FILE = "part.yml"
 
 
 class Entry(dict[str, Any]):
-    """One entry of a list: its values, where it is written, and the vars that its Jinja read."""
+    """One entry of a list: its values, where it is written, and the vars and environment variables that its Jinja read."""
 
     def __init__(
-        self, values: Mapping[str, Any], where: str, reads: Mapping[str, Any] | None = None
+        self,
+        values: Mapping[str, Any],
+        where: str,
+        reads: Mapping[str, Any] | None = None,
+        env_vars: Iterable[str] = (),
     ) -> None:
         super().__init__(values)
         self.where = where
         self.reads = dict(reads or {})
+        self.env_vars = tuple(env_vars)
 
     def copied(self) -> Entry:
         """One that may be changed."""
-        return Entry(copy.deepcopy(dict(self)), self.where, self.reads)
+        return Entry(copy.deepcopy(dict(self)), self.where, self.reads, self.env_vars)
 
 
 class Entries(list[Entry]):
@@ -146,7 +151,8 @@ def find_parts(
 
     for model_path in model_paths:
         base = root / model_path
-        for path in sorted(base.rglob(PART_FILE)):
+        # A folder comes before the folders in it, whose config wins.
+        for path in sorted(base.rglob(PART_FILE), key=lambda path: path.parent.parts):
             folder = path.parent.relative_to(base).parts
             if any(name.startswith(".") for name in folder):
                 continue

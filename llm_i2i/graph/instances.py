@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llm_i2i.config.loader import LoadedProject
-from llm_i2i.config.properties import ModelConfig, ModelProperties
+from llm_i2i.config.properties import ColumnProperties, ModelConfig, ModelProperties
+from llm_i2i.config.yaml_text import Place
 from llm_i2i.errors import LlmI2iError
 
 if TYPE_CHECKING:
@@ -83,13 +84,16 @@ def _merged(
     assert file.instance is not None
     values = file.instance.values
     first = own or family
+    if first is None and values.get("description"):
+        first = ModelProperties(name=file.name)
+        path, _, line = file.instance.where.rpartition(":")
+        first._place = Place(path, int(line or 0), 1)
     if first is None:
         return None
     changes: dict[str, Any] = {"name": file.name}
     if own is not None and family is not None:
-        columns = {column.name: column for column in (*family.columns, *own.columns)}
         changes |= {
-            "columns": list(columns.values()),
+            "columns": _columns_of_both(family, own),
             "data_tests": [*family.own_data_tests, *own.own_data_tests],
             "tests": [],
             "constraints": [*family.constraints, *own.constraints],
@@ -103,8 +107,43 @@ def _merged(
     text = (own.description if own else "") or (family.description if family else "")
     text = text or str(values.get("description") or "")
     changes["description"] = str(renderer.evaluated(text, first.location, values))
+    columns = changes.get("columns", first.columns)
+    changes["columns"] = [_described(column, renderer, values) for column in columns]
     # pydantic takes what is copied for given: a grain or contract that nobody wrote must not be.
     changes = {
         key: value for key, value in changes.items() if value or key in first.model_fields_set
     }
     return first.model_copy(update=changes)
+
+
+def _columns_of_both(family: ModelProperties, own: ModelProperties) -> list[ColumnProperties]:
+    """All columns; what an instance's entry says of one adds to what the file's says."""
+    columns = {column.name: column for column in family.columns}
+    for column in own.columns:
+        first = columns.get(column.name)
+        columns[column.name] = column if first is None else _column_of_both(first, column)
+    return list(columns.values())
+
+
+def _column_of_both(first: ColumnProperties, own: ColumnProperties) -> ColumnProperties:
+    return first.model_copy(
+        update={
+            "description": own.description or first.description,
+            "data_type": own.data_type or first.data_type,
+            "data_tests": [*first.own_data_tests, *own.own_data_tests],
+            "tests": [],
+            "constraints": [*first.constraints, *own.constraints],
+            "tags": list(dict.fromkeys([*first.tags, *own.tags])),
+            "meta": {**first.meta, **own.meta},
+        }
+    )
+
+
+def _described(
+    column: ColumnProperties, renderer: Renderer, values: Mapping[str, Any]
+) -> ColumnProperties:
+    """A column whose description may name the values of an instance."""
+    if "{" not in column.description:
+        return column
+    text = str(renderer.evaluated(column.description, column.location, values))
+    return column.model_copy(update={"description": text})

@@ -92,14 +92,18 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
     errors: list[LlmI2iError] = []
     nodes: dict[str, Node] = {}
     rendered: dict[str, ModelFile] = {}
+    declared: dict[str, list[str] | None] = {}
     for part in project.parts:
         _add_nodes(_sources(project, part, renderer, errors), nodes, errors)
         _add_nodes(load_seeds(project, part, errors), nodes, errors)
-        rendered |= _render_models(project, part, renderer, rendered, errors)
-    names = {file.name for file in rendered.values()} | {file.stem for file in rendered.values()}
+        rendered |= _render_models(project, part, renderer, rendered, declared, errors)
+    families = _families(rendered)
+    names = {name for found in declared.values() for name in found or ()}
     names |= {name for name, node in nodes.items() if node.resource_type == "seed"}
     names |= {file.stem for part in project.parts for file in files_of(part, "model_paths", ".sql")}
-    _check_properties(project, names, errors)
+    are_known = None not in declared.values()  # what reads unknown models is no mistake of its own
+    if are_known:
+        _check_properties(project, names, errors)
     project = with_instance_properties(project, rendered.values(), renderer, errors)
     for part in project.parts:
         built: list[Node] = []
@@ -110,8 +114,10 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
                 error.where = error.where or file.path
                 errors.append(error)
         _add_nodes(built, nodes, errors)
-    _check_references(nodes, rendered, names - _families(rendered), errors)
-    check_folders(project, errors)
+    names -= families
+    if are_known:
+        _check_references(nodes, rendered, names, errors)
+        check_folders(project, declared, errors)
     exposures = load_exposures(project, renderer, errors)
     raise_all(errors)
     disabled = {name for name, node in nodes.items() if node.config.get("enabled") is False}
@@ -131,6 +137,7 @@ def load_manifest(project: LoadedProject, renderer: Renderer) -> Manifest:
         unit_checks=tuple(unit_checks),
         exposures=exposures,
         properties=properties,
+        disabled={name: node for name, node in nodes.items() if name in disabled},
     )
 
 
@@ -178,8 +185,15 @@ def _render_models(
     part: LoadedProject,
     renderer: Renderer,
     before: Mapping[str, ModelFile],
+    declared: dict[str, list[str] | None],
     errors: list[LlmI2iError],
 ) -> dict[str, ModelFile]:
+    """The models of a project or package that can be rendered, by name.
+
+    Args:
+        before: Those of the packages it uses.
+        declared: Gets, for each file, the names of its models; None where they cannot be told.
+    """
     rendered: dict[str, ModelFile] = {}
     for name, stem, model in _model_texts(project, part, renderer, errors):
         if first := rendered.get(name) or before.get(name):
@@ -222,8 +236,10 @@ def _model_texts(
             )
             continue
         except LlmI2iError as error:
+            declared[path] = None
             errors.append(error)
             continue
+        declared[path] = [stem] if instances is None else [one.name for one in instances]
         for instance in [None] if instances is None else instances:
             name = instance.name if instance else stem
             models.append((name, stem, ModelText(path, text, instance)))
@@ -311,11 +327,10 @@ def _model_config(
     properties: ModelProperties | None,
     renderer: Renderer,
 ) -> ModelConfig:
-    path = (*folder, file.name)
     layers = [one.file.config for one in part.folders if folder[: len(one.folder)] == one.folder]
-    layers += part.config.folder_layers(path)
+    layers += _tree_layers(part, file, folder)
     if part is not project:
-        layers += project.config.folder_layers(path, part.config.name)
+        layers += _tree_layers(project, file, folder, part.config.name)
     if properties is not None:
         layers.append(properties.config_layer)
     if file.model.config:
@@ -330,6 +345,17 @@ def _model_config(
     if values.get("enabled") is False:
         flags["enabled"] = False
     return merged.model_copy(update=flags)
+
+
+def _tree_layers(
+    project: LoadedProject, file: ModelFile, folder: tuple[str, ...], package: str = ""
+) -> list[ModelConfig]:
+    """What `models:` of a project.yml says of a model; what it says of a file speaks of all the models of that."""
+    layers = project.config.folder_layers((*folder, file.stem), package)
+    if file.name != file.stem:
+        own = project.config.folder_layers((*folder, file.name), package)
+        layers += own[len(project.config.folder_layers(folder, package)) :]
+    return layers
 
 
 def _flag_value(

@@ -22,6 +22,7 @@ class Manifest:
     exposures: Mapping[str, Exposure] = field(default_factory=dict)
     unit_checks: tuple[UnitCheck, ...] = ()
     properties: Mapping[str, ModelProperties] = field(default_factory=dict)  # model -> its YAML
+    disabled: Mapping[str, Node] = field(default_factory=dict)
 
     @property
     def tests(self) -> list[UnitCheck | DataCheck]:
@@ -63,6 +64,7 @@ def build_manifest(
     unit_checks: tuple[UnitCheck, ...] = (),
     exposures: Mapping[str, Exposure] | None = None,
     properties: Mapping[str, ModelProperties] | None = None,
+    disabled: Mapping[str, Node] | None = None,
 ) -> Manifest:
     """Order the nodes.
 
@@ -87,6 +89,7 @@ def build_manifest(
         exposures=exposures or {},
         unit_checks=unit_checks,
         properties=properties or {},
+        disabled=disabled or {},
     )
 
 

@@ -164,6 +164,15 @@ class Node:
     def is_source(self) -> bool:
         return self.materialized == "source"
 
+    def compiled_file(self, project: str) -> str:
+        """Where its compiled SQL is kept: beside the others of its folder, by its own name; a package's below the package.
+
+        Args:
+            project: The name of the main project.
+        """
+        folders = self.path.split("/")[:-1] if self.package == project else self.fqn[:-1]
+        return "/".join([*folders, f"{self.name}.sql"])
+
     def place(self, line: int = 0) -> str:
         """`file:line` of a line of the rendered SQL; the file alone if the line is unknown."""
         if line and self.line_of is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from llm_i2i.config.loader import LoadedProject, shown_path
@@ -13,8 +13,14 @@ if TYPE_CHECKING:
     from llm_i2i.render.environment import MacroLibrary
 
 
-def check_folders(project: LoadedProject, errors: list[LlmI2iError]) -> None:
-    """Config of project.yml for a folder or model that is not there reaches nothing: most often a misspelling."""
+def check_folders(
+    project: LoadedProject, models_of: Mapping[str, list[str] | None], errors: list[LlmI2iError]
+) -> None:
+    """Config of project.yml for a folder or model that is not there reaches nothing: most often a misspelling.
+
+    Args:
+        models_of: Path of a model's file -> the names of its models.
+    """
     for section, roots, suffix in (
         ("models", "model_paths", ".sql"),
         ("seeds", "seed_paths", ".csv"),
@@ -25,11 +31,13 @@ def check_folders(project: LoadedProject, errors: list[LlmI2iError]) -> None:
         for part in project.parts:
             for file in files_of(part, roots, suffix):
                 shown = shown_path(file, project.root)
-                path = (*folder_of(project, part, shown, getattr(part.config, roots)), file.stem)
-                for depth in range(len(path) + 1):
-                    known[(part.config.name, *path[:depth])] = None
+                folders = folder_of(project, part, shown, getattr(part.config, roots))
+                paths = [folders[:depth] for depth in range(len(folders) + 1)]
+                paths += [(*folders, name) for name in (file.stem, *(models_of.get(shown) or ()))]
+                for path in paths:
+                    known[(part.config.name, *path)] = None
                     if part is project:
-                        known[path[:depth]] = None
+                        known[path] = None
         for folder, config in getattr(project.config, section).items():
             if folder not in known and folder != (project.config.name,):
                 near = closest("/".join(folder), ["/".join(path) for path in known])

@@ -20,6 +20,7 @@ from llm_i2i.graph.node import Node, UnitCheck, WrittenRows, source_node_name
 
 if TYPE_CHECKING:
     from llm_i2i.render.renderer import Renderer
+    from llm_i2i.render.result import Instance
 
 FIXTURES = "fixtures"  # folder below a test path
 _STRING = r"""\s*(?:'([^']+)'|"([^"]+)")\s*"""
@@ -62,9 +63,9 @@ def render_unit_check(check: UnitCheck, node: Node, renderer: Renderer, root: Pa
     _check_macros(check, renderer)
     env = {name: str(value) for name, value in check.env_vars.items()}
     text = (root / node.path).read_text(encoding="utf-8")
-    model = renderer.overridden(check.vars, check.macros, env).render_model(
-        node.path, text, name=node.name
-    )
+    overridden = renderer.overridden(check.vars, check.macros, env)
+    instance = _instance(check, node, overridden, text) if node.family else None
+    model = overridden.render_model(node.path, text, name=node.name, instance=instance)
     reads = {r.name: f"ref('{r.name}')" for r in model.refs}
     for source in model.sources:
         reads[source_node_name(source.source, source.table)] = (
@@ -84,6 +85,24 @@ def render_unit_check(check: UnitCheck, node: Node, renderer: Renderer, root: Pa
         reads=tuple(reads),
         inputs={"vars": dict(model.vars), "macros": list(model.macros)},
         line_of=model.line_map,
+    )
+
+
+def _instance(check: UnitCheck, node: Node, renderer: Renderer, text: str) -> Instance:
+    """The tested one of the models of a file: its values may read what the test overrides.
+
+    Raises:
+        ProjectError: With the overrides the file has no such model.
+    """
+    instances = renderer.instances(node.path, text, name=node.family) or []
+    for instance in instances:
+        if instance.name == node.name:
+            return instance
+    raise ProjectError(
+        f"the overrides of unit test {check.name} leave no model {node.name!r}",
+        where=check.where,
+        found=f"{node.path} is {', '.join(one.name for one in instances) or 'no model'}",
+        fix="correct the overrides, or test another of its models",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -62,20 +63,32 @@ class RenderCache:
         return known
 
     def instances(
-        self, made_of: Sequence[Any], read: Callable[[], list[Instance] | None]
+        self, made_of: Sequence[Any], read: Callable[[], tuple[list[Instance] | None, bool]]
     ) -> list[Instance] | None:
-        """The kept instances of a model file, or those that `read` gives; an error is not kept."""
+        """The kept instances of a model file, or those that `read` gives with whether they may be kept; an error is not kept."""
         key = fingerprint([FORMAT, *made_of])
         self._used.add(key)
         if key in self._values:
             known = self._values[key]
             return None if known is None else [Instance(**one) for one in known]
-        found = read()
+        found, may_be_kept = read()
         packed = None if found is None else [asdict(one) for one in found]
-        if (
-            json.loads(json.dumps(packed, default=repr)) == packed
-        ):  # what JSON would change is not kept
+        if may_be_kept and _is_json(packed):
             self._values[key] = packed
+        return found
+
+    def value(self, made_of: Sequence[Any], evaluate: Callable[[], tuple[Any, bool]]) -> Any:
+        """The kept value of an expression, or the one that `evaluate` gives with whether it may be kept."""
+        try:
+            key = fingerprint([FORMAT, *made_of])
+        except (TypeError, ValueError):  # an instance's value that is no JSON
+            return evaluate()[0]
+        self._used.add(key)
+        if key in self._values:
+            return copy.deepcopy(self._values[key])
+        found, may_be_kept = evaluate()
+        if may_be_kept and _is_json(found):
+            self._values[key] = copy.deepcopy(found)
         return found
 
     def forget_oldest(self) -> None:
@@ -85,16 +98,20 @@ class RenderCache:
             del self._values[key]
 
 
+def _is_json(value: Any) -> bool:
+    """Whether JSON gives it back as it is, as it does not a tuple."""
+    try:
+        return bool(json.loads(json.dumps(value)) == value)
+    except (TypeError, ValueError):
+        return False
+
+
 def _packed(result: RenderedModel) -> dict[str, Any] | None:
     """Without what is empty; None if JSON would change it, as it does tuples."""
     values = {name: value for name, value in asdict(result).items() if value}
     values["sql"] = result.sql  # a template may give nothing
     values["line_map"] = list(result.line_map.lines)
-    read = [result.vars, result.config]
-    try:
-        return values if json.loads(json.dumps(read)) == read else None
-    except (TypeError, ValueError):
-        return None
+    return values if _is_json([result.vars, result.config]) else None
 
 
 def _unpacked(values: dict[str, Any]) -> RenderedModel:

@@ -203,8 +203,10 @@ class Rendering:
             return action()
         except LlmI2iError:
             raise
-        except _Returned:
-            self.fail("return() stands outside a macro", fix="move it into a macro")
+        except _Returned as returned:
+            places = [place_in(*place) for place in _traceback_places(returned.__traceback__)][::-1]
+            what, fix = "return() stands outside a macro", "move it into a macro"
+            raise self._error(what, places, found=self._text_at(places), fix=fix) from returned
         except Exception as error:
             raise self.explain(error) from error
 
@@ -212,7 +214,7 @@ class Rendering:
 
     def ref(self, *names: Any, **options: Any) -> str:
         """`ref('model')` or `ref('package', 'model')`."""
-        _refuse_undefined(*names)
+        refuse_undefined(*names)
         if options or len(names) not in (1, 2) or not all(isinstance(n, str) and n for n in names):
             self.fail(
                 "ref() takes the name of a model",
@@ -234,7 +236,7 @@ class Rendering:
 
     def source(self, *names: Any, **options: Any) -> str:
         """`source('source', 'table')`."""
-        _refuse_undefined(*names)
+        refuse_undefined(*names)
         if options or len(names) != 2 or not all(isinstance(n, str) and n for n in names):
             self.fail(
                 "source() takes the names of a source and of its table",
@@ -293,7 +295,7 @@ class Rendering:
 
     def var(self, name: str, default: Any = _NOT_GIVEN) -> Any:
         """A var of the project; `default` where it is not defined."""
-        _refuse_undefined(name, default)
+        refuse_undefined(name, default)
         known = self.inputs.vars
         if name in known:
             value = known[name]
@@ -317,7 +319,7 @@ class Rendering:
 
     def entries(self, name: str) -> list[Entry]:
         """The entries of a list of the project (`lists:`), their Jinja evaluated."""
-        _refuse_undefined(name)
+        refuse_undefined(name)
         known = self.inputs.lists
         if name not in known:
             near = closest(str(name), known)
@@ -331,17 +333,18 @@ class Rendering:
             evaluated[name] = [self._evaluated_entry(entry) for entry in known[name]]
         for entry in evaluated[name]:
             self.vars |= entry.reads
+            self.env_vars |= dict.fromkeys(entry.env_vars)
         return [entry.copied() for entry in evaluated[name]]
 
     def _evaluated_entry(self, entry: Entry) -> Entry:
         rendering = Rendering(self.inputs, name=self.name)
         rendering.location = entry.where
         values = {key: rendering.evaluated(value) for key, value in entry.items()}
-        return Entry(values, entry.where, dict(rendering.vars))
+        return Entry(values, entry.where, dict(rendering.vars), rendering.env_vars)
 
     def return_(self, value: Any = None) -> NoReturn:
         """End a macro: its value is this, of any type, in place of the text it wrote."""
-        _refuse_undefined(value)
+        refuse_undefined(value)
         raise _Returned(value)
 
     def evaluated(self, value: Any) -> Any:
@@ -354,7 +357,7 @@ class Rendering:
             return [self.evaluated(item) for item in value]
         if isinstance(value, dict):
             return {key: self.evaluated(item) for key, item in value.items()}
-        if not isinstance(value, str) or not ("{{" in value or "{%" in value):
+        if not is_template(value):
             return value
         whole = _WHOLE_EXPRESSION.fullmatch(value)
         if whole is None:
@@ -364,13 +367,23 @@ class Rendering:
     def expression(self, text: str) -> Any:
         """The value of a Jinja expression, of any type."""
         kept: list[Any] = []
-        self.names["__keep"] = kept.append
-        self.run(compile_expression(f"{{% do __keep({text}) %}}", self.location))
+
+        def keep(value: Any) -> None:
+            refuse_undefined(value)
+            kept.append(value)
+
+        self.names["__keep"] = keep
+        try:
+            template = compile_expression(f"{{% do __keep({text}) %}}", self.location)
+        except ProjectError:
+            compile_expression(f"{{{{{text}}}}}", self.location)  # fails too, in the user's words
+            raise
+        self.run(template)
         return kept[0]
 
     def env_var(self, name: str, default: str | None = None) -> str:
         """An environment variable; `default` where it is not set."""
-        _refuse_undefined(name, default)
+        refuse_undefined(name, default)
         if is_secret(str(name)) and not self.may_read_secrets:
             self.fail(
                 f"environment variable '{name}' is a secret, by its name",
@@ -397,7 +410,7 @@ class Rendering:
                     fix="write config(materialized='table')",
                 )
             settings = {**values, **settings}
-        _refuse_undefined(*settings.values())
+        refuse_undefined(*settings.values())
         self.config.update(settings)
         self.config_line = self.config_line or self._line()
         return ""
@@ -407,7 +420,7 @@ class Rendering:
 
         A model with a tokenizer spells items as the var `item_ids` says (titles are text), if its entry does not say it itself.
         """
-        _refuse_undefined(name)
+        refuse_undefined(name)
         known = self.inputs.language_models
         if name not in known:
             near = closest(str(name), known)
@@ -431,7 +444,7 @@ class Rendering:
 
     def prompt(self, name: str, /, **keys: Any) -> str:
         """A prompt template filled with SQL expressions, as one SQL expression of type varchar."""
-        _refuse_undefined(name, *keys.values())
+        refuse_undefined(name, *keys.values())
         known = self.inputs.prompts
         if name not in known:
             near = closest(str(name), known)
@@ -593,6 +606,11 @@ class Rendering:
         return texts[name]
 
 
+def is_template(value: Any) -> bool:
+    """Whether a value of a YAML file, no list or mapping, holds Jinja."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
 def _fixed(value: Any) -> Callable[..., Any]:
     """A macro that always gives `value`."""
     return lambda *args, **kwargs: value
@@ -661,10 +679,11 @@ def _traceback_places(trace: TracebackType | None) -> Iterator[tuple[Template, i
         trace = trace.tb_next
 
 
-def _refuse_undefined(*values: Any) -> None:
+def refuse_undefined(*values: Any) -> None:
+    """Raise Jinja's error, which names what is not defined, if one of them is not."""
     for value in values:
         if isinstance(value, Undefined):
-            str(value)  # raises, naming what is not defined
+            str(value)
 
 
 def _call_text(function: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> str:

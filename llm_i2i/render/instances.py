@@ -6,29 +6,33 @@ may hold `enabled`, `description` and `tags`, which go to the model's config and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from string import Formatter
 from typing import Any
 
 from llm_i2i.config.parts import Entry
 from llm_i2i.errors import ProjectError
-from llm_i2i.render.context import Rendering, RenderInputs
+from llm_i2i.render.context import Rendering, RenderInputs, refuse_undefined
 from llm_i2i.render.environment import RESERVED_NAMES, compile_instances
 from llm_i2i.render.result import Instance
 
+_NAME = re.compile(r"\w[\w.-]*")  # what is safe as the name of a file, too
 _FIX = "write {{ instances([{'part': 'train'}, {'part': 'test'}], name='events_{part}') }}"
 
 
-def read_instances(inputs: RenderInputs, path: str, text: str, stem: str) -> list[Instance] | None:
-    """The instances that a model file declares; None where it declares none.
+def read_instances(
+    inputs: RenderInputs, path: str, text: str, stem: str
+) -> tuple[list[Instance] | None, bool]:
+    """The instances that a model file declares, None where it declares none; and whether the same inputs give the same again.
 
     Raises:
         ProjectError: The declaration is not valid, or gives two models one name.
     """
     template = compile_instances(text, path)
     if template is None:
-        return None
-    declared: list[tuple[Any, Any]] = []
+        return None, True
+    declared: list[tuple[Any, Any, str]] = []
 
     def instances(value_sets: Any = None, name: Any = None, **unknown: Any) -> str:
         if unknown:
@@ -37,15 +41,16 @@ def read_instances(inputs: RenderInputs, path: str, text: str, stem: str) -> lis
                 found="value sets and name",
                 fix=_FIX,
             )
-        declared.append((value_sets, name))
+        refuse_undefined(value_sets, name)
+        for values in value_sets if isinstance(value_sets, (list, tuple)) else ():
+            refuse_undefined(*(values.values() if isinstance(values, dict) else ()))
+        declared.append((value_sets, name, rendering.where()))
         return ""
 
     rendering = Rendering(inputs, name=stem, text=text)
     rendering.names["instances"] = instances
     rendering.run(template)
-    value_sets, pattern = declared[0]
-    line = next((n for n, one in enumerate(text.splitlines(), 1) if "instances(" in one), 1)
-    where = f"{path}:{line}"
+    value_sets, pattern, where = declared[0]
     if not isinstance(value_sets, (list, tuple)) or not all(
         isinstance(s, dict) for s in value_sets
     ):
@@ -69,7 +74,7 @@ def read_instances(inputs: RenderInputs, path: str, text: str, stem: str) -> lis
             _filled(pattern, values, at, where),
             dict(values),
             at,
-            values.reads if isinstance(values, Entry) else {},
+            values.reads if isinstance(values, Entry) else dict(rendering.vars),
         )
         first = found.setdefault(one.name, one)
         if first is not one:
@@ -79,7 +84,7 @@ def read_instances(inputs: RenderInputs, path: str, text: str, stem: str) -> lis
                 found=f"also {first.where}" if first.where != at else f"name={pattern!r}",
                 fix="give name= a value that differs between them",
             )
-    return list(found.values())
+    return list(found.values()), rendering.is_repeatable
 
 
 def _check_values(
@@ -102,6 +107,13 @@ def _check_values(
                 found=key,
                 fix="give it another name",
             )
+    if not isinstance(values.get("enabled", True), bool):
+        raise ProjectError(
+            f"'enabled' of an instance of {path} is neither true nor false",
+            where=at,
+            found=repr(values["enabled"]),
+            fix="compare with ==, in or is none",
+        )
 
 
 def _filled(pattern: str, values: Mapping[str, Any], at: str, where: str) -> str:
@@ -110,8 +122,17 @@ def _filled(pattern: str, values: Mapping[str, Any], at: str, where: str) -> str
     Raises:
         ProjectError: It names a value that the instance lacks.
     """
+    try:
+        pieces = list(Formatter().parse(pattern))
+    except ValueError as error:
+        raise ProjectError(
+            "the pattern of the models' names cannot be read",
+            where=where,
+            found=f"name={pattern!r}: {error}",
+            fix="put each value into braces: name='events_{part}'",
+        ) from error
     text = ""
-    for literal, field_name, _, _ in Formatter().parse(pattern):
+    for literal, field_name, _, _ in pieces:
         text += literal
         if field_name is None:
             continue
@@ -123,4 +144,11 @@ def _filled(pattern: str, values: Mapping[str, Any], at: str, where: str) -> str
                 fix=f"add {field_name} to the value set",
             )
         text += str(values[field_name])
+    if not _NAME.fullmatch(text):
+        raise ProjectError(
+            f"{text!r} cannot be the name of a model",
+            where=at,
+            found=f"name={pattern!r} at {where}",
+            fix="use letters, digits and _",
+        )
     return text

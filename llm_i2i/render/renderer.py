@@ -14,7 +14,7 @@ from llm_i2i.config.vars import Vars
 from llm_i2i.errors import ProjectError, closest
 from llm_i2i.render.cache import RenderCache
 from llm_i2i.render.columns import ModelText
-from llm_i2i.render.context import Rendering, RenderInputs
+from llm_i2i.render.context import Rendering, RenderInputs, is_template
 from llm_i2i.render.environment import (
     INSTANCES,
     TEST_PREFIX,
@@ -136,9 +136,15 @@ class Renderer:
 
     def evaluated(self, value: Any, where: str, values: Mapping[str, Any] | None = None) -> Any:
         """A value of a YAML file with its Jinja evaluated; `{{ ... }}` alone keeps its type."""
-        rendering = Rendering(self._inputs, name="", values=values)
-        rendering.location = where
-        return rendering.evaluated(value)
+        if not isinstance(value, (list, dict)) and not is_template(value):
+            return value
+
+        def evaluate() -> tuple[Any, bool]:
+            rendering = Rendering(self._inputs, name="", values=values)
+            rendering.location = where
+            return rendering.evaluated(value), rendering.is_repeatable
+
+        return self._cache.value([self._inputs.digest, "value", value, values or {}], evaluate)
 
     def render_model(
         self, path: Path | str, text: str, *, name: str, instance: Instance | None = None

@@ -205,7 +205,7 @@ class Artifacts:
             found |= {
                 "compiled": True,
                 "compiled_code": model.text(),
-                "compiled_path": f"{self.loaded.config.target_path}/compiled/{node.path}",
+                "compiled_path": f"{self.loaded.config.target_path}/compiled/{node.compiled_file(self.project)}",
                 "extra_ctes_injected": True,
                 "extra_ctes": [],
             }
@@ -519,10 +519,15 @@ class Artifacts:
         return {"database": self.env, "schema": SCHEMA}
 
     def _below_models(self, path: str) -> str:
-        for folder in self.loaded.config.model_paths:
-            if Path(path).is_relative_to(folder):
-                return Path(path).relative_to(folder).as_posix()
-        return path
+        if path not in self._shortened:  # asked for each model, test and column of a file
+            roots = [f for f in self.loaded.config.model_paths if Path(path).is_relative_to(f)]
+            self._shortened[path] = Path(path).relative_to(roots[0]).as_posix() if roots else path
+        return self._shortened[path]
+
+    @cached_property
+    def _shortened(self) -> dict[str, str]:
+        """Path -> path below the model path, of those asked for so far."""
+        return {}
 
     def _folders(self, path: str) -> list[str]:
         return list(Path(self._below_models(path)).parts[:-1])

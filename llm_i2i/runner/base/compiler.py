@@ -124,11 +124,12 @@ class Compiler:
         return graph
 
     def compiled_path(self, node: Node) -> Path:
-        """Where the compiled SQL of a model is written; a package's below its name."""
-        folder = self.definition.target_dir / "compiled"
-        if node.package == self.definition.loaded.config.name:
-            return (folder / node.path).with_name(f"{node.name}.sql")
-        return folder.joinpath(*node.fqn[:-1], f"{node.name}.sql")
+        """Where the compiled SQL of a model is written."""
+        return (
+            self.definition.target_dir
+            / "compiled"
+            / node.compiled_file(self.definition.loaded.config.name)
+        )
 
     def with_ancestors(self, names: Iterable[str]) -> list[str]:
         """Models and what they read, in build order; a source that none of them reads is left out."""

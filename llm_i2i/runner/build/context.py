@@ -68,11 +68,17 @@ class BuildContext:
     local_engine: Callable[[], Engine] | None = None  # where small data tests are quicker
     local_bytes: int = 0  # what counts as small: bytes on disk of all tables a test reads
     workers: Workers | None = None  # run table UDFs that are not quick; this process without
+    found: set[str] = field(default_factory=set)  # nodes whose results were seen to be there
     unit_tests: UnitTestContext | None = None  # without one, unit tests are not run
     left_out: frozenset[str] = frozenset()  # names of the tests that are not run
 
     def has_result(self, name: str) -> bool:
-        """Whether a node can be read now."""
+        """Whether a node can be read now; what was there once is not looked for again."""
+        if name not in self.found and self._finds_result(name):
+            self.found.add(name)
+        return name in self.found
+
+    def _finds_result(self, name: str) -> bool:
         node = self.manifest.nodes[name]
         if node.is_source:
             return True

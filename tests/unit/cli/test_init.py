@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -25,12 +26,40 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_project_compiles_and_has_its_own_name(shop: Path) -> None:
-    project = Project.load(shop)
-    reference = Project.load(ROOT, target_path=shop.parent / "reference")
-    assert project.loaded.config.name == "my_shop"
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project.load(ROOT, target_path=tmp_path_factory.mktemp("reference"))
+
+
+def test_with_all_parts_it_is_the_reference_project(tmp_path: Path, reference: Project) -> None:
+    init(tmp_path / "shop", ["all"])
+    project = Project.load(tmp_path / "shop")
     assert project.manifest.dag.order == reference.manifest.dag.order
+    assert project.vars == reference.vars
+
+
+def test_the_core_compiles_without_any_part_and_has_its_own_name(
+    shop: Path, reference: Project
+) -> None:
+    project = Project.load(shop, vars={"language_model": "fake"})
+    assert project.loaded.config.name == "my_shop"
+    assert not [part.name for part in project.loaded.folders if part.file.optional]
+    assert project.manifest.nodes.keys() < reference.manifest.nodes.keys()
+    assert "i2i_index" in project.compile()
     assert not [path for path in shop.iterdir() if "init" in path.name]
+
+
+@pytest.mark.parametrize(
+    "vars",
+    [
+        {"protocol": "paper", "fusion": "append", "discriminator": "history"},
+        {"swing_preset": "paper", "recommender": "swing"},
+        {"filter_real": "off", "online": False},
+    ],
+)
+def test_the_core_knows_its_own_vars_alone(shop: Path, vars: dict[str, Any]) -> None:
+    known = Project.load(shop).vars
+    assert Project.load(shop, vars={n: v for n, v in vars.items() if n in known}).manifest.nodes
 
 
 def test_git_leaves_results_out(shop: Path) -> None:

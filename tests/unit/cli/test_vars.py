@@ -72,6 +72,27 @@ def test_all_about_one_var(shop: Path) -> None:
     assert "protocol: paper -> 1" in run(shop, "triggers")
 
 
+def test_a_var_that_only_disabled_models_read(shop: Path) -> None:
+    part = shop / "models/index/part.yml"
+    part.write_text(part.read_text() + "config: {enabled: \"{{ var('protocol') == 'paper' }}\"}\n")
+    found = json.loads(run(shop, "triggers", "--output", "json"))
+    assert (found["read_by"], found["read_by_disabled"]) == ([], ["top_1", "top_2"])
+    text = run(shop, "triggers")
+    assert "read by     no model that is enabled" in text
+    assert "disabled    top_1, top_2" in text
+
+
+def test_a_var_that_list_entries_read(shop: Path) -> None:
+    (shop / "models/tops.sql").write_text(
+        "{{ instances(entries('tops'), name='t_{n}') }}\nselect {{ least }} as x\n"
+    )
+    (shop / "models/part.yml").write_text(
+        "lists: {tops: [{n: 1, least: \"{{ var('triggers') }}\"}, {n: 2, least: 0}]}\n"
+    )
+    found = json.loads(run(shop, "triggers", "--output", "json"))
+    assert found["read_by"] == ["t_1", "top_1", "top_2"]
+
+
 def test_an_unknown_var_names_the_nearest(shop: Path) -> None:
     with pytest.raises(LlmI2iError, match="did you mean 'triggers'"):
         run(shop, "trigers")

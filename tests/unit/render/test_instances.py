@@ -39,11 +39,19 @@ def test_each_instance_is_a_model(tmp_path: Path) -> None:
         ("instances([{'n': 1}], name='c{m}')", "needs the value 'm'"),
         ("instances([{'ref': 1}], name='c')", "has the name of a function"),
         ("instances(entries('none'), name='c')", "none"),
+        ("instances([{'n': 1}], name='c{n')", "cannot be read"),
+        ("instances([{'n': 1}], name='c/{n}')", "cannot be the name of a model"),
+        ("instances([{'n': 1}])", "needs the pattern"),
+        ("instances({'n': 1}, name='c')", "needs a list of value sets"),
+        ("instances([{'n': lost}], name='c')", "'lost' is not defined"),
+        ("instances([{'n': 1, 'enabled': 'no'}], name='c')", "neither true nor false"),
     ],
 )
 def test_a_wrong_declaration_names_its_line(tmp_path: Path, call: str, message: str) -> None:
     with pytest.raises(LlmI2iError, match=message) as caught:
-        _ = load(tmp_path, f"-- a comment\n{{{{ {call} }}}}\nselect 1 as x\n").manifest
+        _ = load(
+            tmp_path, f"-- instances( in a comment\n{{{{ {call} }}}}\nselect 1 as x\n"
+        ).manifest
     assert "models/counts.sql:2" in str(caught.value)
 
 
