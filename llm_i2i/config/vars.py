@@ -223,7 +223,8 @@ def merge_vars(settings: VarSettings, cli_vars: Mapping[str, Any]) -> Vars:
                     f"var '{name}' must be {wanted}",
                     where=origin if origin in ("--vars", settings.where) else settings.where,
                     found=repr(merged.get(name)) + ("" if origin in ("--vars", settings.where) else f", from {origin}"),
-                    fix=f"give {name} such a value",
+                    fix=f"give {name} such a value"
+                    + (", or list the part that brings yours under parts:" if declaration.values_of else ""),
                 )
             )  # fmt: skip
     raise_all(errors)

@@ -195,7 +195,7 @@ def _render_models(
         declared: Gets, for each file, the names of its models; None where they cannot be told.
     """
     rendered: dict[str, ModelFile] = {}
-    for name, stem, model in _model_texts(project, part, renderer, errors):
+    for name, stem, model in _model_texts(project, part, renderer, declared, errors):
         if first := rendered.get(name) or before.get(name):
             errors.append(_twice("model", name, model.path, first.path))
             continue
@@ -214,9 +214,14 @@ def _model_texts(
     project: LoadedProject,
     part: LoadedProject,
     renderer: Renderer,
+    declared: dict[str, list[str] | None],
     errors: list[LlmI2iError],
 ) -> list[tuple[str, str, ModelText]]:
-    """The models of a project or package with the stems of their files; the renderer knows them then, for columns_of()."""
+    """The models of a project or package with the stems of their files; the renderer knows them then, for columns_of().
+
+    Args:
+        declared: As in `_render_models`.
+    """
     from llm_i2i.render.columns import ModelText
 
     models: list[tuple[str, str, ModelText]] = []

@@ -250,7 +250,7 @@ class Rendering:
 
     def columns_of(self, name: str) -> list[str]:
         """The columns that the final select of another model names, in its order."""
-        _refuse_undefined(name)
+        refuse_undefined(name)
         columns = self._columns_of(name)
         self.asked |= columns.asked
         self.vars |= columns.vars

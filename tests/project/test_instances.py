@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from llm_i2i.cli.main import cli
 from llm_i2i.docs_site.catalog import read_catalog
 from llm_i2i.errors import ProjectError
-from llm_i2i.runner.events import UnitOutcome
+from llm_i2i.runner.build.events import UnitOutcome
 from llm_i2i.runner.project import Project
 from tests.project.conftest import ShopProject
 

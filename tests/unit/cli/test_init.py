@@ -52,7 +52,7 @@ def test_the_core_compiles_without_any_part_and_has_its_own_name(
 @pytest.mark.parametrize(
     "vars",
     [
-        {"protocol": "paper", "fusion": "append", "discriminator": "history"},
+        {"protocol": "paper", "fusion": "append"},
         {"swing_preset": "paper", "recommender": "swing"},
         {"filter_real": "off", "online": False},
     ],
