@@ -1,4 +1,5 @@
--- models/discriminator/discriminator.sql: fine-tunes a Yes/No model (eq. 3): the one of a user's candidates, and with fusion distil the one of item pairs.
+-- models/discriminator/discriminator.sql: trains the Yes/No models (eq. 3): discriminator judges a user's candidates, item_pair_discriminator (only with
+-- fusion distil) the item pairs. Under the defaults both are small models that are trained from nothing, on the words of their prompts alone.
 {{ instances([
     {'judge': 'discriminator', 'enabled': true},
     {'judge': 'item_pair_discriminator', 'enabled': var('discriminator') == 'signals' and var('fusion') == 'distil'},

@@ -1,19 +1,8 @@
--- models/discriminator/discriminator_examples.sql: what the discriminator learns from; var discriminator says which one.
+-- models/discriminator/discriminator_examples.sql: what the discriminator learns from, as prompts answered Yes or No. Under the default
+-- (discriminator: signals) a prompt has one word for each signal, the signal and its bucket, such as `swing_recent_7 place_0`: the model never
+-- sees the item's text (macro signals_prompt, which reads the aliases signals and cuts). With discriminator: history it is the paper's.
 {{ config(frozen=var('daily')) }}
-{% if var('discriminator') == 'history' %}
-select
-    user_id,
-    position,
-    draw,
-    item_id,
-    history,
-    prompt,
-    completion,
-    weight,
-    user_number,
-    item_number
-from {{ ref('history_examples') }}
-{% else %}
+{% if var('discriminator') == 'signals' %}
 -- Cross-fit proposals, Yes for the event held out. All hits, and a seeded draw of `negatives_per_hit` misses for each, weighted back to their true
 -- share, so that the confidence is calibrated.
 with seeded as (
@@ -50,4 +39,17 @@ select
     signals.item_number
 from drawn as signals
 cross join {{ ref('signal_bucket_edges') }} as cuts
+{% else %}
+select
+    user_id,
+    position,
+    draw,
+    item_id,
+    history,
+    prompt,
+    completion,
+    weight,
+    user_number,
+    item_number
+from {{ ref('history_examples') }}
 {% endif %}

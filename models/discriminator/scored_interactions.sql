@@ -1,6 +1,19 @@
 -- models/discriminator/scored_interactions.sql: the discriminator's confidence in each generated pair: P(Yes) against P(No) (method.md 2.6).
+-- With discriminator: signals the prompt is that of discriminator_examples; confidences are then a few percent at best, and the label is nearly always No.
 with prompts as (
-{% if var('discriminator') == 'history' %}
+{% if var('discriminator') == 'signals' %}
+    select
+        signals.user_id,
+        signals.item_id,
+        signals.rank,
+        signals.log_probability,
+        signals.generator_call,
+        signals.user_number,
+        signals.item_number,
+        {{ signals_prompt('candidate_signals') }} as prompt
+    from {{ ref('candidate_signals') }} as signals
+    cross join {{ ref('signal_bucket_edges') }} as cuts
+{% else %}
     select
         generated.user_id,
         generated.item_id,
@@ -17,18 +30,6 @@ with prompts as (
     from {{ ref('generated_interactions') }} as generated
     inner join {{ ref('generator_prompts') }} as generator_prompts on generator_prompts.user_number = generated.user_number
     inner join {{ products_in_prompts('discriminator') }} as item_numbers on item_numbers.item_number = generated.item_number
-{% else %}
-    select
-        signals.user_id,
-        signals.item_id,
-        signals.rank,
-        signals.log_probability,
-        signals.generator_call,
-        signals.user_number,
-        signals.item_number,
-        {{ signals_prompt('candidate_signals') }} as prompt
-    from {{ ref('candidate_signals') }} as signals
-    cross join {{ ref('signal_bucket_edges') }} as cuts
 {% endif %}
 ),
 

@@ -3,7 +3,7 @@
 -- the item pairs on Toys: .146 instead of .154).
 {{ instances([
     {'edges': 'signal_bucket_edges', 'judged': 'crossfit_candidate_signals', 'enabled': true},
-    {'edges': 'item_pair_bucket_edges', 'judged': 'judged_item_pairs', 'enabled': var('fusion') == 'distil'},
+    {'edges': 'item_pair_bucket_edges', 'judged': 'labelled_item_pairs', 'enabled': var('fusion') == 'distil'},
 ], name='{edges}') }}
 {{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 {%- set n_cuts = var('signal_buckets') // 2 -%}

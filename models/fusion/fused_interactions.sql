@@ -1,4 +1,5 @@
--- models/fusion/fused_interactions.sql: the log's train part and the kept synthetic pairs, told apart by origin (method.md 2.7).
+-- models/fusion/fused_interactions.sql: the events of the train part and the synthetic interactions after them, told apart by origin (method.md 2.7).
+-- With fusion append (the paper) the augmented recommenders learn from this table; with fusion distil no index reads it.
 with last_events as (
     select
         user_number,

@@ -1,4 +1,5 @@
--- models/fusion/synthetic_interactions.sql: the generated pairs that are kept, each with where it came from (method.md 2.6, 2.7).
+-- models/fusion/synthetic_interactions.sql: the generated pairs that are kept, each with its vote and with where it came from (method.md 2.6, 2.7).
+-- Under the defaults all of them are kept and the confidence only weighs the vote; min_confidence and synthetic_per_user drop some.
 {% set compared = 'confidence_quantile' if var('confidence_scale') == 'quantile' else 'confidence' %}
 with scored as (
     select

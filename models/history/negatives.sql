@@ -1,4 +1,4 @@
--- models/history/negatives.sql: what the discriminator on histories answers No: for each observed pair of the train part with a history,
+-- models/history/negatives.sql: only with discriminator: history, filter_real or llm_cf. what the discriminator on histories answers No: for each observed pair of the train part with a history,
 -- `negative_ratio` items outside the user's train part (var negative_sampler; method.md 2.3). An item is the first attempt of the draw's sampler
 -- (sampled_negatives.sql) that the user does not know, or one drawn uniformly where the sampler is uniform or all of its attempts fail.
 -- All draws are seeded. What is held out may be drawn by chance: leaving it out would tell the model what is held out.

@@ -1,4 +1,4 @@
--- models/history/sampled_negatives.sql: the items that a sampler other than the uniform one (var negative_sampler; method.md 2.3) names for each draw
+-- models/history/sampled_negatives.sql: only with discriminator: history, filter_real or llm_cf. the items that a sampler other than the uniform one (var negative_sampler; method.md 2.3) names for each draw
 -- that goes to it: twelve attempts, each with two seeded numbers. An attempt may name an item that the user knows, or none; negatives chooses among them.
 {{ instances([
     {'sampler': 'popularity'},

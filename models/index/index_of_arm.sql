@@ -1,5 +1,9 @@
--- models/index/index_of_arm.sql: the best related items of each item, one index for each arm (project/arms.yml).
--- An arm adds up one or more similarities, each with a weight. Similarities have different units, so each is first divided by the mean, over items,
+-- models/index/index_of_arm.sql: the best related items of each item: one index for each arm (an arm is one way of making an index that is evaluated
+-- beside the others; project/arms.yml and models/*/part.yml list them).
+-- An arm adds up one or more similarities, each with a weight. Under the defaults the served index, index_cooccurrence_text_augmented, is
+--   1 * cooccurrence + 1.2 * text_neighbours + distil_mu * distilled_votes + pair_mu * distilled_item_pairs
+-- and `llmi2i compile -s index_cooccurrence_text_augmented` shows that query. The macro arm_similarities (project/macros/arms.sql) reads the parts
+-- off the arm's entry. With fusion append an augmented arm reads similarities that were made from real and synthetic events instead. Similarities have different units, so each is first divided by the mean, over items,
 -- of an item's best score: items whose neighbours are all weak stay weak. Dividing each item's scores by its own best would lift them, and on
 -- validation that costs a tenth of recall@10 (method.md 2.7).
 {{ instances(entries('arms') | selectattr('has_index') | list, name='index_{arm}') }}

@@ -1,12 +1,13 @@
--- models/pairs/item_pair_examples.sql: what the pair discriminator learns from, as prompts of bucket words answered Yes or No.
+-- models/pairs/item_pair_examples.sql: the same as prompts answered Yes or No. A prompt has one word for each signal, the signal and its bucket, such as
+-- `swing_7 text_none popularity_3` (macro signals_prompt, which reads the aliases signals and cuts).
 {{ config(tags=['crossfit']) }}
 select
     signals.user_number,
     signals.age,
-    {{ signals_prompt('judged_item_pairs') }} as prompt,
+    {{ signals_prompt('labelled_item_pairs') }} as prompt,
     case when signals.is_hit then 'Yes' else 'No' end as completion,
     signals.weight,
     signals.item_number,
     signals.related_item_number
-from {{ ref('judged_item_pairs') }} as signals
+from {{ ref('labelled_item_pairs') }} as signals
 cross join {{ ref('item_pair_bucket_edges') }} as cuts

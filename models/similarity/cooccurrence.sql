@@ -1,5 +1,6 @@
 -- models/similarity/cooccurrence.sql: the number of users who have both items / (d_i d_j) ^ degree_exponent, d_i the users of item i: arms without language model.
--- At an exponent of 0.5 it is the cosine of the items' sets of users, the best of these arms on the long tail. Augmented: on the fused events.
+-- At an exponent of 0.5 it is the cosine of the items' sets of users, the best of these arms on the long tail. The augmented ones exist only with
+-- fusion append or filter_real, which change the events; otherwise the augmented arms read the plain ones.
 {{ instances([
     {'name': 'cooccurrence', 'sums': 'swing_sums', 'is_cosine': false, 'enabled': true, 'tags': ['no_language_model']},
     {'name': 'cosine', 'sums': 'swing_sums', 'is_cosine': true, 'enabled': true, 'tags': ['no_language_model']},
@@ -8,7 +9,7 @@
 ], name='{name}') }}
 {% set degree_exponent = 0.5 if is_cosine else var('cooccurrence_degree_exponent') %}
 
-with scored_item_pairs as (
+with one_direction as (
     select
         item_number,
         related_item_number,
@@ -21,13 +22,13 @@ both_directions as (
         item_number,
         related_item_number,
         score
-    from scored_item_pairs
+    from one_direction
     union all
     select
         related_item_number,
         item_number,
         score
-    from scored_item_pairs
+    from one_direction
 )
 
 select

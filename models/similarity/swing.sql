@@ -16,7 +16,7 @@
 {% set degree_exponent = settings.degree_exponent if settings else var('degree_exponent') %}
 {% set max_normalised = not settings and var('max_normalised') %}
 
-with scored_item_pairs as (
+with one_direction as (
     select
         item_number,
         related_item_number,
@@ -30,14 +30,14 @@ both_directions as (
         item_number,
         related_item_number,
         score
-    from scored_item_pairs
+    from one_direction
     where score > 0
     union all
     select
         related_item_number,
         item_number,
         score
-    from scored_item_pairs
+    from one_direction
     where score > 0
 )
 

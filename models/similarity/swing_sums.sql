@@ -5,7 +5,8 @@
 {{ instances(entries('swing_logs'), name='{prefix}swing_sums') }}
 {{ config(frozen=frozen) }}
 {% set form = swing_form(weighted) %}
--- Waits for {{ ref(costs) }}, whose data test stops what would not end.
+{#- A data test of the costs stops the build where there would be too many pairs; reading them here makes this model wait for it. -#}
+{% do ref(costs) %}
 
 with degrees as (
     select

@@ -1,4 +1,4 @@
--- models/similarity/training_snapshots.sql: var daily: what the signals read, as of the last training: the sums of Swing and the popularity of each
+-- models/similarity/training_snapshots.sql: only with daily: true. what the signals read, as of the last training: the sums of Swing and the popularity of each
 -- item. What a day adds to them must not change the prompts, and so the calls, of all who did nothing.
 {{ instances([{'snapshot': 'training_swing_sums'}, {'snapshot': 'training_degrees'}], name='{snapshot}') }}
 {{ config(enabled=var('daily') and var('discriminator') == 'signals', frozen=true) }}

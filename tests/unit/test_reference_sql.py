@@ -976,12 +976,12 @@ def test_pair_signals_equal_brute_force() -> None:
 
 def test_judged_pairs_weigh_misses_back_and_leave_seen_items_out() -> None:
     house = signals_house(8).build(
-        "judged_item_pairs", "item_pair_bucket_edges", "item_pair_examples"
+        "labelled_item_pairs", "item_pair_bucket_edges", "item_pair_examples"
     )
     seen = set(house.rows("select user_number, item_number from interactions_crossfit"))
     held_out = dict(house.rows("select user_number, item_number from crossfit_targets"))
     rows = house.rows(
-        "select user_number, age, item_number, related_item_number, is_hit, weight from judged_item_pairs"
+        "select user_number, age, item_number, related_item_number, is_hit, weight from labelled_item_pairs"
     )
     assert sum(hit for *_, hit, _ in rows) > 5
     assert statistics.fmean(weight for *_, weight in rows) == pytest.approx(1)

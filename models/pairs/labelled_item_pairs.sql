@@ -1,5 +1,6 @@
--- models/pairs/judged_item_pairs.sql: the item pairs of each user's last cross-fit events, and whether the related item was the event held out. All hits,
--- and a seeded draw of `pair_negatives_per_hit` misses for each, weighted by what they stand for: confidences stay calibrated.
+-- models/pairs/labelled_item_pairs.sql: what the judge of item pairs learns from. For each of a user's last two events of the cross-fit part: the
+-- candidates of that item, and whether one is a hit, the event that was held out. All hits, and for each hit a seeded draw of
+-- `pair_negatives_per_hit` misses. A drawn miss stands for 1 / share misses, so that confidences stay calibrated.
 {{ config(tags=['crossfit']) }}
 
 with recent as (
