@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,14 +50,22 @@ class LoadedProject(NamedTuple):
                     for value, given in tables.items():
                         presets.setdefault(chooser, {}).setdefault(value, {}).update(given)
         # A language model may bring vars of a part that the project leaves out: nothing reads them.
-        unread = {name for one in self.parts for part in one.left_out for name in part.file.vars}
-        unread -= declared.keys()
+        left_out = {
+            name: listed.name
+            for one in self.parts
+            for listed in one.left_out
+            if listed.file.optional
+            for part in one.left_out
+            if part.is_in(listed)
+            for name in part.file.vars
+            if name not in declared
+        }
         return VarSettings(
             declared=declared,
             presets=presets,
             given=self.config.vars,
             brought={
-                name: _without(entry["vars"], unread)
+                name: _without(entry["vars"], left_out.keys())
                 for name, entry in self.config.language_models.items()
                 if entry.get("vars") is not None
             },
@@ -66,6 +74,7 @@ class LoadedProject(NamedTuple):
                 for name, entries in self.all_lists.items()
             },
             where=self.config.location.partition(":")[0],
+            left_out=left_out,
         )
 
     @property
@@ -87,7 +96,7 @@ class LoadedProject(NamedTuple):
         return (*self.packages, self)
 
 
-def _without(given: Any, names: set[str]) -> Any:
+def _without(given: Any, names: Collection[str]) -> Any:
     """A mapping without some names; what is no mapping is refused later."""
     if not isinstance(given, Mapping):
         return given

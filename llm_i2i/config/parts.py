@@ -138,6 +138,10 @@ class Part:
     path: Path
     file: PartFile
 
+    def is_in(self, other: Part) -> bool:
+        """Whether it is the other part, or a folder of it."""
+        return self.folder[: len(other.folder)] == other.folder
+
 
 def find_parts(
     root: Path, model_paths: Iterable[str], shown: Any, mistakes: Mistakes
@@ -193,9 +197,5 @@ def chosen_parts(
                         fix=f"add {needed} to parts:, or remove {name}",
                     )
     left_out = [part for name, part in optional.items() if name not in listed]
-    inside = [part for part in found if any(_is_below(part, other) for other in left_out)]
+    inside = [part for part in found if any(part.is_in(other) for other in left_out)]
     return [part for part in found if part not in inside], inside
-
-
-def _is_below(part: Part, other: Part) -> bool:
-    return part.folder[: len(other.folder)] == other.folder

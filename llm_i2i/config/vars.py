@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -114,6 +114,7 @@ class VarSettings:
         brought: Language model -> the vars that come with it; `language_model` is the var that chooses.
         names: List -> the names of its entries, for `values_of`.
         where: project.yml, for messages.
+        left_out: Vars of parts that the project does not list -> the part.
     """
 
     declared: Mapping[str, VarDeclaration]
@@ -122,6 +123,7 @@ class VarSettings:
     brought: Mapping[str, Mapping[str, Any]]
     names: Mapping[str, list[str]]
     where: str
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> list[str]:
@@ -266,6 +268,14 @@ def _unknown_brought(settings: VarSettings, model: str) -> Iterator[ProjectError
 
 
 def _unknown(name: str, known: Iterable[str], where: str, settings: VarSettings) -> ProjectError:
+    if name in settings.left_out:
+        part = settings.left_out[name]
+        return ProjectError(
+            f"var '{name}' is of part '{part}', which this project leaves out",
+            where=where,
+            found=f"{part} is not among parts: of {settings.where}",
+            fix=f"add {part} to parts:, or remove {name}",
+        )
     near = closest(name, known)
     return ProjectError(
         f"var '{name}' is not declared",

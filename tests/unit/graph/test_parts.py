@@ -51,7 +51,8 @@ def test_a_part_that_is_not_listed_is_invisible(shop):
     assert project.vars == {"least": 1}
     assert project.loaded.all_lists == {}
     assert "asked" not in project.manifest.properties
-    assert "var 'triggers' is not declared" in error_of(shop, vars={"triggers": 2})
+    text = error_of(shop, vars={"triggers": 2})
+    assert "var 'triggers' is of part 'extra', which this project leaves out" in text
 
 
 def test_config_of_a_folder_reaches_the_folders_in_it_which_win(shop):
