@@ -45,6 +45,7 @@ CARRIED = (
     "project/docs/spark.md",
     "project/docs/testing.md",
 )
+EXPERIMENTS = "project/experiments.yml"
 IGNORED = "target/\n__pycache__/\n"
 README = """# {name}
 
@@ -169,6 +170,9 @@ def _keep_parts(folder: Path, optional: dict[str, Part], chosen: list[str]) -> N
                 shutil.rmtree(folder / path)
             else:
                 (folder / path).unlink(missing_ok=True)
+    if set(chosen) != set(optional):
+        # the tables and figures of the paper: they set vars of all parts.
+        (folder / EXPERIMENTS).unlink(missing_ok=True)
     settings = folder / "project" / "project.yml"
     text = settings.read_text(encoding="utf-8")
     line = f"parts: [{', '.join(chosen)}]"
@@ -217,7 +221,8 @@ def _write_project(folder: Path, name: str, optional: dict[str, Part], chosen: l
 def _yaml_files(folder: Path) -> Iterator[tuple[Path, str]]:
     """YAML files of a project with the schema of each."""
     for kind in ("project", "experiments"):
-        yield folder / "project" / f"{kind}.yml", kind
+        if (folder / "project" / f"{kind}.yml").is_file():
+            yield folder / "project" / f"{kind}.yml", kind
     for path in sorted((folder / "models").rglob("*.yml")):
         yield path, "part" if path.name == PART_FILE else "properties"
 

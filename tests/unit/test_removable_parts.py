@@ -23,7 +23,10 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> LoadedProject:
     for name in ("models", "project", "udfs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     file = folder / "project/project.yml"
-    file.write_text(file.read_text().replace(", online, semantic_ids]", "]"))
+    text = file.read_text()
+    for name in ("online", "semantic_ids"):
+        text = text.replace(f", {name}", "")
+    file.write_text(text)
     for name in ("online", "semantic_ids"):
         shutil.rmtree(folder / "models" / name)
     return load_project(folder)

@@ -344,7 +344,7 @@ class Artifacts:
     def _macro(self, macro: Macro) -> dict[str, Any]:
         properties = self.loaded.properties.macros.get(macro.name)
         own = self._is_own(macro)
-        root = self.loaded.root if own else Path(__file__).parents[2]
+        root = self.loaded.root if own else Path(__file__).parents[3]
         described = {a.name: a for a in properties.arguments} if properties else {}
         return {
             **self._resource("macro", self._macro_id(macro), macro.name, macro.file),

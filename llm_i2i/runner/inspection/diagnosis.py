@@ -135,7 +135,7 @@ def _numbers(version: str) -> list[int]:
 def _versions(requirements: list[Requirement]) -> Iterator[Finding]:
     from llm_i2i.version import __version__
 
-    place = Path(__file__).parents[1]
+    place = Path(__file__).parents[2]
     yield Finding("versions", PACKAGE, "ok", f"{__version__}  {place}")
     yield Finding("versions", "python", "ok", f"{platform.python_version()}  {sys.executable}")
     yield Finding("versions", "system", "ok", f"{platform.system()} {platform.machine()}")

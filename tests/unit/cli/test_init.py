@@ -135,9 +135,12 @@ def test_the_wheel_carries_what_init_copies() -> None:
     assert all((carried_root() / part).exists() for part in CARRIED)
 
 
-def test_pages_that_a_new_project_names_are_in_it(tmp_path: Path) -> None:
-    init(tmp_path / "shop")
+@pytest.mark.parametrize("parts", [[], ["all"]])
+def test_pages_that_a_new_project_names_are_in_it(tmp_path: Path, parts: list[str]) -> None:
+    init(tmp_path / "shop", parts)
     folder = tmp_path / "shop" / "project"
-    for path in (folder / "project.yml", folder / "experiments.yml", *folder.rglob("macros/*.sql")):
+    # the experiments set vars of all parts, so they come with all of them.
+    assert (folder / "experiments.yml").is_file() == bool(parts)
+    for path in (*folder.glob("*.yml"), *folder.rglob("macros/*.sql")):
         for page in re.findall(r"docs/(\w+\.md)", path.read_text()):
             assert (folder / "docs" / page).is_file(), f"{path.name} names docs/{page}"
