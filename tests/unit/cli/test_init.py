@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from llm_i2i.cli.init import CARRIED, carried_root, init, project_name
+from llm_i2i.cli.init import CARRIED, carried_root, init, optional_parts, project_name
 from llm_i2i.cli.main import cli
 from llm_i2i.errors import ProjectError
 from llm_i2i.runner.project import Project
@@ -27,10 +27,22 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_project_compiles_and_has_its_own_name(shop: Path) -> None:
     project = Project.load(shop)
-    reference = Project.load(ROOT, target_path=shop.parent / "reference")
     assert project.loaded.config.name == "my_shop"
-    assert project.manifest.dag.order == reference.manifest.dag.order
+    assert {"i2i_index", "i2i_index_baseline", "metrics_summary"} <= set(project.manifest.dag.order)
     assert not [path for path in shop.iterdir() if "init" in path.name]
+
+
+def test_with_all_parts_it_is_the_reference_project(tmp_path: Path) -> None:
+    init(tmp_path / "shop", ["all"])
+    project = Project.load(tmp_path / "shop")
+    reference = Project.load(ROOT, target_path=tmp_path / "reference")
+    assert project.manifest.dag.order == reference.manifest.dag.order
+
+
+def test_the_core_has_no_model_of_an_optional_part(shop: Path) -> None:
+    folders = {path.name for path in (shop / "models").iterdir() if path.is_dir()}
+    assert not folders & set(optional_parts(ROOT))
+    assert "parts: []" in (shop / "project" / "project.yml").read_text()
 
 
 def test_git_leaves_results_out(shop: Path) -> None:
