@@ -28,6 +28,8 @@ CARRIED = (
     "project/prompts",
     "project/sqlfluff_context",
     "project/seeds",
+    "project/docs/models.md",
+    "project/docs/changes.md",
     "project/docs/method.md",
     "project/docs/your_own_log.md",
     "project/docs/data.md",

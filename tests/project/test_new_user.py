@@ -111,7 +111,7 @@ def test_from_install_to_a_rollback(wheel: Path, tmp_path: Path) -> None:
     assert {row["action"] for row in user.json("plan", *goal)} <= {"reuse", "view"}
 
     text = settings.read_text()
-    settings.write_text(text.replace("long_tail_fraction: 0.2 ", "long_tail_fraction: 0.3 ", 1))
+    settings.write_text(text.replace("\nvars:\n", "\nvars:\n  long_tail_fraction: 0.3\n", 1))
     changed = {row["node"]: row for row in user.json("plan", *goal)}
     assert changed["item_long_tail"]["reason"] == "var long_tail_fraction changed"
     assert changed["interactions_train"]["action"] == "reuse"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from llm_i2i.cli.init import CARRIED, carried_root, init, project_name
+from llm_i2i.cli.init import CARRIED, carried_root, init, optional_parts, project_name
 from llm_i2i.cli.main import cli
 from llm_i2i.errors import ProjectError
 from llm_i2i.runner.project import Project
@@ -60,6 +60,12 @@ def test_the_core_compiles_without_any_part_and_has_its_own_name(
 def test_the_core_knows_its_own_vars_alone(shop: Path, vars: dict[str, Any]) -> None:
     known = Project.load(shop).vars
     assert Project.load(shop, vars={n: v for n, v in vars.items() if n in known}).manifest.nodes
+
+
+def test_the_core_has_no_model_of_an_optional_part(shop: Path) -> None:
+    folders = {path.name for path in (shop / "models").iterdir() if path.is_dir()}
+    assert not folders & set(optional_parts(ROOT))
+    assert "parts: []" in (shop / "project" / "project.yml").read_text()
 
 
 def test_git_leaves_results_out(shop: Path) -> None:
