@@ -46,7 +46,7 @@ def test_the_page_has_four_changes() -> None:
 
 def test_a_new_signal(changed: Callable[..., Project]) -> None:
     project = built(changed("A new signal"), "+scored_interactions")
-    columns, rows = project.rows("select cosine_mean, cosine_all, history_length from candidate_signals")  # fmt: skip
+    _, rows = project.rows("select cosine_mean, cosine_all, history_length from candidate_signals")  # fmt: skip
     assert all(mean == pytest.approx(total / n, rel=1e-6) for mean, total, n in rows)
     (edges,) = project.rows("select len(cosine_mean) from signal_bucket_edges")[1]
     assert edges[0] > 1
