@@ -51,7 +51,7 @@ EXPERIMENTS = "project/experiments.yml"
 IGNORED = "target/\n__pycache__/\n"
 README = """# {name}
 
-An llm_i2i project: `project/project.yml` has every setting with its meaning, `models/` the SQL, `udfs/` the Python functions that SQL calls.
+An llm_i2i project: `project/project.yml` has the settings that matter first (`llmi2i vars` lists all), `models/` the SQL, `udfs/` the Python functions that SQL calls.
 
     llmi2i debug            # what is installed, what is missing
     llmi2i plan             # what a build would do, and why
@@ -244,5 +244,5 @@ def _next_steps(folder: Path, name: str) -> str:
         "  llmi2i build --vars '{language_model: fake}'        # all of it in a minute, with made-up answers\n"
         "  llmi2i build                                        # trains real models; needs pip install 'llm_i2i[local]'\n"
         '  llmi2i query "from metrics_summary"\n\n'
-        "Your own log: project/docs/your_own_log.md. All settings: project/project.yml."
+        "Your own log: project/docs/your_own_log.md. All settings: llmi2i vars."
     )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from llm_i2i.render.cache import RenderCache
     from llm_i2i.render.columns import ModelText
     from llm_i2i.render.renderer import Renderer
+    from llm_i2i.render.result import Instance
 
 
 def make_renderer(
@@ -204,10 +205,18 @@ def _render_models(
                 model.path, model.text, name=name, instance=model.instance
             )
         except LlmI2iError as error:
-            errors.append(error)
+            errors.append(_with_values(error, model.instance, model.path))
             continue
         rendered[name] = ModelFile(name, stem, model.path, part.config.name, found, model.instance)
     return rendered
+
+
+def _with_values(error: LlmI2iError, instance: Instance | None, path: str) -> LlmI2iError:
+    """The error of an instance, which also says where its values are written, if that is another file."""
+    if instance is not None and instance.where and not instance.where.startswith(path):
+        values = f"{instance.name} has its values from {instance.where}"
+        error.found = "; ".join(part for part in (error.found, values) if part)
+    return error
 
 
 def _model_texts(
@@ -458,11 +467,10 @@ def _check_references(
             continue  # it may read what a part that is left out would bring
         for reference in model.refs:
             if reference.name not in names:
-                errors.append(
-                    unknown_reference(
-                        reference.name, nodes, _at(path, reference.line, reference.column)
-                    )
+                unknown = unknown_reference(
+                    reference.name, nodes, _at(path, reference.line, reference.column)
                 )
+                errors.append(_with_values(unknown, file.instance, path))
         for source in model.sources:
             name = source_node_name(source.source, source.table)
             if name not in nodes:

@@ -7,12 +7,13 @@ may hold `enabled`, `description` and `tags`, which go to the model's config and
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from string import Formatter
 from typing import Any
 
 from llm_i2i.config.parts import Entry
-from llm_i2i.errors import ProjectError
+from llm_i2i.errors import ProjectError, closest
 from llm_i2i.render.context import Rendering, RenderInputs, refuse_undefined
 from llm_i2i.render.environment import RESERVED_NAMES, compile_instances
 from llm_i2i.render.result import Instance
@@ -66,10 +67,10 @@ def read_instances(
         )
     found: dict[str, Instance] = {}
     known = Rendering(inputs, name=stem).names
-    keys = list(dict.fromkeys(key for values in value_sets for key in values))
+    keys = Counter(key for values in value_sets for key in values)
     for values in value_sets:
         at = values.where if isinstance(values, Entry) and values.where else where
-        _check_values(values, keys, known, at, path)
+        _check_values(values, keys, len(value_sets), known, at, path)
         one = Instance(
             _filled(pattern, values, at, where),
             dict(values),
@@ -88,8 +89,29 @@ def read_instances(
 
 
 def _check_values(
-    values: Mapping[str, Any], keys: list[str], known: Mapping[str, Any], at: str, path: str
+    values: Mapping[str, Any],
+    keys: Mapping[str, int],
+    number: int,
+    known: Mapping[str, Any],
+    at: str,
+    path: str,
 ) -> None:
+    """Complain of a value that others have and this lacks, or that hardly any other has, of a name or a flag that cannot be.
+
+    Args:
+        keys: How many of the `number` value sets have each.
+    """
+    for key in values:
+        if number > 2 and 2 * keys[key] <= number:  # most often a misspelling
+            near = closest(key, [one for one in keys if one not in values or keys[one] > keys[key]])
+            raise ProjectError(
+                f"the value '{key}' of an instance of {path} is not one that the others have",
+                where=at,
+                found=f"values of the others: {', '.join(k for k in keys if keys[k] == number)}",
+                fix=f"did you mean {near.split(', ')[0]}? If not, give {key} to all, or as a default of the list"
+                if near
+                else f"remove {key}, give it to all, or write it as a default of the list",
+            )
     for key in keys:
         if key not in values:
             raise ProjectError(

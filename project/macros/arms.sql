@@ -12,7 +12,17 @@
 {%- if appended and var('fusion') == 'append' -%}
     {%- do return({appended: 1}) -%}
 {%- elif not similarities -%}
-    {%- set similarities = (entries('recommenders') | selectattr('name', 'equalto', recommender) | first).similarities -%}
+    {%- set known = entries('recommenders') | selectattr('name', 'equalto', recommender) | list -%}
+    {%- if not known -%}
+        {{ exceptions.raise_compiler_error(
+            "an arm's recommender '" ~ recommender ~ "' is no entry of the list recommenders (" ~ entries('recommenders') | map(attribute='name') | join(', ')
+            ~ "); add it there (models/index/part.yml), or give the arm its similarities: {model: weight}"
+        ) }}
+    {%- endif -%}
+    {%- set similarities = known[0].similarities -%}
+{%- endif -%}
+{%- if similarities is not mapping -%}
+    {{ exceptions.raise_compiler_error("the similarities of the arm of " ~ recommender ~ " are " ~ similarities ~ "; write {model: weight}, such as {swing: 1}") }}
 {%- endif -%}
 {%- if augmentation == 'none' -%}
     {%- do return(similarities) -%}
