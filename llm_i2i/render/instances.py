@@ -101,8 +101,9 @@ def _check_values(
     Args:
         keys: How many of the `number` value sets have each.
     """
+    strange = {key for key, count in keys.items() if number > 2 and 2 * count <= number}
     for key in values:
-        if number > 2 and 2 * keys[key] <= number:  # most often a misspelling
+        if key in strange:  # most often a misspelling
             near = closest(key, [one for one in keys if one not in values or keys[one] > keys[key]])
             raise ProjectError(
                 f"the value '{key}' of an instance of {path} is not one that the others have",
@@ -113,7 +114,7 @@ def _check_values(
                 else f"remove {key}, give it to all, or write it as a default of the list",
             )
     for key in keys:
-        if key not in values:
+        if key not in values and key not in strange:
             raise ProjectError(
                 f"an instance of {path} lacks the value '{key}'",
                 where=at,

@@ -36,6 +36,7 @@ def test_each_instance_is_a_model(tmp_path: Path) -> None:
         ("instances([{'n': 1}], name='c{n}', nam=1)", "takes no argument 'nam'"),
         ("instances([{'n': 1}, {'n': 1}], name='c{n}')", "are called 'c1'"),
         ("instances([{'n': 1}, {'m': 1}], name='c')", "lacks the value"),
+        ("instances([{'n': 1}, {'n': 2}, {'n': 3, 'nn': 1}], name='c{n}')", "did you mean 'n'"),
         ("instances([{'n': 1}], name='c{m}')", "needs the value 'm'"),
         ("instances([{'ref': 1}], name='c')", "has the name of a function"),
         ("instances(entries('none'), name='c')", "none"),
