@@ -68,9 +68,9 @@ def test_project_file(inputs: int, tmp_path: Path) -> None:
 
     def load(text: str) -> None:
         (tmp_path / "project.yml").write_bytes(text.encode())
-        config = load_project(tmp_path).config
-        merge_vars(config, {})
-        config.target_settings()
+        loaded = load_project(tmp_path)
+        merge_vars(loaded.var_settings, {})
+        loaded.config.target_settings()
 
     fuzz("project.yml", inputs, spoilt(whole, words), load)
     (tmp_path / "project.yml").write_text(PROJECT)

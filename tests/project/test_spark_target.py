@@ -105,7 +105,7 @@ def test_a_k_core_is_the_same_on_spark(tmp_path: Path, sail_url: str) -> None:
     checks = [c for c in project.manifest.checks_of("first_events") if set(c.depends_on) <= {"first_events"}]  # fmt: skip
     assert any("k_core" in check.name for check in checks)
     assert {c.status for c in run_checks(checks, on_spark, force=True)} == {"PASS"}
-    project.target = SparkTarget(type="spark", url=sail_url)
+    project.definition.target = SparkTarget(type="spark", url=sail_url)
     shown = project.compiled_text(["first_events"])["first_events"]
     assert "-- __rounds_changed, again until it is empty" in shown
     assert "ANTI JOIN" in shown

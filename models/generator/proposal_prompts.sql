@@ -1,4 +1,4 @@
--- models/generator/generator_prompts.sql: one prompt per user, from the most recent events of a log (method.md 2.5): the train part, the cross-fit
+-- models/generator/proposal_prompts.sql: one prompt per user, from the most recent events of a log (method.md 2.5): the train part, the cross-fit
 -- part, and the events before each target, where every target counts as a user of its own.
 {{ instances(entries('proposals'), name='{prompts}') }}
 {{ config(frozen=is_frozen) }}
