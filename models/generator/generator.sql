@@ -1,4 +1,4 @@
--- models/generator/generator.sql: fine-tunes a generator; the rows are its training log, and `checkpoint` names its weights (eq. 1-2). The second
+-- models/generator/generator.sql: trains a generator (a small model from scratch, a pretrained one from its weights); the rows are its training log, and `checkpoint` names its weights (eq. 1-2). The second
 -- generator starts from another seed and weighs all targets alike: it knows popular items better, as the first knows the long tail. The
 -- cross-fitted ones never saw the events by which their proposals are judged.
 {{ instances(entries('generators'), name='{prefix}generator') }}

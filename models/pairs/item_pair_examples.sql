@@ -1,4 +1,4 @@
--- models/pairs/item_pair_examples.sql: the same as prompts answered Yes or No. A prompt has one word for each signal, the signal and its bucket, such as
+-- models/pairs/item_pair_examples.sql: labelled_item_pairs as prompts answered Yes or No. A prompt has one word for each signal, the signal and its bucket, such as
 -- `swing_7 text_none popularity_3` (macro signals_prompt, which reads the aliases signals and cuts).
 {{ config(tags=['crossfit']) }}
 select

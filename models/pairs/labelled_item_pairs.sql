@@ -1,4 +1,4 @@
--- models/pairs/labelled_item_pairs.sql: what the judge of item pairs learns from. For each of a user's last two events of the cross-fit part: the
+-- models/pairs/labelled_item_pairs.sql: what the judge of item pairs learns from. For each of a user's last `pair_triggers` events of the cross-fit part: the
 -- candidates of that item, and whether one is a hit, the event that was held out. All hits, and for each hit a seeded draw of
 -- `pair_negatives_per_hit` misses. A drawn miss stands for 1 / share misses, so that confidences stay calibrated.
 {{ config(tags=['crossfit']) }}
