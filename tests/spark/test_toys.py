@@ -74,7 +74,7 @@ def test_toys_is_the_same_on_a_cluster(new_cluster: Callable[..., Cluster], tmp_
     cluster = new_cluster(
         worker_memory="5g", executor_memory="3500m", driver_memory="2g", conf=CONF
     )
-    there.target = SparkTarget(type="spark", url=cluster.url)
+    there.definition.target = SparkTarget(type="spark", url=cluster.url)
     on_spark = well(there.build(reporter=Printed("spark")))
 
     status = {node.step.node.name: node.status for node in on_spark.nodes}
