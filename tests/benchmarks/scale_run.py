@@ -55,7 +55,7 @@ def main(events: int, folder: Path, memory_limit: str, vars: dict[str, object]) 
     project = Project.load(
         ROOT, vars={**VARS, "interactions": str(log), **vars}, target_path=folder / f"target_{events}"
     )  # fmt: skip
-    project.target = project.target.model_copy(update={"memory_limit": memory_limit})
+    project.definition.target = project.target.model_copy(update={"memory_limit": memory_limit})
     # data tests are left out: their cost is their own
     result = project.build(select="+i2i_index_baseline", exclude="test_type:data", reporter=meter)
     errors = [str(outcome.error) for outcome in result.nodes if outcome.error]
