@@ -7,7 +7,7 @@ select
     item_id,
     item_number,
     position,
-    {% if var('filter_real', 'off') in ['off', false] %}
+    {% if not is_filtering() %}
     {{ double(1) }} as weight
 from {{ ref('interactions_train') }}
     {% else %}

@@ -2,7 +2,7 @@
 
 {# Whether the augmented recommenders learn from other events than the log's: synthetic ones (append), or real ones that were filtered. #}
 {% macro events_are_fused() -%}
-{% do return(var('fusion') == 'append' or var('filter_real', 'off') not in ['off', false]) %}
+{% do return(var('fusion') == 'append' or is_filtering()) %}
 {%- endmacro %}
 
 {# Model -> weight: what the index of an arm adds up.

@@ -1,6 +1,6 @@
 {# Whether any model reads `negatives`. #}
 {% macro draws_negatives() -%}
-{%- do return(var('discriminator') == 'history' or var('filter_real', 'off') not in ['off', false] or var('llm_cf', false)) -%}
+{%- do return(var('discriminator') == 'history' or is_filtering() or var('llm_cf', false)) -%}
 {%- endmacro %}
 
 {# The shares of the samplers of `negatives` by name (var negative_sampler), adding up to 1. #}

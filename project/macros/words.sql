@@ -21,3 +21,9 @@ list_dot_product(cast({{ first }} as double[]), cast({{ second }} as double[]))
 {{ prefix }}timestamp,
 {%- endif -%}
 {%- endmacro %}
+
+{# Whether real pairs are filtered (method.md 2.6): a discriminator that never saw a user judges his pairs. The var is there with the part filter_real
+   alone; YAML reads a bare off as false. #}
+{% macro is_filtering() -%}
+{%- do return(var('filter_real', 'off') not in ['off', false]) -%}
+{%- endmacro %}
