@@ -156,6 +156,8 @@ class Console(Reporter):
             self._line(f"Published environment {env!r}.")
         elif not result.success:
             self._line(f"Environment {env!r} stays as it was.")
+        for message in result.conclusions:
+            self._line(message)
 
     # -- writing -------------------------------------------------------------------------------------------------------
 

@@ -84,6 +84,7 @@ class JsonLog(Reporter):
         self._write(
             "build_finished", "info" if result.success else "error",
             env=env, success=result.success, published=result.published, seconds=round(result.seconds, 3),
+            conclusions=result.conclusions,
         )  # fmt: skip
 
     def _write(

@@ -23,7 +23,7 @@ comparisons as (
         (arm.augmentation = 'llm_i2i' and other.augmentation <> 'llm_i2i')
         or (arm.augmentation = 'llm_i2i_others' and other.augmentation = 'none')
     union all
-    select '{{ var('recommender') }}', 'llm_i2i', 'best_without_language_model', recommender, 'none' from best_arm
+    select {{ recommender_name(main_recommender()) }}, 'llm_i2i', 'best_without_language_model', recommender, 'none' from best_arm
 ),
 
 -- how many users have each pair of ranks. Past the last cutoff a rank is a miss, so the pairs stay few, however long the log.

@@ -10,7 +10,7 @@ with lists as (
 )
 
 select
-    '{{ recommender }}' as recommender,
+    {{ recommender_name(recommender) }} as recommender,
     '{{ augmentation }}' as augmentation,
     targets.user_id,
     targets.split,

@@ -2,7 +2,6 @@
 -- for its item. The score of a related item is the sum, over the item's users, of age weight * vote, divided by the sum of the age weights: a mean over
 -- the users, so it stays small where they disagree. The list vote_sets (models/fusion/part.yml and other parts) says whose votes.
 {{ instances(entries('vote_sets'), name='{votes}') }}
-{{ config(materialized='table' if votes == 'distilled_votes' else 'ephemeral') }}
 with recent_events as (
     select
         user_number,

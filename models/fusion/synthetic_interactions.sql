@@ -53,8 +53,7 @@ select
     cast(place as integer) as place,
     -- how much of a vote the pair has when it is distilled into the index (method.md 2.7).
     exp({{ double(var('probability_exponent')) }} * log_probability)
-        * power(confidence, {{ double(var('confidence_exponent')) }})
-        * case when item_long_tail.is_long_tail then {{ double(var('long_tail_vote')) }} else {{ double(1) }} end as vote,
+        * power(confidence, {{ double(var('confidence_exponent')) }}) as vote,
     generator_call,
     discriminator_call,
     (select any_value(checkpoint) from {{ ref('generator') }}) as generator_checkpoint,
@@ -62,7 +61,6 @@ select
     kept.user_number,
     kept.item_number
 from kept
-inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = kept.item_number
 {% if var('synthetic_per_user') is not none %}
 where place <= {{ var('synthetic_per_user') }}
 {% endif %}

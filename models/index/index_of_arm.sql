@@ -1,13 +1,17 @@
 -- models/index/index_of_arm.sql: the best related items of each item: one index for each arm (an arm is one way of making an index that is evaluated
 -- beside the others; project/arms.yml and models/*/part.yml list them).
--- An arm adds up one or more similarities, each with a weight. Under the defaults the served index, index_cooccurrence_text_augmented, is
---   1 * cooccurrence + 1.2 * text_neighbours + distil_mu * distilled_votes + pair_mu * distilled_item_pairs
--- and `llmi2i compile -s index_cooccurrence_text_augmented` shows that query. The macro arm_similarities (project/macros/arms.sql) reads the parts
--- off the arm's entry. With fusion append an augmented arm reads similarities that were made from real and synthetic events instead. Similarities have different units, so each is first divided by the mean, over items,
--- of an item's best score: items whose neighbours are all weak stay weak. Dividing each item's scores by its own best would lift them, and on
--- validation that costs a tenth of recall@10 (method.md 2.7).
+-- An arm adds up one or more similarities, each with a weight. Under the defaults the served index, index_auto_augmented, is
+--   the index of the best recommender + distil_mu * distilled_votes + pair_mu * distilled_item_pairs, times long_tail_vote for long-tail items
+-- with the weights of fusion_choice, and `llmi2i compile -s index_auto_augmented` shows that query. The macro arm_similarities
+-- (project/macros/arms.sql) reads the parts off the arm's entry. With fusion append an augmented arm reads similarities that were made from real and
+-- synthetic events instead. Similarities have different units, so each is first divided by the mean, over items, of an item's best score: items whose
+-- neighbours are all weak stay weak. Dividing each item's scores by its own best would lift them, and on validation that costs a tenth of recall@10
+-- (method.md 2.7).
 {{ instances(entries('arms') | selectattr('has_index') | list, name='index_{arm}') }}
-{% set parts = arm_similarities(recommender, augmentation, similarities, votes, item_pairs, appended) %}
+{% set parts = arm_similarities(recommender, augmentation, similarities, votes, item_pairs, appended, choice) %}
+{% if long_tail_vote is none and augmentation != 'none' and var('fusion') == 'distil' %}
+    {% set long_tail_vote = '(select long_tail_vote from ' ~ ref(choice) ~ ')' %}
+{% endif %}
 {% if parts | length > 1 %}
 with weighted as (
     {% for similarity, weight in parts.items() %}
@@ -22,16 +26,18 @@ with weighted as (
     {% endfor %}
 ),
 
-related as (
+summed as (
     select
         item_number,
         related_item_number,
         sum(score) as score
     from weighted
     group by item_number, related_item_number
+    -- what a part of weight 0 alone relates is not related.
+    having sum(score) > 0
 ),
 {% else %}
-with related as (
+with summed as (
     select
         item_number,
         related_item_number,
@@ -39,6 +45,20 @@ with related as (
     from {{ ref(parts | first) }}
 ),
 {% endif %}
+
+related as (
+    select
+        summed.item_number,
+        summed.related_item_number,
+        {% if long_tail_vote is none %}
+        summed.score
+    from summed
+        {% else %}
+        summed.score * case when item_long_tail.is_long_tail then {{ double(long_tail_vote) }} else 1 end as score
+    from summed
+    inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = summed.related_item_number
+        {% endif %}
+),
 
 ranked as (
     select

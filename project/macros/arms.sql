@@ -5,10 +5,46 @@
 {% do return(var('fusion') == 'append' or is_filtering()) %}
 {%- endmacro %}
 
-{# Model -> weight: what the index of an arm adds up.
+{# The recommender that the index is made of. `auto` is the one that recommender_trials puts first; where the augmented recommenders learn from other
+   events than the log's, it stands for Swing, the paper's. #}
+{% macro main_recommender() -%}
+{% do return('swing' if var('recommender') == 'auto' and events_are_fused() else var('recommender')) %}
+{%- endmacro %}
+
+{# The recommenders that recommender_trials compares: those of the list that may be chosen, or the one that the var names. #}
+{% macro candidate_recommenders() -%}
+{%- if main_recommender() == 'auto' -%}
+    {%- do return(entries('recommenders') | selectattr('may_be_chosen') | list) -%}
+{%- endif -%}
+{%- do return(entries('recommenders') | selectattr('name', 'equalto', main_recommender()) | list) -%}
+{%- endmacro %}
+
+{# A recommender's name, as an SQL expression. #}
+{% macro recommender_name(recommender) -%}
+{{ "(select recommender from " ~ ref('recommender_trials') ~ " where place = 1)" if recommender == 'auto' else quote_literal(recommender) }}
+{%- endmacro %}
+
+{# The weights that fusion_trials tries: those of var fusion_grid, or the one value of a var. Without votes or item pairs their weight is 0. #}
+{% macro fusion_grid(votes, item_pairs) -%}
+{%- set grid = {} -%}
+{%- for name, is_there in {'distil_mu': votes, 'pair_mu': item_pairs, 'long_tail_vote': true}.items() -%}
+    {%- if not is_there -%}
+        {%- do grid.update({name: [0.0]}) -%}
+    {%- elif var(name) is not none -%}
+        {%- do grid.update({name: [var(name) | float]}) -%}
+    {%- elif var('fusion_grid').get(name) -%}
+        {%- do grid.update({name: var('fusion_grid')[name] | map('float') | list}) -%}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error("var fusion_grid has no values of " ~ name ~ "; write {distil_mu: [0, 1], pair_mu: [0, 4], long_tail_vote: [1, 1.5]}, or fix " ~ name ~ " by its own var") }}
+    {%- endif -%}
+{%- endfor -%}
+{%- do return(grid) -%}
+{%- endmacro %}
+
+{# Model -> weight: what the index of an arm adds up. A weight is an SQL expression: those of votes and item pairs stand in the table `choice`.
    `similarities`: given for an arm that is no entry of the list recommenders. `appended`: a model that takes the place of the recommender under
    fusion append, when the arm's pairs are not those of fused_interactions. `votes`, `item_pairs`: what fusion distil adds. #}
-{% macro arm_similarities(recommender, augmentation, similarities=none, votes=none, item_pairs=none, appended=none) -%}
+{% macro arm_similarities(recommender, augmentation, similarities=none, votes=none, item_pairs=none, appended=none, choice='fusion_choice') -%}
 {%- if appended and var('fusion') == 'append' -%}
     {%- do return({appended: 1}) -%}
 {%- elif not similarities -%}
@@ -34,9 +70,11 @@
     {%- do parts.update({similarity ~ '_augmented' if retrained else similarity: weight}) -%}
 {%- endfor -%}
 {%- if var('fusion') == 'distil' -%}
-    {%- do parts.update({votes: var('distil_mu')}) -%}
-    {%- if var('discriminator') == 'signals' -%}
-        {%- do parts.update({item_pairs: var('pair_mu')}) -%}
+    {%- if votes -%}
+        {%- do parts.update({votes: '(select distil_mu from ' ~ ref(choice) ~ ')'}) -%}
+    {%- endif -%}
+    {%- if item_pairs and var('discriminator') == 'signals' -%}
+        {%- do parts.update({item_pairs: '(select pair_mu from ' ~ ref(choice) ~ ')'}) -%}
     {%- endif -%}
 {%- endif -%}
 {%- do return(parts) -%}
@@ -44,5 +82,5 @@
 
 {# The recommender of the arms that differ from llm_i2i in their pairs alone: append: Swing, as in the paper; distil: the main one. #}
 {% macro control_recommender() -%}
-{% do return('swing' if var('fusion') == 'append' else var('recommender')) %}
+{% do return('swing' if var('fusion') == 'append' else main_recommender()) %}
 {%- endmacro %}

@@ -137,6 +137,26 @@ from {{ model }}
 where {{ item }} = {{ column_name }}
 {% endmacro %}
 
+{# Segments in which the index is surely below its own recommender without the language model, on `split` (paired_differences). Under append there is
+   nothing that could be chosen otherwise. #}
+{% macro test_index_is_not_below_its_baseline(model, segments, split='validation') %}
+select
+    segment,
+    difference,
+    upper,
+    'on ' || segment || ' ' || split || ' targets the index has recall@10 ' || round(value, 4) || ', ' || other_recommender || ' without the language model '
+    || round(other_value, 4) || ' (the 95% interval of the difference ends at ' || round(upper, 4) || '): let fusion_trials choose the weights'
+    || ' (distil_mu, pair_mu and long_tail_vote: null), or publish all the same with severity warn for this test (models/evaluation/evaluation.yml)' as message
+from {{ model }}
+where
+    augmentation = 'llm_i2i' and against = 'none' and split = '{{ split }}' and metric = 'recall' and k = 10
+    and segment in ({% for segment in segments %}'{{ segment }}'{{ ', ' if not loop.last }}{% endfor %})
+    and upper < 0
+    {%- if var('fusion') == 'append' %}
+    and false
+    {%- endif %}
+{% endmacro %}
+
 {# Rows for all users = rows for long-tail targets + rows for the others (method.md 4.1). #}
 {% macro test_segments_add_up(model) %}
 select

@@ -595,8 +595,25 @@ def test_metrics_are_means_over_all_users() -> None:
     )
     assert house.failures("ranking_metrics") == {}
     assert house.rows(
-        "select count(*) from metrics_summary where augmentation = 'llm_i2i' and lift_all <> 0"
-    ) == [(0,)]
+        "select recommender, count(*), count(distinct recall_all) from metrics_summary"
+        " where recommender in (select recommender from metrics_summary where augmentation = 'llm_i2i') group by all"
+    ) == [("swing", 2, 1)]
+    # the lift is over the arm without augmentation that validation puts first.
+    [(best,)] = house.rows(
+        "select arg_max(recommender, value) from ranking_metrics where augmentation = 'none' and metric = 'recall' and k = 10"
+        " and segment = 'all' and split = 'validation'"
+    )
+    at_ten = dict(
+        house.rows("select recommender, value from ranking_metrics where augmentation = 'none' and metric = 'recall' and k = 10"
+                   " and segment = 'all' and split = 'test'")
+    )  # fmt: skip
+    lifts = house.rows(
+        "select recommender, lift_all from metrics_summary where augmentation = 'none'"
+    )
+    assert {name: lift for name, lift in lifts if name != best} == pytest.approx(
+        {name: value / at_ten[best] - 1 for name, value in at_ten.items() if name != best},
+        abs=6e-4,
+    )
 
 
 def synthetic(house: Warehouse) -> Warehouse:
@@ -757,7 +774,7 @@ def test_every_recommender_makes_both_indices(recommender: str, fusion: str) -> 
         "select recommender, augmentation from ranking_metrics group by all order by all"
     )
     assert (recommender, "llm_i2i") in arms
-    assert len(arms) == len(set(arms)) == (11 if recommender == "swing" else 12)
+    assert len(arms) == len(set(arms)) == 12 + (fusion == "append" and recommender != "swing")
     for model in ("i2i_index", "i2i_index_baseline", "ranking_metrics"):
         assert house.failures(model) == {}, model
 

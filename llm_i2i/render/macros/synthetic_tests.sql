@@ -159,6 +159,7 @@ where error > {{ max_value }}
     augmentation; or, with `over`, its uplift is at least `min_uplift` (0.05: five percent more than the other arm has).
     `over`: `baseline` is the same recommender without augmentation; any other is a value of `against` in `differences` (paired_differences).
     `ci: bootstrap` asks it of the lower bound of the paired 95% interval, not of the difference itself: what is not sure does not pass.
+    `recommender` is the var recommender unless it is given; with `auto` it is whichever the arm was made of.
     A gate for which there is no row does not pass either. -#}
 {% macro test_ranking_metric_at_least(
     model, metric="recall", k=10, segment="all", split="test", recommender=none, augmentation="llm_i2i",
@@ -174,13 +175,15 @@ where error > {{ max_value }}
 {{ exceptions.raise_compiler_error("ranking_metric_at_least takes over, or at_least and ratio: write two tests") }}
 {%- endif %}
 {%- set recommender = recommender or var("recommender", "swing") %}
-{%- set arm = metric ~ "@" ~ k ~ " of " ~ recommender ~ " with " ~ augmentation ~ " (" ~ split ~ ", " ~ segment ~ ")" %}
+{%- set arm = metric ~ "@" ~ k ~ " of " ~ ("the index" if recommender == "auto" else recommender) ~ " with " ~ augmentation ~ " (" ~ split ~ ", " ~ segment ~ ")" %}
 with arm as (
     select *
     from {{ (differences or ref("paired_differences")) if over else model }}
     where
-        recommender = {{ quote_literal(recommender) }}
-        and augmentation = {{ quote_literal(augmentation) }}
+        augmentation = {{ quote_literal(augmentation) }}
+        {%- if recommender != "auto" %}
+        and recommender = {{ quote_literal(recommender) }}
+        {%- endif %}
         and segment = {{ quote_literal(segment) }}
         and split = {{ quote_literal(split) }}
         and metric = {{ quote_literal(metric) }}

@@ -78,13 +78,17 @@ class UnitOutcome:
 
 @dataclass(repr=False)
 class BuildResult(Tabular):
-    """All outcomes of a build, in order."""
+    """All outcomes of a build, in order.
+
+    `conclusions` are the messages of the built models with the tag `conclusion`: what the build has to say of its own results.
+    """
 
     nodes: list[NodeOutcome] = field(default_factory=list)
     checks: list[CheckOutcome] = field(default_factory=list)
     units: list[UnitOutcome] = field(default_factory=list)
     published: bool = False
     seconds: float = 0.0
+    conclusions: list[str] = field(default_factory=list)
 
     @property
     def success(self) -> bool:

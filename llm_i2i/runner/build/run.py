@@ -7,6 +7,7 @@ from contextlib import closing
 
 from llm_i2i.errors import LlmI2iError, NodeError, disk_error
 from llm_i2i.graph.node import DataCheck
+from llm_i2i.runner.build.conclusions import read_conclusions
 from llm_i2i.runner.build.context import BuildContext, Built, Busy, Work
 from llm_i2i.runner.build.data_tests import run_checks
 from llm_i2i.runner.build.events import BuildResult, NodeOutcome, Status
@@ -53,6 +54,8 @@ class _Build:
                     break
         if self.result.success and len(self.result.nodes) == len(steps):
             self._publish(environment)
+        if self.result.success:
+            self.result.conclusions = list(read_conclusions(self.context))
         if self.absent:
             names = sorted({name for missing in self.absent.values() for name in missing})
             self.context.reporter.note(
