@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.test_reference_sql import Log, Warehouse, follows_in_the_mean
+from tests.unit.test_reference_sql import Log, Warehouse, follows_in_the_mean, signals_house
 
 Steps = dict[str, dict[int, list[str]]]
 
@@ -147,15 +147,9 @@ def test_a_drawn_target_is_the_last_of_its_step() -> None:
     house = Warehouse(random_baskets(6)).build("targets", "log_report")
     last = {user: items[-1] for user, items in orders(house, "interactions").items() if len(items) > 2}  # fmt: skip
     assert dict(house.rows("select user_id, item_id from targets where split = 'test'")) == last
-    steps = steps_of(house, "interactions")
-    before = {(user, item): step for user, of_user in steps.items() for step, items in of_user.items() for item in items}  # fmt: skip
-    tied = sum(
-        before[user, orders_of_user[position]] == before[user, orders_of_user[position - 1]]
-        for user, position, orders_of_user in (
-            (user, position, orders(house, "interactions")[user])
-            for user, position in house.rows("select user_id, position from targets")
-        )
-    )
+    step = {(user, position): step for user, position, step in house.rows("select user_id, position, step from interactions")}  # fmt: skip
+    asked = house.rows("select user_id, position from targets")
+    tied = sum(step[user, position] == step[user, position - 1] for user, position in asked)
     assert house.rows("select n from log_report where finding = 'tied_targets'") == [(tied,)]
 
 
@@ -225,3 +219,13 @@ def test_a_log_without_ties_counts_whole_steps() -> None:
 def test_events_among_very_many_follow_nothing() -> None:
     log = [("u", item, 0) for item in "abcd"] + [("u", "e", 1), ("u", "f", 2)]
     assert transitions(log, max_tied_events=3)[1] == {("e", "f"): pytest.approx(1)}
+
+
+def test_item_pairs_count_what_they_count_in_the_mean_over_all_orders() -> None:
+    house = signals_house(11, random_baskets(11, largest=4)).build("crossfit_item_pair_features")
+    expected = follows_in_the_mean(house, {1: 1, 2: 1 / 2, 3: 1 / 3}, "item_number")
+    rows = house.rows("select item_number, related_item_number, follows, precedes from crossfit_item_pair_features")  # fmt: skip
+    assert len(rows) > 50
+    for item, related, *found in rows:
+        pairs = [(item, related), (related, item)]
+        assert found == pytest.approx([expected.get(pair, 0) for pair in pairs], abs=1e-5)

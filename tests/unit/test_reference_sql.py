@@ -782,10 +782,10 @@ def test_ids_keep_their_type() -> None:
 # -- the discriminator's signals ---------------------------------------------------------------------------------------
 
 
-def signals_house(seed: int) -> Warehouse:
+def signals_house(seed: int, log: Log | None = None) -> Warehouse:
     """A log whose cross-fit candidates are all items a user has not met, with made-up probabilities."""
     house = Warehouse(
-        random_log(seed, users=60),
+        log or random_log(seed, users=60),
         "select item_id, 'kite ' || (length(item_id) % 3) as title from (select distinct item_id from log__interactions)",
         discriminator="signals",
     )
