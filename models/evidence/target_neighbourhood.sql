@@ -1,5 +1,5 @@
--- models/evidence/target_neighbourhood.sql: the targets that lie beside the user's item before, in the order of the items' `near_column`. In logs of
--- day granularity whose ties are sorted by id, part of what is learnt is that order (method.md 5.4): report figures without these targets too.
+-- models/evidence/target_neighbourhood.sql: the targets that lie beside the user's item before, in the order of the items' `near_column`. Where a
+-- log's position was made with ties in the order of ids, part of what is learnt is that order (method.md 5.4): report figures without these targets too.
 {{ config(enabled=var('near_column') is not none) }}
 {% if var('near_column') and not var('items') %}
     {{ exceptions.raise_compiler_error("var near_column names a column of the items file, but var items is null; set items, or near_column to null") }}

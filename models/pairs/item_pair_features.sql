@@ -24,17 +24,45 @@ behaviour as (
     select related_item_number, item_number, cosine, cooccurrence, swing from one_way
 ),
 
--- one event follows another at a distance of one, two or three steps.
+-- one event follows another at a distance of one, two or three places, and counts 1, 1/2 or 1/3. Events of one step have no order among themselves: a pair
+-- counts what it counts in the mean over all orders that they could have (method.md 2.12). So what stands at such distances between two steps, or within
+-- one, is shared out equally among the pairs of their events. Without ties that is the pair itself.
+tied_events as (
+    select
+        user_number,
+        item_number,
+        position,
+        step,
+        count(*) over (partition by user_number, step) as n_tied
+    from {{ ref(events) }}
+),
+
+step_pairs as (
+    select
+        first_event.user_number,
+        first_event.step,
+        next_event.step as next_step,
+        sum(1 / cast(next_event.position - first_event.position as double))
+        / max(first_event.n_tied * (next_event.n_tied - case when next_event.step = first_event.step then 1 else 0 end)) as share
+    from tied_events as first_event
+    inner join tied_events as next_event
+        on next_event.user_number = first_event.user_number
+        and next_event.position > first_event.position
+        and next_event.position <= first_event.position + 3
+    where first_event.n_tied <= {{ var('max_tied_events') }} and next_event.n_tied <= {{ var('max_tied_events') }}
+    group by first_event.user_number, first_event.step, next_event.step
+),
+
 steps as (
     select
         first_event.item_number,
         next_event.item_number as related_item_number,
-        {{ rounded('sum(1 / cast(next_event.position - first_event.position as double))') }} as follows
-    from {{ ref(events) }} as first_event
-    inner join {{ ref(events) }} as next_event
-        on next_event.user_number = first_event.user_number
-        and next_event.position > first_event.position
-        and next_event.position <= first_event.position + 3
+        {{ rounded('sum(step_pairs.share)') }} as follows
+    from step_pairs
+    inner join tied_events as first_event
+        on first_event.user_number = step_pairs.user_number and first_event.step = step_pairs.step
+    inner join tied_events as next_event
+        on next_event.user_number = step_pairs.user_number and next_event.step = step_pairs.next_step
     where next_event.item_number <> first_event.item_number
     group by first_event.item_number, next_event.item_number
 ),

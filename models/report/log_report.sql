@@ -90,6 +90,17 @@ counted as (
         count(*) as total
     from pairs
     union all
+    -- In the order of positions, an event that shares the target's step stands right before it.
+    select
+        'tied_targets' as finding,
+        count(case when before_it.step = held_out.step then 1 end) as n,
+        count(*) as total
+    from {{ ref('targets') }} as targets
+    inner join {{ ref('interactions') }} as held_out
+        on held_out.user_number = targets.user_number and held_out.position = targets.position
+    left join {{ ref('interactions') }} as before_it
+        on before_it.user_number = targets.user_number and before_it.position = targets.position - 1
+    union all
     select
         'day_granular_times' as finding,
         count(case when {{ is_whole_day('order_value') }} then 1 end) as n,

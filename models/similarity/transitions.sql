@@ -1,15 +1,49 @@
 -- models/similarity/transitions.sql: how often one item directly follows another in a user's events, divided by the root of the events of both.
+-- Events of one step have no order among themselves. A pair counts what it counts in the mean over all orders that they could have (method.md 2.11), which is the
+-- same in both directions: each of m events of a step directly follows each other one in 1 / m of these orders, and in 1 / (a b) of them a given one of a
+-- events is the last of its step and a given one of b events the first of the next. Without ties all of these are 1.
 {{ instances([
     {'prefix': '', 'events': 'interactions_train'},
     {'prefix': 'crossfit_', 'events': 'interactions_crossfit'},
 ], name='{prefix}transitions') }}
 {{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 
-with steps as (
+with events as (
     select
+        user_number,
         item_number,
-        lead(item_number) over (partition by user_number order by position) as next_item_number
+        step,
+        count(*) over (partition by user_number, step) as n_tied
     from {{ ref(events) }}
+),
+
+ordered_events as (
+    select
+        user_number,
+        item_number,
+        step,
+        cast(n_tied as double) as n_tied
+    from events
+    where n_tied <= {{ var('max_tied_events') }}
+),
+
+steps as (
+    select
+        first_event.item_number,
+        next_event.item_number as next_item_number,
+        1 / (first_event.n_tied * next_event.n_tied) as share
+    from ordered_events as first_event
+    inner join ordered_events as next_event
+        on next_event.user_number = first_event.user_number and next_event.step = first_event.step + 1
+    union all
+    select
+        first_event.item_number,
+        next_event.item_number as next_item_number,
+        1 / first_event.n_tied as share
+    from ordered_events as first_event
+    inner join ordered_events as next_event
+        on next_event.user_number = first_event.user_number and next_event.step = first_event.step
+    where first_event.n_tied > 1 and next_event.item_number <> first_event.item_number
 ),
 
 degrees as (
@@ -24,9 +58,9 @@ counts as (
     select
         item_number,
         next_item_number,
-        count(*) as n_steps
+        -- float32: parts added in another order must give the same sum; whole numbers stay whole.
+        {{ rounded('sum(share)') }} as n_steps
     from steps
-    where next_item_number is not null
     group by item_number, next_item_number
 )
 

@@ -7,9 +7,11 @@ with numbered as (
         user_id,
         item_id,
         position,
+        step,
         user_number,
         item_number,
-        count(*) over (partition by user_number) as n_events
+        {{ held_out_unit() }} as place,
+        max({{ held_out_unit() }}) over (partition by user_number) + 1 as n_places
     from {{ ref('interactions_train') }}
 )
 
@@ -17,12 +19,15 @@ select
     user_id,
     item_id,
     position,
+    step,
     user_number,
     item_number
 from numbered
--- A user with one or two events keeps them, since none can be held out.
+-- A user with one or two events (with tied_targets: step, steps) keeps them, since none can be held out.
 {%- if events == 'interactions_crossfit' %}
-where n_events < 3 or position < n_events - 1
+where n_places < 3 or place < n_places - 1
 {%- else %}
-where n_events >= 3 and position = n_events - 1
+where n_places >= 3 and place = n_places - 1
+-- Of a step that is held out as a whole, as in targets.
+qualify row_number() over (partition by user_number order by position) = 1
 {%- endif %}

@@ -5,6 +5,7 @@ select
     interactions.user_id,
     interactions.item_id,
     interactions.position,
+    interactions.step,
     interactions.timestamp,
     interactions.user_number,
     interactions.item_number
@@ -17,20 +18,23 @@ with numbered as (
         user_id,
         item_id,
         position,
+        step,
         {{ timestamp_column() }}
         user_number,
         item_number,
-        count(*) over (partition by user_number) as n_events
+        {{ held_out_unit() }} as place,
+        max({{ held_out_unit() }}) over (partition by user_number) + 1 as n_places
     from {{ ref('interactions') }}
 )
 select
     user_id,
     item_id,
     position,
+    step,
     {{ timestamp_column() }}
     user_number,
     item_number
 from numbered
--- A user with fewer than three events has no targets and stays whole.
-where n_events < 3 or position < n_events - {{ var('held_out_events') }}
+-- A user with fewer than three events (with tied_targets: step, steps) has no targets and stays whole.
+where n_places < 3 or place < n_places - {{ var('held_out_events') }}
 {%- endif %}

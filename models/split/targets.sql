@@ -1,5 +1,5 @@
 -- models/split/targets.sql: the held-out events by which recommendations are judged. A user's last event is the test target and the last but one the
--- validation target; with protocol global_time the targets are the first events from each point in time on.
+-- validation target, or with tied_targets: step an event of the last step and of the last but one; with protocol global_time the targets are the first events from each point in time on.
 {%- if splits_by_time() %}
 with after_cuts as (
     {%- for split, is_test, condition in [
@@ -50,19 +50,22 @@ with numbered as (
         position,
         user_number,
         item_number,
-        count(*) over (partition by user_number) as n_events
+        {{ held_out_unit() }} as place,
+        max({{ held_out_unit() }}) over (partition by user_number) + 1 as n_places
     from {{ ref('interactions') }}
 )
 select
     user_id,
-    case when position = n_events - 1 then 'test' else 'validation' end as split,
+    case when place = n_places - 1 then 'test' else 'validation' end as split,
     item_id,
     position,
     -- One integer per target, because the evaluation groups millions of rows by it.
-    user_number * 2 + case when position = n_events - 1 then 1 else 0 end as target_number,
+    user_number * 2 + case when place = n_places - 1 then 1 else 0 end as target_number,
     user_number,
     item_number
 from numbered
 -- Only held-out events are targets: with protocol standard_val the last but one is trained on.
-where n_events >= 3 and position >= n_events - least(2, {{ var('held_out_events') }})
+where n_places >= 3 and place >= n_places - least(2, {{ var('held_out_events') }})
+-- Of a step that is held out as a whole, the first event of the drawn order is the target: what comes before it is what the user did in earlier steps.
+qualify row_number() over (partition by user_number, place order by position) = 1
 {%- endif %}

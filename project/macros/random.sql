@@ -12,3 +12,9 @@
 {% macro scrambled(column) -%}
 ({{ column }} * {{ column }} % 2147483647 * ({{ column }} * {{ column }} % 2147483647) % 2147483647 * {{ column }} % 2147483647)
 {%- endmacro %}
+
+{# In which order events of one user at one time come: by a hash of both ids, which tells nothing, whatever the ids follow. It is made of the ids and not of
+   their numbers, so that an order that was drawn once stays as the log grows, and 128 bits long, so that no two items of a user share it. #}
+{% macro tie_order(user_id, item_id) -%}
+md5('{{ var('tie_seed') }} ' || cast({{ user_id }} as varchar) || ' ' || cast({{ item_id }} as varchar))
+{%- endmacro %}

@@ -10,6 +10,11 @@
 {%- do return(var('protocol') == 'global_time') -%}
 {%- endmacro %}
 
+{# What one held-out place at the end of a user is: an event or, with tied_targets: step, all events of one order value. #}
+{% macro held_out_unit() -%}
+{{ 'step' if var('tied_targets') == 'step' else 'position' }}
+{%- endmacro %}
+
 {# A point in time out of a var: a number between 0 and 1 is a quantile of the events' times, anything else is compared with them as it is. #}
 {% macro time_cut(name) -%}
 {%- set value = var(name) -%}
@@ -29,6 +34,9 @@ any_value(case when false then order_value else {{ quote_literal(value | string)
 {%- for name in ['held_out_events', 'triggers', 'trigger_decay', 'exclude_seen'] if var(name) != preset(name) -%}
     {%- do changes.append(name ~ ' ' ~ (var(name) | string | lower)) -%}
 {%- endfor -%}
+{%- if var('tied_targets') != 'drawn' and var('protocol') != 'global_time' -%}
+    {%- do changes.append('tied_targets ' ~ var('tied_targets')) -%}
+{%- endif -%}
 {%- if var('protocol') == 'global_time' -%}
     {%- do changes.extend(['train_before ' ~ var('train_before'), 'query_before ' ~ var('query_before')]) -%}
 {%- endif -%}

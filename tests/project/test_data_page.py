@@ -147,10 +147,11 @@ def test_movielens_files(checkout: Path) -> None:
 
 
 def test_retail_files(checkout: Path) -> None:
-    found = rows(checkout, "retail.interactions", "user_id, item_id, position", "user_id, position")
-    assert found[:2] == [(15311, "82567", 0), (15311, "85123A", 1)]
-    assert {item for user, item, _ in found[2:4]} == {"85123A", "71053"}  # one basket, in any order
-    assert found[4:] == [(17850, "22752", 2)]
+    found = rows(checkout, "retail.interactions", "user_id, item_id", "user_id, timestamp, item_id")
+    assert found[:2] == [(15311, "82567"), (15311, "85123A")]
+    assert found[2:] == [(17850, "71053"), (17850, "85123A"), (17850, "22752")]
+    times = rows(checkout, "retail.interactions", "distinct user_id, timestamp")
+    assert len(times) == 4, "one basket of two lines: their order is drawn when the log is read"
     assert rows(checkout, "retail.items") == [
         ("22752", "SET 7 BABUSHKA NESTING BOXES"),
         ("71053", "WHITE METAL LANTERN"),

@@ -148,6 +148,7 @@ def test_a_report_counts_what_it_sees() -> None:
     assert report(log, items) == {
         "no_order": ("warning", 1, 3),
         "tied_order": ("warning", 4, 10),
+        "tied_targets": ("warning", 1, 4),
         "few_users": ("warning", 3, 3),
         "few_items": ("warning", 5, 5),
         "repeated_pairs": ("note", 1, 11),

@@ -799,10 +799,10 @@ def test_ids_keep_their_type() -> None:
 # -- the discriminator's signals ---------------------------------------------------------------------------------------
 
 
-def signals_house(seed: int) -> Warehouse:
+def signals_house(seed: int, log: Log | None = None) -> Warehouse:
     """A log whose cross-fit candidates are all items a user has not met, with made-up probabilities."""
     house = Warehouse(
-        random_log(seed, users=60),
+        log or random_log(seed, users=60),
         "select item_id, 'kite ' || (length(item_id) % 3) as title from (select distinct item_id from log__interactions)",
         discriminator="signals",
     )
@@ -837,6 +837,25 @@ def signals_house(seed: int) -> Warehouse:
     )
 
 
+def follows_in_the_mean(
+    house: Warehouse, counts: dict[int, float], item: str, events: str = "interactions_crossfit"
+) -> dict[tuple[Any, Any], float]:
+    """What pairs of items count for, given the count at each distance, in the mean over all orders that tied events could have."""
+    steps: dict[str, dict[int, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for user, step, one in house.rows(f"select user_id, step, {item} from {events} order by user_id, step"):  # fmt: skip
+        steps[user][step].append(one)
+    found: dict[tuple[Any, Any], float] = defaultdict(float)
+    for baskets_of_user in steps.values():
+        each = [list(itertools.permutations(basket)) for basket in baskets_of_user.values()]
+        orders = [list(itertools.chain(*order)) for order in itertools.product(*each)]
+        for order in orders:
+            for place, first in enumerate(order):
+                for distance, count in counts.items():
+                    for following in order[place + distance : place + distance + 1]:
+                        found[first, following] += count / len(orders)
+    return dict(found)
+
+
 def test_crossfit_part_lacks_the_last_train_event_of_longer_users() -> None:
     house = signals_house(3)
     train = defaultdict(list)
@@ -866,9 +885,7 @@ def test_signals_are_computed_from_the_crossfit_part_alone() -> None:
     fans = defaultdict(set)
     for user, item in events:
         fans[item].add(user)
-    follows: Counter[tuple[str, str]] = Counter()
-    for items in history.values():
-        follows.update(itertools.pairwise(items))
+    follows = follows_in_the_mean(house, {1: 1.0}, "item_id")
     text = {
         (i, j): s
         for i, j, s in house.rows("select item_id, related_item_id, score from text_neighbours")
@@ -884,7 +901,9 @@ def test_signals_are_computed_from_the_crossfit_part_alone() -> None:
         latest = history[user][::-1]
 
         def step(before: str, item: str = item) -> float:
-            return follows[before, item] / math.sqrt(len(fans[before]) * max(len(fans[item]), 1))
+            return follows.get((before, item), 0) / math.sqrt(
+                len(fans[before]) * max(len(fans[item]), 1)
+            )
 
         def cosine(other: str, item: str = item) -> float:
             return len(fans[other] & fans[item]) / math.sqrt(
@@ -947,12 +966,10 @@ def test_pair_signals_equal_brute_force() -> None:
     ):
         history[user].append(item)
     fans = defaultdict(set)
-    follows: Counter[tuple[int, int]] = Counter()
     for user, items in history.items():
-        for place, item in enumerate(items):
+        for item in items:
             fans[item].add(user)
-            for gap, later in enumerate(items[place + 1 : place + 4], start=1):
-                follows[item, later] += 1 / gap
+    follows = follows_in_the_mean(house, {1: 1, 2: 1 / 2, 3: 1 / 3}, "item_number")
     text = {
         (i, j): s
         for i, j, s in house.rows(
@@ -978,8 +995,8 @@ def test_pair_signals_equal_brute_force() -> None:
                 math.cos((i - j) / 3),
                 common / math.sqrt(degrees) if common else 0,
                 common / degrees**0.25 if common else 0,
-                follows[i, j],
-                follows[j, i],
+                follows.get((i, j), 0),
+                follows.get((j, i), 0),
                 text.get((i, j), 0),
                 len(fans[j]),
                 len(fans[i]),
