@@ -66,6 +66,8 @@ select
     targets.split,
     targets.item_id,
     long_tail.is_long_tail,
+    targets.is_new_user,
+    targets.is_new_item,
     -- a target that no trigger relates to has no rank: a miss at every k.
     case when target_scores.target_number is not null then cast(1 + coalesce(counts_ahead.n_ahead, 0) as integer) end as rank,
     targets.target_number

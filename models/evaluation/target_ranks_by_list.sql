@@ -16,6 +16,8 @@ select
     targets.split,
     targets.item_id,
     long_tail.is_long_tail,
+    targets.is_new_user,
+    targets.is_new_item,
     cast(lists.rank as integer) as rank,
     targets.target_number
 from {{ ref('targets') }} as targets

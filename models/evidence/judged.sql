@@ -48,5 +48,5 @@ left join {{ ref('interactions') }} as seen
     on seen.user_number = targets.user_number
     and seen.item_number = scored.related_item_number
     and seen.position < targets.position
-where seen.item_number is null
+where seen.item_number is null and not targets.is_new_user
 {% endif %}

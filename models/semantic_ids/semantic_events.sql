@@ -7,8 +7,9 @@ with numbered as (
         row_number() over (partition by user_id order by order_value, item_id) - 1 as position,
         count(*) over (partition by user_id) as n_events
     from {{ ref('first_events') }}
+    where user_id not in (select user_id from {{ ref('users') }} where is_new)
     {%- if splits_by_time() %}
-    where order_value < (select train_before from {{ ref('time_cuts') }})
+        and order_value < (select train_before from {{ ref('time_cuts') }})
     {%- endif %}
 )
 

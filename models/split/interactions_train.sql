@@ -1,5 +1,5 @@
 -- models/split/interactions_train.sql: what models may learn from: all but each user's last events, or all events before a point in time
--- (method.md 5.1).
+-- (method.md 5.1). Of new users nothing is learnt (var new_users).
 {%- if splits_by_time() %}
 select
     interactions.user_id,
@@ -9,19 +9,22 @@ select
     interactions.user_number,
     interactions.item_number
 from {{ ref('interactions') }} as interactions
+inner join {{ ref('users') }} as users on users.user_number = interactions.user_number
 cross join {{ ref('time_cuts') }} as time_cuts
-where interactions.timestamp < time_cuts.train_before
+where interactions.timestamp < time_cuts.train_before and not users.is_new
 {%- else %}
 with numbered as (
     select
-        user_id,
-        item_id,
-        position,
-        {{ timestamp_column() }}
-        user_number,
-        item_number,
-        count(*) over (partition by user_number) as n_events
-    from {{ ref('interactions') }}
+        interactions.user_id,
+        interactions.item_id,
+        interactions.position,
+        {{ timestamp_column('interactions.') }}
+        interactions.user_number,
+        interactions.item_number,
+        users.n_interactions as n_events
+    from {{ ref('interactions') }} as interactions
+    inner join {{ ref('users') }} as users on users.user_number = interactions.user_number
+    where not users.is_new
 )
 select
     user_id,

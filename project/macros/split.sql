@@ -26,7 +26,7 @@ any_value(case when false then order_value else {{ quote_literal(value | string)
 {# The protocol's name with the vars that depart from it: only rows of the same text may be compared. An SQL literal. #}
 {% macro protocol_label() -%}
 {%- set changes = [] -%}
-{%- for name in ['held_out_events', 'triggers', 'trigger_decay', 'exclude_seen'] if var(name) != preset(name) -%}
+{%- for name in ['held_out_events', 'triggers', 'trigger_decay', 'exclude_seen', 'new_users'] if var(name) != preset(name) -%}
     {%- do changes.append(name ~ ' ' ~ (var(name) | string | lower)) -%}
 {%- endfor -%}
 {%- if var('protocol') == 'global_time' -%}

@@ -49,6 +49,7 @@ AS_IN_THE_PAPER = {
     "controls": [],
     "others_folds": None,
     "generator_arm": False,
+    "new_users": 0,
 }
 
 
@@ -406,9 +407,8 @@ def test_long_tail_rules(
 
 def test_models_count_what_they_may_know() -> None:
     """Each of three events of i is held out somewhere: from the models, and of the last train events from the cross-fitted generator."""
-    log: Log = [(user, item, when) for user in "uvw" for when, item in enumerate("abcdef")]
-    log += [("u", "i", 9), ("v", "i", 4.5), ("w", "i", 3.5)]  # type: ignore[list-item]
-    log = [(user, item, round(10 * when)) for user, item, when in log]
+    log = [(user, item, 10 * when) for user in "uvw" for when, item in enumerate("abcdef")]
+    log += [("u", "i", 90), ("v", "i", 45), ("w", "i", 35)]
     house = Warehouse(log, discriminator="signals").build(
         "item_long_tail", "crossfit_item_long_tail", "evaluation_long_tail"
     )

@@ -23,7 +23,7 @@ PORTABLE = (
     # conditions and types
     exp.Case, exp.Cast, exp.TryCast, exp.Coalesce, exp.If, exp.Nullif, exp.Typeof, exp.And, exp.Or, exp.Xor, exp.Exists,
     # text and times
-    exp.Chr, exp.Concat, exp.ConcatWs, exp.Format, exp.Left, exp.Length, exp.Lower, exp.RegexpExtractAll, exp.RegexpReplace, exp.RegexpSplit, exp.Replace,
+    exp.Chr, exp.Concat, exp.ConcatWs, exp.Format, exp.Left, exp.Length, exp.Lower, exp.MD5, exp.RegexpExtractAll, exp.RegexpReplace, exp.RegexpSplit, exp.Replace,
     exp.Substring, exp.Trim, exp.Upper, exp.StartsWith, exp.TimestampTrunc, exp.DateTrunc,
     # lists and structs
     exp.Array, exp.ArrayConcat, exp.ArrayContains, exp.ArrayDistinct, exp.ArrayFilter, exp.ArraySort, exp.ArrayToString,
