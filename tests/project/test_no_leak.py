@@ -66,7 +66,9 @@ def made_up(users: int = 120, items: int = 40) -> Events:
     events: Events = {}
     for user in range(users):
         start = min(int(draw.expovariate(0.08)), items - 1)
-        steps = [(start + n + int(draw.expovariate(0.6))) % items for n in range(draw.randint(4, 9))]
+        steps = [
+            (start + n + int(draw.expovariate(0.6))) % items for n in range(draw.randint(4, 9))
+        ]
         events[f"user {user}"] = [f"item {n}" for n in dict.fromkeys(steps)]
     return events
 

@@ -28,7 +28,9 @@ def ordered_log(seed: int) -> Log:
     return [
         (f"user {user}", item, when)
         for user in range(80)
-        for when, item in enumerate(dict.fromkeys(draw.choices(items, weights, k=draw.randint(2, 9))))
+        for when, item in enumerate(
+            dict.fromkeys(draw.choices(items, weights, k=draw.randint(2, 9)))
+        )
     ]
 
 
@@ -116,8 +118,7 @@ def test_segments_equal_plain_python_over_the_index(protocol: str) -> None:
     }
     assert {"all", "long_tail", "other", "new_users", "new_items"} == {s for _, s in found}
     assert found == {
-        key: (pytest.approx(sum(values) / len(values)), len(values))
-        for key, values in hits.items()
+        key: (pytest.approx(sum(values) / len(values)), len(values)) for key, values in hits.items()
     }
     assert 0 < found["test", "new_users"][0] < 1
     compared = house.rows("select distinct segment from paired_differences where split = 'test'")

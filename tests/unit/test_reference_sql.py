@@ -382,7 +382,11 @@ def test_a_var_that_is_set_overrides_the_protocol() -> None:
         ("bottom_fraction", {"long_tail_fraction": 0.6}, "cde"),
         ("bottom_fraction", {"long_tail_fraction": 0.1}, ""),
         ("nearest_fraction", {"long_tail_fraction": 0.5}, "cde"),
-        ("nearest_fraction", {"long_tail_fraction": 0.4}, "e"),  # as near as "cde": the fewer events
+        (
+            "nearest_fraction",
+            {"long_tail_fraction": 0.4},
+            "e",
+        ),  # as near as "cde": the fewer events
         ("nearest_fraction", {"long_tail_fraction": 0.1}, "e"),
         ("nearest_fraction", {"long_tail_fraction": 1.0}, "bcde"),  # a tail has a head
         ("exact_fraction", {"long_tail_fraction": 0.4}, "ce"),
@@ -390,9 +394,7 @@ def test_a_var_that_is_set_overrides_the_protocol() -> None:
     ],
 )
 @pytest.mark.parametrize("definition", ["", "evaluation_"])
-def test_long_tail_rules(
-    definition: str, rule: str, vars: dict[str, Any], expected: str
-) -> None:
+def test_long_tail_rules(definition: str, rule: str, vars: dict[str, Any], expected: str) -> None:
     log = [
         (f"u{n}", item, 0)
         for item, count in {"a": 4, "b": 3, "c": 2, "d": 2, "e": 1}.items()
