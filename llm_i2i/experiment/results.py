@@ -470,13 +470,11 @@ def segment_mask(segment: str, columns: Mapping[str, Any]) -> npt.NDArray[np.boo
     )
     if segment == "new_users":
         return is_new_user
-    mask = ~is_new_user & {
-        "long_tail": is_long_tail,
-        "other": ~is_long_tail,
-        "new_items": is_new_item,
-    }.get(segment.removesuffix("_without_near"), np.ones_like(is_long_tail))
+    of_item = {"long_tail": is_long_tail, "other": ~is_long_tail, "new_items": is_new_item}
+    mask: npt.NDArray[np.bool_] = ~is_new_user
+    mask &= of_item.get(segment.removesuffix("_without_near"), np.ones_like(is_long_tail))
     if segment.endswith("_without_near") and "is_near" in columns:
-        mask = mask & ~np.asarray(columns["is_near"], dtype=bool)
+        mask &= ~np.asarray(columns["is_near"], dtype=bool)
     return mask
 
 
