@@ -322,7 +322,7 @@ class Results:
         )
         relation = self._query(
             environment,
-            f"select target_number, cast(rank as double) as rank, is_long_tail{near} from {RANKS_NODE}"
+            f"select target_number, cast(rank as double) as rank, is_long_tail, is_new_user, is_new_item{near} from {RANKS_NODE}"
             f" where recommender = {quote_literal(arm.recommender)} and augmentation = {quote_literal(arm.augmentation)}"
             f" and split = '{self.experiment.split}' order by target_number",
         )
@@ -460,13 +460,21 @@ class Results:
 
 
 def segment_mask(segment: str, columns: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
-    """Which targets are in a segment of ranking_metrics (list segments), shape (targets,)."""
-    is_long_tail = np.asarray(columns["is_long_tail"], dtype=bool)
-    mask = {"long_tail": is_long_tail, "other": ~is_long_tail}.get(
-        segment.removesuffix("_without_near"), np.ones_like(is_long_tail)
+    """Which targets are in a segment of ranking_metrics (list segments), shape (targets,).
+
+    New users are in the segment `new_users` and in no other.
+    """
+    is_long_tail, is_new_user, is_new_item = (
+        np.asarray(columns[name], dtype=bool)
+        for name in ("is_long_tail", "is_new_user", "is_new_item")
     )
+    if segment == "new_users":
+        return is_new_user
+    of_item = {"long_tail": is_long_tail, "other": ~is_long_tail, "new_items": is_new_item}
+    mask: npt.NDArray[np.bool_] = ~is_new_user
+    mask &= of_item.get(segment.removesuffix("_without_near"), np.ones_like(is_long_tail))
     if segment.endswith("_without_near") and "is_near" in columns:
-        mask = mask & ~np.asarray(columns["is_near"], dtype=bool)
+        mask &= ~np.asarray(columns["is_near"], dtype=bool)
     return mask
 
 

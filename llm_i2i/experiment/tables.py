@@ -12,6 +12,8 @@ SEGMENT_WORDS = {
     "all": "",
     "long_tail": " long tail",
     "other": " other",
+    "new_users": " new users",
+    "new_items": " new items",
     "all_without_near": " without near",
     "long_tail_without_near": " long tail without near",
 }

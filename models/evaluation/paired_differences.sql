@@ -36,6 +36,8 @@ rank_pairs as (
         comparisons.other_augmentation,
         arm.split,
         arm.is_long_tail,
+        arm.is_new_user,
+        arm.is_new_item,
         {% if var('near_column', none) %}
         arm.is_near,
         {% endif %}

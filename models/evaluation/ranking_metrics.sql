@@ -50,5 +50,5 @@ select
     round(value, 12) as value,
     cast(n_users as integer) as n_users,
     {{ protocol_label() }} as protocol,
-    '{{ var('long_tail_rule') }} on {{ var('long_tail_counts') }} counts' as long_tail
+    '{{ var('evaluation_long_tail_rule') }} on {{ var('evaluation_long_tail_counts') }} counts' as long_tail
 from metrics

@@ -1,7 +1,7 @@
 -- models/evaluation/target_ranks_all.sql: where every arm ranks each target, and whether the target lies beside the item before it.
 with ranks as (
     {% for entry in entries('arms') if entry.is_ranked and entry.enabled %}
-    select recommender, augmentation, split, is_long_tail, rank, target_number from {{ ref('target_ranks_' ~ entry.arm) }}
+    select recommender, augmentation, split, is_long_tail, is_new_user, is_new_item, rank, target_number from {{ ref('target_ranks_' ~ entry.arm) }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 )
@@ -11,6 +11,8 @@ select
     ranks.augmentation,
     ranks.split,
     ranks.is_long_tail,
+    ranks.is_new_user,
+    ranks.is_new_item,
     {% if var('near_column', none) %}
     neighbourhood.is_near,
     {% endif %}

@@ -63,11 +63,13 @@ select
     targets.user_id,
     targets.split,
     targets.item_id,
-    item_long_tail.is_long_tail,
+    long_tail.is_long_tail,
+    targets.is_new_user,
+    targets.is_new_item,
     -- a target that no trigger relates to has no rank: a miss at every k.
     case when target_scores.target_number is not null then cast(1 + coalesce(counts_ahead.n_ahead, 0) as integer) end as rank,
     targets.target_number
 from {{ ref('targets') }} as targets
-inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = targets.item_number
+inner join {{ ref('evaluation_long_tail') }} as long_tail on long_tail.item_number = targets.item_number
 left join target_scores on target_scores.target_number = targets.target_number
 left join counts_ahead on counts_ahead.target_number = targets.target_number

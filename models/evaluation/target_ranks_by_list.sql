@@ -15,9 +15,11 @@ select
     targets.user_id,
     targets.split,
     targets.item_id,
-    item_long_tail.is_long_tail,
+    long_tail.is_long_tail,
+    targets.is_new_user,
+    targets.is_new_item,
     cast(lists.rank as integer) as rank,
     targets.target_number
 from {{ ref('targets') }} as targets
-inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = targets.item_number
+inner join {{ ref('evaluation_long_tail') }} as long_tail on long_tail.item_number = targets.item_number
 left join lists on lists.target_number = targets.target_number and lists.item_number = targets.item_number

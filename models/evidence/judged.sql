@@ -23,7 +23,7 @@ select
     scored.item_number
 from {{ ref('scored_interactions') }} as scored
 inner join {{ ref('targets') }} as targets on targets.user_number = scored.user_number
-inner join {{ ref('item_long_tail') }} as target_items on target_items.item_number = targets.item_number
+inner join {{ ref('evaluation_long_tail') }} as target_items on target_items.item_number = targets.item_number
 {% if boosting %}
 inner join {{ ref('gradient_boosting') }} as boosted
     on boosted.user_number = scored.user_number and boosted.item_number = scored.item_number
@@ -43,10 +43,10 @@ inner join {{ ref('interactions') }} as triggers
 inner join {{ ref('scored_item_pairs') }} as scored on scored.item_number = triggers.item_number
 inner join {{ ref('item_pair_features') }} as signals
     on signals.item_number = scored.item_number and signals.related_item_number = scored.related_item_number
-inner join {{ ref('item_long_tail') }} as target_items on target_items.item_number = targets.item_number
+inner join {{ ref('evaluation_long_tail') }} as target_items on target_items.item_number = targets.item_number
 left join {{ ref('interactions') }} as seen
     on seen.user_number = targets.user_number
     and seen.item_number = scored.related_item_number
     and seen.position < targets.position
-where seen.item_number is null
+where seen.item_number is null and not targets.is_new_user
 {% endif %}

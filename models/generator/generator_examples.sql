@@ -23,7 +23,7 @@ with events as (
     {%- if shows_text('generator') %}
     inner join {{ products_in_prompts('generator') }} as shown on shown.item_number = train.item_number
     {%- endif %}
-    inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = train.item_number
+    inner join {{ ref(prefix ~ 'item_long_tail') }} as item_long_tail on item_long_tail.item_number = train.item_number
 ),
 {% if var('generator_examples') == 'by_user' %}
 -- The prompts of one user are prefixes of each other, so one row holds them all: eq. 1's inner sum over t in one pass.

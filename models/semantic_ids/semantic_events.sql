@@ -8,8 +8,9 @@ with ordered as (
         row_number() over (partition by user_id order by order_value, {{ tie_order('user_id', 'item_id') }}) - 1 as position,
         dense_rank() over (partition by user_id order by order_value) - 1 as step
     from {{ ref('first_events') }}
+    where user_id not in (select user_id from {{ ref('users') }} where is_new)
     {%- if splits_by_time() %}
-    where order_value < (select train_before from {{ ref('time_cuts') }})
+        and order_value < (select train_before from {{ ref('time_cuts') }})
     {%- endif %}
 ),
 

@@ -118,6 +118,14 @@ where
     {%- endif %}
 {% endmacro %}
 
+{# No row of a new user, of whom nothing is learnt or generated (var new_users). #}
+{% macro test_no_new_users(model) %}
+select tested.user_id
+from {{ model }} as tested
+inner join {{ ref('users') }} as users on users.user_id = tested.user_id
+where users.is_new
+{% endmacro %}
+
 {# The values of the column are first, first + 1, ... within each value of `per`, none missing, none twice. #}
 {% macro test_dense(model, column_name, per=none, first=0) %}
 select *
@@ -171,6 +179,28 @@ group by recommender, augmentation, split, metric, k
 having
     sum(case when segment = 'all' then n_users else -n_users end) <> 0
     or abs(sum(case when segment = 'all' then value * n_users else -value * n_users end)) > 1e-6
+{% endmacro %}
+
+{# Every target counts in the segment all or in new_users, and in one of them. #}
+{% macro test_every_target_counts(model) %}
+select
+    metrics.recommender,
+    metrics.augmentation,
+    metrics.split,
+    metrics.n_users,
+    targets.n_targets
+from (
+    select
+        recommender,
+        augmentation,
+        split,
+        sum(n_users) as n_users
+    from {{ model }}
+    where segment in ('all', 'new_users') and metric = 'recall' and k = 10
+    group by recommender, augmentation, split
+) as metrics
+left join (select split, count(*) as n_targets from {{ ref('targets') }} group by split) as targets on targets.split = metrics.split
+where metrics.n_users <> targets.n_targets
 {% endmacro %}
 
 {# Rows of one protocol only, and of the project's present one: figures of different protocols are never compared. #}

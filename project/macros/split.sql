@@ -11,8 +11,8 @@
 {%- endmacro %}
 
 {# What one held-out place at the end of a user is: an event or, with tied_targets: step, all events of one order value. #}
-{% macro held_out_unit() -%}
-{{ 'step' if var('tied_targets') == 'step' else 'position' }}
+{% macro held_out_unit(prefix='') -%}
+{{ prefix ~ ('step' if var('tied_targets') == 'step' else 'position') }}
 {%- endmacro %}
 
 {# A point in time out of a var: a number between 0 and 1 is a quantile of the events' times, anything else is compared with them as it is. #}
@@ -31,7 +31,7 @@ any_value(case when false then order_value else {{ quote_literal(value | string)
 {# The protocol's name with the vars that depart from it: only rows of the same text may be compared. An SQL literal. #}
 {% macro protocol_label() -%}
 {%- set changes = [] -%}
-{%- for name in ['held_out_events', 'triggers', 'trigger_decay', 'exclude_seen'] if var(name) != preset(name) -%}
+{%- for name in ['held_out_events', 'triggers', 'trigger_decay', 'exclude_seen', 'new_users'] if var(name) != preset(name) -%}
     {%- do changes.append(name ~ ' ' ~ (var(name) | string | lower)) -%}
 {%- endfor -%}
 {%- if var('tied_targets') != 'drawn' and var('protocol') != 'global_time' -%}

@@ -104,7 +104,6 @@ def test_what_is_held_out_changes_nothing(tmp_path: Path):
     with (tmp_path / "other.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     vars["interactions"] = str(tmp_path / "other.csv")
-    # long_tail_counts full counts all events, as the paper does: the swap leaves every count as it is.
     project = build(tmp_path, vars, select=stage)
     assert project.rows("from interactions_train order by all")[1] == train
     assert project.rows("from targets order by all")[1] != targets

@@ -113,7 +113,7 @@ def test_segments_add_up(shop: tuple[Path, dict[str, Any]]) -> None:
     _, rows = project.rows(
         """
         select recommender, augmentation, split, metric, k,
-            sum(value * n_users) filter (segment <> 'all') / sum(n_users) filter (segment <> 'all') as parts,
+            sum(value * n_users) filter (segment in ('long_tail', 'other')) / sum(n_users) filter (segment in ('long_tail', 'other')) as parts,
             max(value) filter (segment = 'all') as whole
         from ranking_metrics group by all having abs(parts - whole) > 1e-9
         """
@@ -175,7 +175,7 @@ def test_swing_reproduces_the_paper(tmp_path: Path, name: str) -> None:
         "order_column": "position",
         "protocol": "paper",
     }
-    project = build(tmp_path, vars, select="+target_ranks_swing item_long_tail")
+    project = build(tmp_path, vars, select="+target_ranks_swing evaluation_long_tail")
     _, rows = project.rows(
         """
         select avg((rank <= 5)::int), avg((rank <= 10)::int),
@@ -186,7 +186,7 @@ def test_swing_reproduces_the_paper(tmp_path: Path, name: str) -> None:
     )
     *expected, long_tail = PAPER[name]
     assert rows[0] == pytest.approx(expected, abs=0.0015)
-    assert project.rows("select count(*) from item_long_tail where is_long_tail")[1] == [
+    assert project.rows("select count(*) from evaluation_long_tail where is_long_tail")[1] == [
         (long_tail,)
     ]
 

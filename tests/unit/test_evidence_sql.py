@@ -238,11 +238,11 @@ def ranks_house(seed: int, n_users: int = 400, shift: float = 0.0) -> tuple[Ware
     plain = draw.integers(1, 40, n_users)
     better = np.maximum(1, plain - draw.integers(-8, 9 + int(shift), n_users))
     rows = [
-        f"('swing', '{arm}', 'test', {'true' if u % 4 == 0 else 'false'}, {rank}, {2 * u + 1})"
+        f"('swing', '{arm}', 'test', {'true' if u % 4 == 0 else 'false'}, false, false, {rank}, {2 * u + 1})"
         for arm, ranks in (("none", plain), ("llm_i2i", better))
         for u, rank in enumerate(ranks)
     ]
-    columns = "(recommender, augmentation, split, is_long_tail, rank, target_number)"
+    columns = "(recommender, augmentation, split, is_long_tail, is_new_user, is_new_item, rank, target_number)"
     house.table("target_ranks_all", f"select * from (values {', '.join(rows)}) as t{columns}")
     house.build("ranking_metrics", "paired_differences")
 
@@ -293,11 +293,11 @@ def test_the_best_arm_is_chosen_on_validation() -> None:
         ("cooccurrence", "none"): (30, 2),
     }
     rows = [
-        f"('{r}', '{a}', '{split}', false, {rank}, {number})"
+        f"('{r}', '{a}', '{split}', false, false, false, {rank}, {number})"
         for (r, a), both in ranks.items()
         for number, (split, rank) in enumerate(zip(("validation", "test"), both, strict=True))
     ]
-    columns = "(recommender, augmentation, split, is_long_tail, rank, target_number)"
+    columns = "(recommender, augmentation, split, is_long_tail, is_new_user, is_new_item, rank, target_number)"
     house.table("target_ranks_all", f"select * from (values {', '.join(rows)}) as t{columns}")
     house.build("paired_differences")
     assert house.rows(
@@ -326,10 +326,8 @@ def scored_house(**vars: Any) -> Warehouse:
         "targets",
         "select * from (values (0, 0, 'validation'), (1, 2, 'validation'), (2, 9, 'validation')) as t(user_number, item_number, split)",
     )
-    return house.table(
-        "item_long_tail",
-        "select n::integer as item_number, n = 0 as is_long_tail from range(10) as t(n)",
-    )
+    tail = "select n::integer as item_number, n = 0 as is_long_tail from range(10) as t(n)"
+    return house.table("item_long_tail", tail).table("evaluation_long_tail", tail)
 
 
 def test_auc_counts_ties_as_half() -> None:

@@ -21,6 +21,7 @@ from llm_i2i.experiment.variants import Choice, make_trials
 from llm_i2i.runner.build.events import Reporter
 from llm_i2i.runner.project import Project
 from tests.project.test_reference_project import write_log
+from tests.unit.test_new_users import is_new
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = """
@@ -112,15 +113,15 @@ def test_what_is_equal_is_built_once(sweep: Run) -> None:
     assert not sweep.failures
     # three variants, of which two have equal vars; two protocols; two seeds.
     assert (sweep.before["trials"], sweep.before["environments"]) == (12, 8)
-    # generator, crossfit_generator and discriminator of each seed; nothing else depends on threshold or protocol.
+    # generator, crossfit_generator and discriminator of each seed and protocol, since `paper` takes no new users out; nothing depends on the threshold.
     names = [step.node.name for step in sweep.plan.to_build]
     trainings = sum(
         any(c.udf == "fine_tune" for c in s.compiled.steps) for s in sweep.plan.to_build
     )
     # each environment has its own metrics.
     assert sweep.before["trainings_to_run"] == {"fine_tune": trainings, "paired_bootstrap": 8}
-    assert names.count("generator") == names.count("discriminator") == 2
-    unshared = {"fine_tune": 4 * trainings, "paired_bootstrap": 8}
+    assert names.count("generator") == names.count("discriminator") == 4
+    unshared = {"fine_tune": 2 * trainings, "paired_bootstrap": 8}
     assert sweep.before["trainings_unshared"] == unshared
     assert len(sweep.built) == len(set(sweep.built)) == sweep.before["results_to_build"]
 
@@ -157,7 +158,7 @@ def test_values_are_those_of_ranking_metrics(sweep: Run) -> None:
     for environment in sweep.plan.environments:
         _, expected = environment.project.rows(
             "select segment, metric, k, value, n_users, protocol from ranking_metrics where split = 'test' and k in (5, 10)"
-            " and recommender = 'swing' and augmentation = 'llm_i2i' and segment <> 'other'"
+            " and recommender = 'swing' and augmentation = 'llm_i2i' and segment in ('all', 'long_tail')"
         )
         found = [
             (r.segment, r.metric, r.k, r.value, r.n_users, r.protocol)
@@ -258,36 +259,55 @@ def test_an_independent_evaluation_of_the_index_agrees(sweep: Run) -> None:
         "select trigger_item_id, related_item_id, score from i2i_index"
     )[1]:
         index[trigger].append((related, score))
-    # -- ten lines: the last ten events before the last one, each half as heavy as the next; what was seen is left out.
-    recall, ndcg, users = (
-        {5: 0.0, 10: 0.0},
-        {5: 0.0, 10: 0.0},
-        [h for h in events.values() if len(h) >= 3],
-    )
-    for *history, target in users:
-        scores: dict[Any, float] = defaultdict(float)
-        for age, trigger in enumerate(reversed(history[-10:])):
-            for related, score in index[trigger]:
-                scores[related] += 0.5**age * score
-        ranked = sorted(
-            scores.keys() - set(history), key=lambda item: (-np.float32(scores[item]), item)
-        )
-        for k in recall:
-            recall[k] += (target in ranked[:k]) / len(users)
-            ndcg[k] += (
-                1 / math.log2(ranked.index(target) + 2) / len(users) if target in ranked[:k] else 0
-            )
+    train = {item for (item,) in query("select distinct item_id from interactions_train")[1]}
+    known = [items for user, items in events.items() if len(items) >= 3 and not is_new(user, 0.1)]
+    segments = {
+        "all": known,
+        "new_users": [h for user, h in events.items() if len(h) >= 3 and is_new(user, 0.1)],
+        "new_items": [items for items in known if items[-1] not in train],
+    }
     found = {
-        (r.metric, r.k): r.value for r in sweep.rows if r.environment == environment.name and r.segment == "all" and r.augmentation == "llm_i2i"
-    }  # fmt: skip
-    for k in (5, 10):
-        assert found["recall", k] == pytest.approx(recall[k], abs=1e-12)
-        assert found["ndcg", k] == pytest.approx(ndcg[k], abs=1e-12)
-    assert 0 < recall[10] < 1
+        (segment, metric, k): value
+        for segment, metric, k, value in query(
+            "select segment, metric, k, value from ranking_metrics"
+            " where recommender = 'swing' and augmentation = 'llm_i2i' and split = 'test'"
+        )[1]
+    }
+    shown = {(r.metric, r.k): r.value for r in sweep.rows if r.environment == environment.name and r.segment == "all" and r.augmentation == "llm_i2i"}  # fmt: skip
+    for segment, users in segments.items():
+        for k in (5, 10):
+            if not users:
+                assert (segment, "recall", k) not in found
+                continue
+            recall, ndcg = (sum(each) / len(users) for each in zip(*(gain(h, index, k) for h in users), strict=True))  # fmt: skip
+            assert found[segment, "recall", k] == pytest.approx(recall, abs=1e-12)
+            assert found[segment, "ndcg", k] == pytest.approx(ndcg, abs=1e-12)
+            if segment == "all":
+                assert shown["recall", k] == found[segment, "recall", k]
+                assert shown["ndcg", k] == found[segment, "ndcg", k]
+                assert 0 < recall < 1
+    assert segments["new_users"]
+
+
+def gain(
+    items: list[Any], index: dict[Any, list[tuple[Any, float]]], k: int
+) -> tuple[float, float]:
+    """Recall and NDCG of the last item, in ten lines: the last ten events before it, each half as heavy as the next; what was seen is left out."""
+    *history, target = items
+    scores: dict[Any, float] = defaultdict(float)
+    for age, trigger in enumerate(reversed(history[-10:])):
+        for related, score in index[trigger]:
+            scores[related] += 0.5**age * score
+    ranked = sorted(
+        scores.keys() - set(history), key=lambda item: (-np.float32(scores[item]), item)
+    )
+    if target not in ranked[:k]:
+        return 0.0, 0.0
+    return 1.0, 1 / math.log2(ranked.index(target) + 2)
 
 
 def test_a_segment_without_targets_has_no_value(folder: Path) -> None:
-    none_is_rare = {"long_tail_rule": "max_count", "long_tail_max_count": 0}
+    none_is_rare = {"evaluation_long_tail_rule": "max_count", "long_tail_max_count": 0}
     run = Run(folder, vars=none_is_rare, variants=["plain, protocol=paper"], seeds=[42])
     values = {(r.segment, r.n_users == 0): r.value for r in run.rows if r.k == 10}
     assert values["long_tail", True] is None

@@ -262,11 +262,18 @@ def test_draws_are_uniform_and_follow_the_seed() -> None:
 @pytest.mark.parametrize(
     ("vars", "label"),
     [
-        ({}, "standard"),
-        ({"triggers": 5, "exclude_seen": False}, "standard (triggers 5, exclude_seen false)"),
-        ({"swing_preset": "flink", "self_pairs": True}, "standard"),
+        ({"new_users": 0.1}, "standard"),
+        ({"new_users": 0}, "standard (new_users 0)"),
+        (
+            {"new_users": 0.1, "triggers": 5, "exclude_seen": False},
+            "standard (triggers 5, exclude_seen false)",
+        ),
+        ({"new_users": 0.1, "swing_preset": "flink", "self_pairs": True}, "standard"),
         ({"protocol": "sampled99"}, "sampled99"),
-        (CUTS | {"query_before": 0.9}, "global_time (train_before 10, query_before 0.9)"),
+        (
+            CUTS | {"new_users": 0.1, "query_before": 0.9},
+            "global_time (train_before 10, query_before 0.9)",
+        ),
     ],
 )
 def test_the_label_names_what_departs_from_the_protocol(vars: dict[str, Any], label: str) -> None:
@@ -283,4 +290,4 @@ def test_a_row_of_another_protocol_fails() -> None:
         row = f"(select * replace ('paper' as protocol) from {model} limit 1)"
         house.connection.execute(f"insert into {model} {row}")
         found = house.failures(model)[f"one_protocol_{model}_protocol"]
-        assert found == [("paper", "protocol paper among rows of standard")]
+        assert found == [("paper", "protocol paper among rows of standard (new_users 0)")]

@@ -49,6 +49,7 @@ AS_IN_THE_PAPER = {
     "controls": [],
     "others_folds": None,
     "generator_arm": False,
+    "new_users": 0,
 }
 
 
@@ -373,35 +374,51 @@ def test_a_var_that_is_set_overrides_the_protocol() -> None:
     assert rows == [("c", pytest.approx(0.1)), ("d", 1.0)]
 
 
+# One item of five has a count of at most 1, three of five have at most 2, four at most 3.
 @pytest.mark.parametrize(
-    ("vars", "expected"),
+    ("rule", "vars", "expected"),
     [
+        ("bottom_fraction", {"long_tail_fraction": 0.5}, "e"),
+        ("bottom_fraction", {"long_tail_fraction": 0.6}, "cde"),
+        ("bottom_fraction", {"long_tail_fraction": 0.1}, ""),
+        ("nearest_fraction", {"long_tail_fraction": 0.5}, "cde"),
         (
-            {"long_tail_fraction": 0.5},
+            "nearest_fraction",
+            {"long_tail_fraction": 0.4},
             "e",
-        ),  # one item of five has a count of at most 1, three of five at most 2
-        ({"long_tail_fraction": 0.6}, "cde"),
-        ({"long_tail_fraction": 0.1}, ""),
-        ({"long_tail_rule": "exact_fraction", "long_tail_fraction": 0.4}, "ce"),
-        ({"long_tail_rule": "max_count", "long_tail_max_count": 3}, "bcde"),
+        ),  # as near as "cde": the fewer events
+        ("nearest_fraction", {"long_tail_fraction": 0.1}, "e"),
+        ("nearest_fraction", {"long_tail_fraction": 1.0}, "bcde"),  # a tail has a head
+        ("exact_fraction", {"long_tail_fraction": 0.4}, "ce"),
+        ("max_count", {"long_tail_max_count": 3}, "bcde"),
     ],
 )
-def test_long_tail_rules(vars: dict[str, Any], expected: str) -> None:
+@pytest.mark.parametrize("definition", ["", "evaluation_"])
+def test_long_tail_rules(definition: str, rule: str, vars: dict[str, Any], expected: str) -> None:
     log = [
         (f"u{n}", item, 0)
         for item, count in {"a": 4, "b": 3, "c": 2, "d": 2, "e": 1}.items()
         for n in range(count)
     ]
-    house = Warehouse(log, **vars).build("item_long_tail")
-    assert (
-        "".join(
-            i
-            for (i,) in house.rows(
-                "select item_id from item_long_tail where is_long_tail order by 1"
-            )
-        )
-        == expected
+    table = "evaluation_long_tail" if definition else "item_long_tail"
+    own = {f"{definition}long_tail_rule": rule, f"{definition}long_tail_counts": "full"}
+    house = Warehouse(log, **own, **vars).build(table)
+    rows = house.rows(f"select item_id from {table} where is_long_tail order by 1")
+    assert "".join(item for (item,) in rows) == expected
+
+
+def test_models_count_what_they_may_know() -> None:
+    """Each of three events of i is held out somewhere: from the models, and of the last train events from the cross-fitted generator."""
+    log = [(user, item, 10 * when) for user in "uvw" for when, item in enumerate("abcdef")]
+    log += [("u", "i", 90), ("v", "i", 45), ("w", "i", 35)]
+    house = Warehouse(log, discriminator="signals").build(
+        "item_long_tail", "crossfit_item_long_tail", "evaluation_long_tail"
     )
+    counts = {
+        table: house.rows(f"select n_interactions from {table} where item_id = 'i'")[0][0]
+        for table in ("evaluation_long_tail", "item_long_tail", "crossfit_item_long_tail")
+    }
+    assert counts == {"evaluation_long_tail": 3, "item_long_tail": 1, "crossfit_item_long_tail": 0}
 
 
 def test_items_take_what_text_there_is() -> None:

@@ -46,7 +46,7 @@ class MetricDifference:
 
     Attributes:
         ranks: The table it was read from.
-        segment: `all`, `long_tail`, `other`, or `decile 1` to `decile 10` of the target's popularity.
+        segment: `all`, `long_tail`, `other`, `new_users` (who are in no other), or `decile 1` to `decile 10` of the target's popularity.
     """
 
     ranks: str
@@ -306,10 +306,12 @@ def _paired(
     """The targets of both, as columns; and how many only one has."""
     quoted = quote_identifier(table)
     tail = "h.is_long_tail" if "is_long_tail" in here else "p.is_long_tail"
+    # A user is new to the comparison if neither side has learnt from that user.
+    new = "h.is_new_user and t.is_new_user" if "is_new_user" in here & there else "false"
     relation = connection.sql(
         f"""
         select
-            h.split, coalesce({tail}, false) as is_long_tail, coalesce(p.decile, 0) as decile,
+            h.split, coalesce({tail}, false) as is_long_tail, {new} as is_new_user, coalesce(p.decile, 0) as decile,
             coalesce(cast(h.rank as double), 'infinity') as here, coalesce(cast(t.rank as double), 'infinity') as there
         from here.{quoted} as h
         inner join there.{quoted} as t on h.user_id = t.user_id and h.split = t.split and h.item_id = t.item_id
@@ -332,17 +334,19 @@ def _table_metrics(
     splits = np.asarray(rows["split"], dtype=str)
     deciles = np.asarray(rows["decile"])
     is_long_tail = np.asarray(rows["is_long_tail"], dtype=bool)
+    is_new_user = np.asarray(rows["is_new_user"], dtype=bool)
     segments = {
-        "all": np.ones_like(is_long_tail),
-        "long_tail": is_long_tail,
-        "other": ~is_long_tail,
+        "all": ~is_new_user,
+        "long_tail": is_long_tail & ~is_new_user,
+        "other": ~is_long_tail & ~is_new_user,
+        "new_users": is_new_user,
     }
     for split in sorted(set(splits.tolist())):
         in_split = splits == split
         for segment, mask in segments.items():
             found += _difference(table, split, segment, rows, in_split & mask, METRICS, ks)
         for decile in sorted(set(deciles.tolist()) - {0}):
-            mask = in_split & (deciles == decile)
+            mask = in_split & ~is_new_user & (deciles == decile)
             found += _difference(table, split, f"decile {decile}", rows, mask, ("recall",), ks)
     return found
 
