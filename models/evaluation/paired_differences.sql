@@ -36,6 +36,7 @@ rank_pairs as (
         comparisons.other_augmentation,
         arm.split,
         arm.is_long_tail,
+        arm.trigger_popularity,
         {% if var('near_column', none) %}
         arm.is_near,
         {% endif %}

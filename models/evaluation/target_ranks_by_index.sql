@@ -3,9 +3,7 @@
 -- Only the target's rank is needed. So: the score of the targets that are scored at all, then the candidates of these alone, and of those the ones
 -- ahead of the target. Scores are rounded first; ties go to the smaller item.
 {{ instances(entries('arms') | selectattr('is_ranked') | rejectattr('lists') | list, name='target_ranks_{arm}') }}
-{#- the index that is served is the one that is judged. -#}
-{% set served = {'llm_i2i': 'i2i_index', 'none': 'i2i_index_baseline'}.get(augmentation) if recommender == var('recommender') else none %}
-{% set index = ref(ranked_by or served or 'index_' ~ arm) %}
+{% set index = ref(judged_index(arm, recommender, augmentation, ranked_by)) %}
 with target_scores as (
     select
         targets.target_number,

@@ -46,3 +46,22 @@
 {% macro control_recommender() -%}
 {% do return('swing' if var('fusion') == 'append' else var('recommender')) %}
 {%- endmacro %}
+
+{# The model whose rows rank the targets of an arm: the one its entry names, or, for the recommender of one's choice, the index that is served, because
+   that is the one to judge; otherwise the arm's own index. #}
+{% macro judged_index(arm, recommender, augmentation, ranked_by) -%}
+{%- set served = {'llm_i2i': 'i2i_index', 'none': 'i2i_index_baseline'}.get(augmentation) if recommender == var('recommender') else none -%}
+{%- do return(ranked_by or served or 'index_' ~ arm) -%}
+{%- endmacro %}
+
+{# The tables of list_metrics, as instances: that of all arms together, without any of an arm's values, and one for each arm that ranks by an index. #}
+{% macro list_metrics_tables() -%}
+{%- set keys = ['arm', 'recommender', 'augmentation', 'ranked_by', 'triggers', 'trigger_key'] -%}
+{%- set tables = [dict({'table': 'list_metrics', 'description': 'Every arm.', 'tags': ['metrics']}, **dict.fromkeys(keys))] -%}
+{%- for entry in entries('arms') if entry.is_ranked and entry.enabled and not entry.lists -%}
+    {%- set table = {'table': 'list_metrics_' ~ entry.arm, 'description': entry.description, 'tags': entry.tags} -%}
+    {%- for key in keys -%}{%- do table.update({key: entry[key]}) -%}{%- endfor -%}
+    {%- do tables.append(table) -%}
+{%- endfor -%}
+{%- do return(tables) -%}
+{%- endmacro %}
