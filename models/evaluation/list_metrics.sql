@@ -5,7 +5,7 @@
 {{ instances(list_metrics_tables(), name='{table}') }}
 {% set k = 10 %}
 {% if not arm %}
-{% for one in list_metrics_tables() if one.arm %}
+{% for one in list_metrics_tables() if one.arm and one.enabled %}
 select recommender, augmentation, split, metric, k, value, n_users, protocol from {{ ref(one.table) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

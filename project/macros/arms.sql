@@ -54,14 +54,15 @@
 {%- do return(ranked_by or served or 'index_' ~ arm) -%}
 {%- endmacro %}
 
-{# The tables of list_metrics, as instances: that of all arms together, without any of an arm's values, and one for each arm that ranks by an index. #}
+{# The tables of list_metrics, as instances: one for each arm that ranks by an index, and that of all arms together, which has none of their values. #}
 {% macro list_metrics_tables() -%}
-{%- set keys = ['arm', 'recommender', 'augmentation', 'ranked_by', 'triggers', 'trigger_key'] -%}
-{%- set tables = [dict({'table': 'list_metrics', 'description': 'Every arm.', 'tags': ['metrics']}, **dict.fromkeys(keys))] -%}
-{%- for entry in entries('arms') if entry.is_ranked and entry.enabled and not entry.lists -%}
-    {%- set table = {'table': 'list_metrics_' ~ entry.arm, 'description': entry.description, 'tags': entry.tags} -%}
-    {%- for key in keys -%}{%- do table.update({key: entry[key]}) -%}{%- endfor -%}
+{%- set tables = [] -%}
+{%- for entry in entries('arms') if entry.is_ranked and not entry.lists -%}
+    {%- set table = entry.copied() -%}
+    {%- do table.update({'table': 'list_metrics_' ~ entry.arm}) -%}
     {%- do tables.append(table) -%}
 {%- endfor -%}
-{%- do return(tables) -%}
+{%- set together = dict.fromkeys(tables | first) -%}
+{%- do together.update({'table': 'list_metrics', 'description': 'Every arm.', 'tags': ['metrics'], 'enabled': true}) -%}
+{%- do return(tables + [together]) -%}
 {%- endmacro %}
