@@ -127,9 +127,7 @@ def found_list_metrics(project: Project, recommender: str, augmentation: str, sp
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
-def test_lists_of_the_served_index(
-    reference_shop: tuple[Path, dict[str, Any]], split: str
-) -> None:
+def test_lists_of_the_served_index(reference_shop: tuple[Path, dict[str, Any]], split: str) -> None:
     project = Project.load(ROOT, vars=reference_shop[1], target_path=reference_shop[0] / "target")
     log = read_log(project)
     targets, histories = held_out(log, split)
