@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_rounds_repeat_and_the_log_grows() -> None:
     assert rounds == run_loop(tiny_shop(), FEW_EVENTS, SETTINGS)
     assert rounds != run_loop(tiny_shop(), FEW_EVENTS, replace(SETTINGS, seed=5))
     assert [one.round for one in rounds] == [1, 2, 3, 4]
-    for before, after in zip(rounds, rounds[1:], strict=False):
+    for before, after in pairwise(rounds):
         assert after.events >= before.events + before.clicks  # and the items they found themselves
     for one in rounds:
         assert one.clicks > 0
