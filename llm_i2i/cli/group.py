@@ -15,7 +15,7 @@ SELECTIONS = ("select", "exclude", "output_keys")  # options that take all words
 MODULES = {
     "build": ("Build", "build plan compile test"),
     "explore": ("Look", "ls vars query show shell lineage docs export source"),
-    "measure": ("Measure", "experiment simulate-shop simulate-log"),
+    "measure": ("Measure", "experiment simulate-shop simulate-loop simulate-log"),
     "environments": ("Publish", "promote rollback diff gc"),
     "serving": ("Serve", "serve publish-redis"),
     "calls": ("UDF calls", "calls"),

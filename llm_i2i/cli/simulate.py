@@ -1,22 +1,25 @@
-"""`llmi2i simulate-shop`: made-up shoppers in front of two indices, their log, and the effects it should show."""
+"""`llmi2i simulate-shop`: made-up shoppers in front of two indices, their log, and the effects it should show; `simulate-loop`: their rounds."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from llm_i2i.cli.output import print_rows
 from llm_i2i.errors import ProjectError
 from llm_i2i.runner.project import Project
 from llm_i2i.simulate import (
     Behaviour,
+    LoopSettings,
     Recommend,
+    Round,
     Shop,
     Visits,
     ask,
@@ -25,6 +28,7 @@ from llm_i2i.simulate import (
     http_recommender,
     index_recommender,
     plan_requests,
+    run_loop,
     shop_of_log,
     true_values,
     write_log,
@@ -57,7 +61,7 @@ class ShopSettings:
 
 def simulate(project: Project, settings: ShopSettings, out: Path, output: str) -> None:
     """Write the log and truth.json into a folder; the truth on stdout."""
-    shop = read_shop(project, settings)
+    shop = read_shop(project, users=settings.users, seed=settings.seed)
     requests = plan_requests(
         shop, days=settings.days, days_before=settings.days_before, a_day=settings.requests_a_day, seed=settings.seed
     )  # fmt: skip
@@ -87,7 +91,22 @@ def simulate(project: Project, settings: ShopSettings, out: Path, output: str) -
     print_rows(["metric", *(f"true_{arm}" for arm in ARMS), "true_change"], table, output)
 
 
-def read_shop(project: Project, settings: ShopSettings) -> Shop:
+def simulate_rounds(
+    project: Project, settings: LoopSettings, users: int | None, output: str
+) -> None:
+    """The rounds on stdout, a row each."""
+    shop = read_shop(project, users=users, seed=settings.seed)
+    rare = _columns(project, "items", "select item_id from items where is_long_tail")["item_id"]
+    members = set(rare)
+    is_long_tail = np.array([item in members for item in shop.items])
+    rounds = run_loop(shop, is_long_tail, settings)
+    rows = [
+        [round(v, 4) if isinstance(v, float) else v for v in asdict(one).values()] for one in rounds
+    ]
+    print_rows([f.name for f in fields(Round)], rows, output)
+
+
+def read_shop(project: Project, *, users: int | None, seed: int) -> Shop:
     """The catalogue and the users of the environment."""
     items = _columns(project, "items", "select item_id, text from items order by item_id")
     log = _columns(
@@ -97,11 +116,11 @@ def read_shop(project: Project, settings: ShopSettings) -> Shop:
     for user, item in zip(log["user_id"], log["item_id"], strict=True):
         histories.setdefault(user, []).append(item)
     chosen = {u: h for u, h in histories.items() if len(h) > 1}
-    chosen = dict(list(chosen.items())[: settings.users])
+    chosen = dict(list(chosen.items())[:users])
     if not chosen:
         raise ProjectError("no user has two interactions", where=project.environment.name)
     texts = dict(zip(items["item_id"], items["text"], strict=True))
-    return shop_of_log(texts, chosen, seed=settings.seed)
+    return shop_of_log(texts, chosen, seed=seed)
 
 
 @contextmanager

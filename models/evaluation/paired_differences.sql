@@ -38,6 +38,7 @@ rank_pairs as (
         arm.is_long_tail,
         arm.is_new_user,
         arm.is_new_item,
+        arm.trigger_popularity,
         {% if var('near_column', none) %}
         arm.is_near,
         {% endif %}

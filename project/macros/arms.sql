@@ -84,3 +84,16 @@
 {% macro control_recommender() -%}
 {% do return('swing' if var('fusion') == 'append' else main_recommender()) %}
 {%- endmacro %}
+
+{# The tables of list_metrics, as instances: one for each arm that ranks by an index, and that of all arms together, which has none of their values. #}
+{% macro list_metrics_tables() -%}
+{%- set tables = [] -%}
+{%- for entry in entries('arms') if entry.is_ranked and not entry.lists -%}
+    {%- set table = entry.copied() -%}
+    {%- do table.update({'table': 'list_metrics_' ~ entry.arm}) -%}
+    {%- do tables.append(table) -%}
+{%- endfor -%}
+{%- set together = dict.fromkeys(tables | first) -%}
+{%- do together.update({'table': 'list_metrics', 'description': 'Every arm.', 'tags': ['metrics'], 'enabled': true}) -%}
+{%- do return(tables + [together]) -%}
+{%- endmacro %}

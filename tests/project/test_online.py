@@ -115,6 +115,28 @@ def test_a_service_answers_as_the_index_behind_it(shop: Path) -> None:
         pass
 
 
+def test_a_shop_learns_from_its_own_lists(shop: Path) -> None:
+    place = (
+        "--project-dir",
+        ROOT,
+        "--target-path",
+        shop / "target",
+        "--users",
+        "60",
+        "--rounds",
+        "3",
+    )
+    done = run("simulate-loop", *place, "--output", "json")
+    assert done.exit_code == 0, done.output
+    rounds = json.loads(done.stdout)
+    assert [row["round"] for row in rounds] == [1, 2, 3]
+    assert all(0 < row["coverage"] <= 1 for row in rounds)
+    assert all(0 < row["long_tail_share"] < 1 for row in rounds)
+    frozen = json.loads(run("simulate-loop", *place, "--frozen", "--output", "json").stdout)
+    assert frozen[0] == rounds[0]
+    assert frozen[2] != rounds[2]
+
+
 def test_what_is_missing_is_named(shop: Path) -> None:
     place = ("--project-dir", ROOT, "--target-path", shop / "target", "--out", shop / "none")
     done = run("simulate-shop", *place, "--treatment", "i2i_index")

@@ -243,7 +243,10 @@ def ranks_house(seed: int, n_users: int = 400, shift: float = 0.0) -> tuple[Ware
         for u, rank in enumerate(ranks)
     ]
     columns = "(recommender, augmentation, split, is_long_tail, is_new_user, is_new_item, rank, target_number)"
-    house.table("target_ranks_all", f"select * from (values {', '.join(rows)}) as t{columns}")
+    house.table(
+        "target_ranks_all",
+        f"select *, 'rare' as trigger_popularity from (values {', '.join(rows)}) as t{columns}",
+    )
     house.build("ranking_metrics", "paired_differences")
 
     def gains(ranks: np.ndarray) -> np.ndarray:
@@ -280,7 +283,7 @@ def test_an_interval_of_many_users_has_the_width_of_its_standard_error() -> None
     rows = house.rows(
         "select (upper - lower) / (2 * 1.96 * standard_error) from paired_differences where against = 'none'"
     )
-    assert len(rows) == 3 * 2 * 3  # segments, metrics, cut-offs
+    assert len(rows) == 4 * 2 * 3  # segments that have targets, metrics, cut-offs
     assert all(0.85 < ratio < 1.15 for (ratio,) in rows)
 
 
@@ -298,7 +301,10 @@ def test_the_best_arm_is_chosen_on_validation() -> None:
         for number, (split, rank) in enumerate(zip(("validation", "test"), both, strict=True))
     ]
     columns = "(recommender, augmentation, split, is_long_tail, is_new_user, is_new_item, rank, target_number)"
-    house.table("target_ranks_all", f"select * from (values {', '.join(rows)}) as t{columns}")
+    house.table(
+        "target_ranks_all",
+        f"select *, 'rare' as trigger_popularity from (values {', '.join(rows)}) as t{columns}",
+    )
     house.build("paired_differences")
     assert house.rows(
         "select distinct recommender, augmentation, other_recommender, other_augmentation"

@@ -1,4 +1,4 @@
-"""Experiments and made-up A/B tests: experiment, simulate-shop, simulate-log."""
+"""Experiments and made-up A/B tests: experiment, simulate-shop, simulate-loop, simulate-log."""
 
 from __future__ import annotations
 
@@ -126,6 +126,60 @@ def simulate_shop(out: str, output: str, **settings: Any) -> None:
     shop = ShopSettings(**{f.name: settings.pop(f.name) for f in fields(ShopSettings)})
     project = open_project(**settings)
     simulate(project, shop, project.dir / out, output)
+
+
+@click.command("simulate-loop")
+@project_options
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 100),
+    default=5,
+    show_default=True,
+    help="Indices, one after the other.",
+)
+@click.option(
+    "--days", type=click.IntRange(1, 366), default=7, show_default=True, help="Of a round."
+)
+@click.option(
+    "--requests-a-day",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=0.6,
+    show_default=True,
+    help="Mean requests of a user a day.",
+)
+@click.option("--users", type=click.IntRange(min=2), help="Shoppers at most; all without.")
+@click.option(
+    "--page",
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    help="Items shown in a request.",
+)
+@click.option(
+    "--neighbours",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="Related items of each item in the index.",
+)
+@click.option(
+    "--learns/--frozen",
+    default=True,
+    show_default=True,
+    help="A new index each round, or the first one all along, to compare with.",
+)
+@seed_option
+@click.option("--output", type=OUTPUTS, default="table", show_default=True)
+def simulate_loop(users: int | None, output: str, **settings: Any) -> None:
+    """Let a shop learn from its own lists, round by round.
+
+    Each round made-up shoppers meet a co-occurrence index of the log so far, and what they click joins the log. Shows how the lists drift.
+    """
+    from llm_i2i.cli.simulate import simulate_rounds
+    from llm_i2i.simulate import LoopSettings
+
+    loop = LoopSettings(**{f.name: settings.pop(f.name) for f in fields(LoopSettings)})
+    simulate_rounds(open_project(**settings), loop, users, output)
 
 
 @click.command("simulate-log")
