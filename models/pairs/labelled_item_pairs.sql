@@ -1,6 +1,7 @@
 -- models/pairs/labelled_item_pairs.sql: what the judge of item pairs learns from. For each of a user's last `pair_triggers` events of the cross-fit part: the
 -- candidates of that item, and whether one is a hit, the event that was held out. All hits, and for each hit a seeded draw of
--- `pair_negatives_per_hit` misses. A drawn miss stands for 1 / share misses, so that confidences stay calibrated.
+-- `pair_negatives_per_hit` misses. A drawn miss stands for 1 / share misses: `weight` is what a row stands for, so it keeps the true share of hits, and
+-- `balanced_weight`, with which judges learn, lets hits and misses count half each. Folds of users: see labelled_candidates.
 {{ config(tags=['crossfit']) }}
 
 with recent as (
@@ -19,7 +20,8 @@ judged as (
         signals.item_number,
         signals.related_item_number,
         targets.item_number = signals.related_item_number as is_hit,
-        {{ draw_seed(['recent.user_number', 'signals.item_number', 'signals.related_item_number'], var('random_seed')) }} as seed
+        {{ draw_seed(['recent.user_number', 'signals.item_number', 'signals.related_item_number'], var('random_seed')) }} as seed,
+        {{ draw_seed(['recent.user_number'], var('random_seed') + 1) }} as user_seed
     from recent
     inner join {{ ref('crossfit_targets') }} as targets on targets.user_number = recent.user_number
     inner join {{ ref('crossfit_item_pair_features') }} as signals on signals.item_number = recent.item_number
@@ -44,6 +46,7 @@ drawn as (
         judged.item_number,
         judged.related_item_number,
         judged.is_hit,
+        judged.user_seed,
         -- the last event counts most, as in the queries of the index.
         power({{ double(var('distil_decay')) }}, judged.age) * case when is_hit then {{ double(1) }} else 1 / shares.share end as raw_weight
     from judged
@@ -55,8 +58,10 @@ select
     cast(drawn.user_number as integer) as user_number,
     cast(drawn.age as integer) as age,
     drawn.is_hit,
+    cast({{ scrambled('drawn.user_seed') }} % {{ var('judge_folds') }} as integer) as fold,
     -- mean 1, so that learning rate and clipping mean the same for any share of hits.
     cast({{ rounded('drawn.raw_weight / avg(drawn.raw_weight) over ()') }} as double) as weight,
+    cast({{ rounded('drawn.raw_weight * count(*) over () / (2 * sum(drawn.raw_weight) over (partition by drawn.is_hit))') }} as double) as balanced_weight,
     signals.item_number,
     signals.related_item_number,
     {%- for signal in signals_of('crossfit_item_pair_features') %}

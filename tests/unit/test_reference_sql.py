@@ -906,17 +906,31 @@ def test_prompt_names_the_bucket_of_each_signal() -> None:
 
 
 def test_examples_hold_every_hit_and_weigh_misses_back_to_their_share() -> None:
-    house = signals_house(6).build("discriminator_examples")
+    house = signals_house(6).build("labelled_candidates", "discriminator_examples")
     hits, misses = house.rows(
         "select count(*) filter (is_hit), count(*) filter (not is_hit) from crossfit_candidate_signals"
     )[0]
-    yes, weight_yes, weight_all = house.rows(
-        "select count(*) filter (completion = 'Yes'), sum(weight) filter (completion = 'Yes'), sum(weight)"
-        " from discriminator_examples"
+    yes, weight_yes, weight_all, balanced_yes, balanced_all = house.rows(
+        "select count(*) filter (is_hit), sum(weight) filter (is_hit), sum(weight),"
+        " sum(balanced_weight) filter (is_hit), sum(balanced_weight) from labelled_candidates"
     )[0]
     assert yes == hits
     assert weight_yes / weight_all == pytest.approx(hits / (hits + misses), rel=0.3)
+    # What judges learn with: hits and misses half each, as the prompts say it.
+    assert balanced_yes / balanced_all == pytest.approx(0.5, rel=1e-5)
+    assert house.rows("select sum(weight) filter (completion = 'Yes') from discriminator_examples") == [(balanced_yes,)]  # fmt: skip
     assert house.failures("discriminator_examples") == {}
+
+
+def test_users_are_dealt_into_folds_whole_and_seeded() -> None:
+    house = signals_house(6).build("labelled_candidates", "labelled_item_pairs")
+    folds = house.rows("select distinct user_number, fold from labelled_candidates order by all")
+    assert len(folds) == len(dict(folds))
+    assert {fold for _, fold in folds} <= set(range(10))
+    assert len({fold for _, fold in folds}) > 3
+    # A user is in one fold for both judges.
+    pairs = house.rows("select distinct user_number, fold from labelled_item_pairs order by all")
+    assert set(pairs) <= set(folds)
 
 
 # -- item pairs --------------------------------------------------------------------------------------------------------
