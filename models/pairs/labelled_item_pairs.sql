@@ -2,7 +2,7 @@
 -- candidates of that item, and whether one is a hit, the event that was held out. All hits, and for each hit a seeded draw of
 -- `pair_negatives_per_hit` misses. A drawn miss stands for 1 / share misses: `weight` is what a row stands for, so it keeps the true share of hits, and
 -- `balanced_weight`, with which judges learn, lets hits and misses count half each. Folds of users: see labelled_candidates.
-{{ config(tags=['crossfit']) }}
+{{ instances(entries('item_pair_labels'), name='{labelled}') }}
 
 with recent as (
     select
@@ -24,7 +24,7 @@ judged as (
         {{ draw_seed(['recent.user_number'], var('random_seed') + 1) }} as user_seed
     from recent
     inner join {{ ref('crossfit_targets') }} as targets on targets.user_number = recent.user_number
-    inner join {{ ref('crossfit_item_pair_features') }} as signals on signals.item_number = recent.item_number
+    inner join {{ ref(features) }} as signals on signals.item_number = recent.item_number
     left join {{ ref('interactions_crossfit') }} as seen
         on seen.user_number = recent.user_number and seen.item_number = signals.related_item_number
     where seen.item_number is null
@@ -64,9 +64,9 @@ select
     cast({{ rounded('drawn.raw_weight * count(*) over () / (2 * sum(drawn.raw_weight) over (partition by drawn.is_hit))') }} as double) as balanced_weight,
     signals.item_number,
     signals.related_item_number,
-    {%- for signal in signals_of('crossfit_item_pair_features') %}
+    {%- for signal in signals_of(features) %}
     signals.{{ signal }}{{ ',' if not loop.last }}
     {%- endfor %}
 from drawn
-inner join {{ ref('crossfit_item_pair_features') }} as signals
+inner join {{ ref(features) }} as signals
     on signals.item_number = drawn.item_number and signals.related_item_number = drawn.related_item_number

@@ -2,22 +2,24 @@
 -- language model that `item_pair_discriminator` has trained, or a logistic regression or gradient boosting, which are fitted here on the same rows and
 -- signals. All learn from hits and misses that weigh alike, so their margins are then moved by the log odds of a hit in labelled_item_pairs, and the
 -- confidence is a calibrated probability. held_out_item_pairs are the labelled pairs of the users from whom the judge has not learned.
+-- The part attribution adds a judge of what SQL alone knows.
 {{ instances(entries('item_pair_scores'), name='{scored}') }}
 {{ config(frozen=var('daily') and held_out) }}
-{%- set signals = signals_of('item_pair_features') %}
+{%- set scored_by = reference or var('judge') %}
+{%- set signals = signals_of(labelled) %}
 with pairs as (
     select
         {%- if held_out %}
         signals.user_number,
         signals.is_hit,
         {%- endif %}
-        {%- if var('judge') == 'small' %}
+        {%- if scored_by == 'small' %}
         {{ signals_prompt('item_pair_features') }} as prompt,
         {%- endif %}
         signals.item_number,
         signals.related_item_number
     from {{ ref(rows) }} as signals
-    {%- if var('judge') == 'small' %}
+    {%- if scored_by == 'small' %}
     cross join {{ ref('item_pair_bucket_edges') }} as cuts
     {%- endif %}
     {%- if held_out %}
@@ -25,7 +27,7 @@ with pairs as (
     {%- endif %}
 ),
 
-{% if var('judge') == 'small' %}
+{% if scored_by == 'small' %}
 answers as (
     select
         *,
@@ -43,11 +45,11 @@ fitted as (
         margin
     from judge_scores(
         (
-            select is_hit, balanced_weight as weight, {{ signals | join(', ') }} from {{ ref('labelled_item_pairs') }}
+            select is_hit, balanced_weight as weight, {{ signals | join(', ') }} from {{ ref(labelled) }}
             where fold > 1 order by user_number, item_number, related_item_number
         ),
         validation := (
-            select is_hit, balanced_weight as weight, {{ signals | join(', ') }} from {{ ref('labelled_item_pairs') }}
+            select is_hit, balanced_weight as weight, {{ signals | join(', ') }} from {{ ref(labelled) }}
             where fold = 1 order by user_number, item_number, related_item_number
         ),
         candidates := (
@@ -55,7 +57,7 @@ fitted as (
             select {{ 'distinct ' if held_out }}item_number, related_item_number, {{ signals | join(', ') }} from {{ ref(rows) }}
             {{ 'where fold = 0 ' if held_out }}order by item_number, related_item_number
         ),
-        judge := '{{ var('judge') }}',
+        judge := '{{ scored_by }}',
         random_seed := {{ var('random_seed') }}
     )
 ),
@@ -71,7 +73,7 @@ answers as (
 
 prior as (
     select {{ rounded('ln(sum(case when is_hit then weight else 0 end) / sum(case when is_hit then 0 else weight end))') }} as log_odds
-    from {{ ref('labelled_item_pairs') }}
+    from {{ ref(labelled) }}
 ),
 
 scored as (

@@ -34,8 +34,10 @@
     {%- do parts.update({similarity ~ '_augmented' if retrained else similarity: weight}) -%}
 {%- endfor -%}
 {%- if var('fusion') == 'distil' -%}
-    {%- do parts.update({votes: var('distil_mu')}) -%}
-    {%- if var('discriminator') == 'signals' -%}
+    {%- if votes -%}
+        {%- do parts.update({votes: var('distil_mu')}) -%}
+    {%- endif -%}
+    {%- if item_pairs and var('discriminator') == 'signals' -%}
         {%- do parts.update({item_pairs: var('pair_mu')}) -%}
     {%- endif -%}
 {%- endif -%}
