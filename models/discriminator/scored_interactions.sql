@@ -7,7 +7,7 @@
 {{ config(frozen=var('daily') and held_out) }}
 {%- set is_calibrated = var('discriminator') == 'signals' %}
 {%- set scored_by = reference or (var('judge') if is_calibrated else 'small') %}
-{%- set signals = signals_of('candidate_signals') if is_calibrated else [] %}
+{%- set signals = [] if scored_by == 'small' else signals_of('candidate_signals') %}
 with candidates as (
 {% if is_calibrated %}
     select

@@ -6,7 +6,7 @@
 {{ instances(entries('item_pair_scores'), name='{scored}') }}
 {{ config(frozen=var('daily') and held_out) }}
 {%- set scored_by = reference or var('judge') %}
-{%- set signals = signals_of(labelled) %}
+{%- set signals = [] if scored_by == 'small' else signals_of(labelled) %}
 with pairs as (
     select
         {%- if held_out %}

@@ -83,7 +83,7 @@ unit_tests:
     expect:
       rows: [{user_id: 1, item_id: 10, confidence: %s, label: 'Yes'}]
     overrides:
-      vars: {discriminator: signals, judge: small}
+      vars: {discriminator: signals, judge: small, daily: false}
       macros: {signals_prompt: "'the prompt'"}
 """
 
