@@ -20,6 +20,8 @@ from llm_i2i.udf import UdfContext, table_udf
         "learning_rate": "DOUBLE",
         "seconds": "DOUBLE",
         "validation_loss": "DOUBLE",
+        "validation_auc": "DOUBLE",
+        "attempt": "BIGINT",
         "checkpoint": "VARCHAR",
     }
 )
@@ -29,6 +31,7 @@ def fine_tune(
     language_model: str,
     items: pa.Table | None = None,
     initial: str | None = None,
+    validation: pa.Table | None = None,
     random_seed: int = 42,
     context: UdfContext,
 ) -> pa.Table:
@@ -36,8 +39,9 @@ def fine_tune(
 
     `checkpoint` is the same on every row: `(select max(checkpoint) from {{ ref('generator') }})` is what the inference UDFs
     take as `model`. The loss is the mean of weight x negative log-likelihood over the targets, in nats; it is not divided by
-    the sum of weights (LLM-I2I, eq. 1-3). `validation_loss` is null but where a training with `early_stop` evaluated it. A
-    killed training of a model with `checkpoint_every` goes on where it was when the same node is built again.
+    the sum of weights (LLM-I2I, eq. 1-3). `validation_loss` is null but where a training with `early_stop` evaluated it, and
+    `validation_auc` but where one with `validation` did. `attempt` is 1, and 2 or 3 where such a training had to start again from
+    another seed, because its AUC was not above one half by two standard errors; the best attempt becomes the checkpoint. A killed training of a model with `checkpoint_every` goes on where it was when the same node is built again.
 
     Args:
         examples: One row a sequence: `prompt` (words before the items, may be ''), `completions` (item tokens, oldest first),
@@ -46,6 +50,8 @@ def fine_tune(
         items: The catalogue: `item_token`, and optionally `features`, a list of structs (name, weight) whose embeddings are
             added to the item's.
         initial: Checkpoint to start from, for example the generator's for the discriminator.
+        validation: Examples answered Yes or No that are not learned from. A model made from sizes keeps the weights that judge
+            them best, and stops when they do not get better.
     """
     log = train_checkpoint(
         examples,
@@ -57,6 +63,7 @@ def fine_tune(
         progress=context.progress,
         resume_dir=context.resume_dir,
         base_dir=context.project_dir,
+        validation=validation,
     )
     checkpoint = f"{context.artifact_name}@{checkpoint_digest(context.artifact_dir)}"
     return pa.Table.from_pylist([{**asdict(row), "checkpoint": checkpoint} for row in log])

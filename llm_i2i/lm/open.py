@@ -121,6 +121,7 @@ def train_checkpoint(
     progress: Progress = lambda done, total, message: None,
     resume_dir: Path | None = None,
     base_dir: Path | None = None,
+    validation: pa.Table | None = None,
 ) -> list[LogRow]:
     """Fine-tune a language model on weighted examples and write its checkpoint into `folder` (LLM-I2I, eq. 1-3).
 
@@ -133,6 +134,8 @@ def train_checkpoint(
         progress: Called with (steps done, steps in all, message).
         resume_dir: Folder that outlives a kill; a training with `checkpoint_every` goes on from what it finds there.
         base_dir: What relative paths in the settings are relative to.
+        validation: Example rows with two answers by which a model made from sizes stops, keeps its best weights, and starts again
+            from another seed if it has learned nothing. A pretrained model does not read them: its `early_stop` holds out its own.
 
     Raises:
         LlmI2iError: The examples, the items or `initial` do not fit, or torch is not installed.
@@ -156,4 +159,4 @@ def train_checkpoint(
         from llm_i2i.lm.training.sft import train
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
-    return train(examples, folder, settings, items, initial, random_seed, progress)
+    return train(examples, folder, settings, items, initial, random_seed, progress, validation)

@@ -120,6 +120,11 @@ class FromSizesSettings(TrainingSettings):
         init: `svd` starts item embeddings from the PPMI-SVD of the training sequences, `normal` at random.
         max_features_per_item: Side features kept per item, the heaviest first; 0 ignores them.
         min_feature_items: A feature carried by fewer items is dropped, it cannot carry anything from one item to another.
+        min_steps: Epochs are added until a training has so many steps. With validation rows it ends earlier, but only once it has
+            learned something: its AUC on them is above one half by two standard errors.
+        evaluations: With validation rows, how often they are evaluated.
+        patience: With validation rows, so many evaluations in a row without a lower loss end a training that has learned something.
+        retries: With validation rows, how often a training that learned nothing starts again from another seed.
         threads: As for both kinds. One by default, because a small model's matrices are too small to share: on Toys a step takes
             54 ms with one thread, 67 with two; use `jobs`.
         pretrained: Always null.
@@ -146,6 +151,10 @@ class FromSizesSettings(TrainingSettings):
     init: Literal["svd", "normal"] = "svd"
     max_features_per_item: Natural = 24
     min_feature_items: Count = 2
+    min_steps: Natural = 0
+    evaluations: Count = 40
+    patience: Count = 6
+    retries: Natural = 2
     threads: Natural = 1
     serving: ServingSettings = ServingSettings()
     schedule: Schedule = "cosine"

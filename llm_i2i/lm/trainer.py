@@ -20,6 +20,8 @@ class LogRow:
 
     Attributes:
         validation_loss: Loss on the rows held out for `early_stop`; None where this step did not evaluate it.
+        validation_auc: How often a Yes among the validation rows scores above a No; None where this step did not evaluate it.
+        attempt: 1, or more where a judge started again from another seed because it had learned nothing.
     """
 
     step: int
@@ -28,6 +30,8 @@ class LogRow:
     learning_rate: float
     seconds: float
     validation_loss: float | None = None
+    validation_auc: float | None = None
+    attempt: int = 1
 
 
 def check_finite(loss: float, step: int, learning_rate: float) -> float:

@@ -57,7 +57,12 @@ select
     generator_call,
     discriminator_call,
     (select any_value(checkpoint) from {{ ref('generator') }}) as generator_checkpoint,
+    {% if var('judge') == 'small' or var('discriminator') != 'signals' %}
     (select any_value(checkpoint) from {{ ref('discriminator') }}) as discriminator_checkpoint,
+    {% else %}
+    -- no language model judged.
+    cast(null as varchar) as discriminator_checkpoint,
+    {% endif %}
     kept.user_number,
     kept.item_number
 from kept

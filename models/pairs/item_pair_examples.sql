@@ -4,9 +4,10 @@
 select
     signals.user_number,
     signals.age,
+    signals.fold,
     {{ signals_prompt('labelled_item_pairs') }} as prompt,
     case when signals.is_hit then 'Yes' else 'No' end as completion,
-    signals.weight,
+    signals.balanced_weight as weight,
     signals.item_number,
     signals.related_item_number
 from {{ ref('labelled_item_pairs') }} as signals

@@ -2,8 +2,9 @@
 -- computed from one log and the generators fitted on it. Item pairs, unlike a user's candidates, hold for every user who comes by, so that the
 -- index built from them keeps its recall when the last event is one that no model has seen. To add a signal, add its column to the last select.
 -- Candidates are the best `pair_candidates` of each item by the generators, text, cosine, co-occurrence and steps between events.
-{{ instances(entries('logs'), name='{prefix}item_pair_features') }}
-{%- set generators = ['', 'second_'] if var('second_generator') else [''] %}
+-- The list item_pair_features (models/pairs/part.yml and other parts) says of which log and which generators.
+{{ instances(entries('item_pair_features'), name='{features}') }}
+{%- set generators = generators if var('second_generator') else generators | reject('equalto', 'second_') | list %}
 with degrees as (
     select item_number, count(*) as degree from {{ ref(events) }} group by item_number
 ),
@@ -98,16 +99,16 @@ sources as (
         related_item_number
     from {{ ref(prefix ~ which ~ 'generated_item_pairs') }}
     where rank <= {{ var('pair_candidates') }}
-    {{- '
-    union' if not loop.last }}
+    union
     {%- endfor %}
     {%- for relation in ['by_cosine', 'by_text'] %}
-    union
     select
         item_number,
         related_item_number
     from {{ relation }}
     where place <= {{ var('pair_candidates') }}
+    {{- '
+    union' if not loop.last }}
     {%- endfor %}
     {%- for relation, score in [('behaviour', 'cooccurrence'), ('steps', 'follows')] %}
     union
@@ -123,7 +124,7 @@ sources as (
 candidates as (
     select
         sources.item_number,
-        sources.related_item_number,
+        sources.related_item_number{{ ',' if generators }}
         {%- for which in generators %}
         {{ rounded(dot_product(which ~ 'embedding.embedding', which ~ 'related_embedding.embedding')) }} as {{ which }}embedding_cosine{{ ',' if not loop.last }}
         {%- endfor %}

@@ -48,6 +48,19 @@ from {{ model }}
 where level = 'warning'
 {% endmacro %}
 
+{# Judges whose confidences cannot be told from chance, with what to do. #}
+{% macro test_judge_has_learned(model) %}
+select
+    judge,
+    auc,
+    'the ' || judge || ' has not shown that it tells hits from misses: AUC '
+    || coalesce(round(auc, 3) || ' +- ' || round(standard_error, 3), 'unknown') || ' on ' || n_hits || ' hits of users it did not learn from. '
+    || 'Do not trust its confidences: try judge: boosting or logistic, more candidates (candidates_per_user, pair_candidates) or a longer log; '
+    || 'leave it out with ' || case when judge = 'discriminator' then 'confidence_exponent: 0 or distil_mu: 0' else 'pair_mu: 0' end as message
+from {{ model }}
+where not learned
+{% endmacro %}
+
 {# Users and items with fewer than `k` rows; no k, no failure. #}
 {% macro test_k_core(model, k) %}
 {%- for name in ['user_id', 'item_id'] %}

@@ -1,6 +1,6 @@
 {# The signals of a model, in the order of its own select: all its columns but those that say whose row it is, and what the row is learnt as. #}
 {% macro signals_of(model) -%}
-{%- set keys = ['user_id', 'user_number', 'item_id', 'item_number', 'related_item_number', 'rank', 'generator_call', 'age', 'is_hit', 'weight'] -%}
+{%- set keys = ['user_id', 'user_number', 'item_id', 'item_number', 'related_item_number', 'rank', 'generator_call', 'age', 'is_hit', 'fold', 'weight', 'balanced_weight'] -%}
 {%- do return(columns_of(model) | reject('in', keys) | list) -%}
 {%- endmacro %}
 

@@ -76,13 +76,14 @@ unit_tests:
         rows:
           - {user_id: 1, item_id: 10, rank: 1, log_probability: -0.5, generator_call: g1, user_number: 0, item_number: 0}
       - {input: ref('signal_bucket_edges'), rows: [{}]}
+      - {input: ref('labelled_candidates'), rows: [{is_hit: true, weight: 1}, {is_hit: false, weight: 1}]}
       - {input: ref('discriminator'), rows: [{checkpoint: the discriminator}]}
       - input: udf('score_interaction')
-        rows: [{prompt: the prompt, returns: {confidence: 0.75, margin: 1.1}, call_key: d1}]
+        rows: [{prompt: the prompt, returns: {confidence: 0.75, margin: 1.0986122886681098}, call_key: d1}]
     expect:
       rows: [{user_id: 1, item_id: 10, confidence: %s, label: 'Yes'}]
     overrides:
-      vars: {discriminator: signals}
+      vars: {discriminator: signals, judge: small, daily: false}
       macros: {signals_prompt: "'the prompt'"}
 """
 

@@ -816,12 +816,13 @@ def test_ids_keep_their_type() -> None:
 # -- the discriminator's signals ---------------------------------------------------------------------------------------
 
 
-def signals_house(seed: int, log: Log | None = None) -> Warehouse:
+def signals_house(seed: int, log: Log | None = None, **vars: Any) -> Warehouse:
     """A log whose cross-fit candidates are all items a user has not met, with made-up probabilities."""
     house = Warehouse(
         log or random_log(seed, users=60),
         "select item_id, 'kite ' || (length(item_id) % 3) as title from (select distinct item_id from log__interactions)",
         discriminator="signals",
+        **vars,
     )
     house.build("interactions_crossfit", "crossfit_targets", "item_numbers", "users")
     # Two generators: unit vectors at an angle of item_number / 5 and / 3, answers of five items and of two.
@@ -959,17 +960,31 @@ def test_prompt_names_the_bucket_of_each_signal() -> None:
 
 
 def test_examples_hold_every_hit_and_weigh_misses_back_to_their_share() -> None:
-    house = signals_house(6).build("discriminator_examples")
+    house = signals_house(6).build("labelled_candidates", "discriminator_examples")
     hits, misses = house.rows(
         "select count(*) filter (is_hit), count(*) filter (not is_hit) from crossfit_candidate_signals"
     )[0]
-    yes, weight_yes, weight_all = house.rows(
-        "select count(*) filter (completion = 'Yes'), sum(weight) filter (completion = 'Yes'), sum(weight)"
-        " from discriminator_examples"
+    yes, weight_yes, weight_all, balanced_yes, balanced_all = house.rows(
+        "select count(*) filter (is_hit), sum(weight) filter (is_hit), sum(weight),"
+        " sum(balanced_weight) filter (is_hit), sum(balanced_weight) from labelled_candidates"
     )[0]
     assert yes == hits
     assert weight_yes / weight_all == pytest.approx(hits / (hits + misses), rel=0.3)
+    # What judges learn with: hits and misses half each, as the prompts say it.
+    assert balanced_yes / balanced_all == pytest.approx(0.5, rel=1e-5)
+    assert house.rows("select sum(weight) filter (completion = 'Yes') from discriminator_examples") == [(balanced_yes,)]  # fmt: skip
     assert house.failures("discriminator_examples") == {}
+
+
+def test_users_are_dealt_into_folds_whole_and_seeded() -> None:
+    house = signals_house(6).build("labelled_candidates", "labelled_item_pairs")
+    folds = house.rows("select distinct user_number, fold from labelled_candidates order by all")
+    assert len(folds) == len(dict(folds))
+    assert {fold for _, fold in folds} <= set(range(10))
+    assert len({fold for _, fold in folds}) > 3
+    # A user is in one fold for both judges.
+    pairs = house.rows("select distinct user_number, fold from labelled_item_pairs order by all")
+    assert set(pairs) <= set(folds)
 
 
 # -- item pairs --------------------------------------------------------------------------------------------------------
@@ -1023,6 +1038,50 @@ def test_pair_signals_equal_brute_force() -> None:
     # 25 candidates a source are all there are in so small a log.
     assert {(i, j) for (i, j) in follows if i != j} <= pairs
     assert set(text) <= pairs
+
+
+def test_plain_pairs_know_nothing_of_a_generator() -> None:
+    house = signals_house(7, attribution=True).build(
+        "crossfit_plain_item_pair_features", "crossfit_item_pair_features"
+    )
+    plain = house.rows("select * from crossfit_plain_item_pair_features order by all")
+    signals = "item_number, related_item_number, cosine, cooccurrence, swing, follows, precedes, text, text_then_taken, taken_then_text, popularity, trigger_popularity"
+    assert [column[0] for column in house.connection.description] == signals.split(", ")
+    # What SQL knows of them is what it knows beside a generator; the generator proposes further pairs.
+    assert set(plain) < set(house.rows(f"select {signals} from crossfit_item_pair_features"))
+
+
+def test_judge_learning_has_the_auc_and_its_error_by_users() -> None:
+    house = Warehouse([("u", "a", 0)], discriminator="signals", fusion="append")
+    house.table(
+        "held_out_candidates",
+        "select n // 4 as user_number, n % 4 = 0 as is_hit,"
+        " (n * 7919 % 13)::double + case when n % 4 = 0 then 3 else 0 end as margin from range(160) r(n)",
+    )
+    house.build("judge_learning")
+    rows = house.rows("select user_number, is_hit, margin from held_out_candidates")
+    hits = [(user, margin) for user, is_hit, margin in rows if is_hit]
+    misses = [(user, margin) for user, is_hit, margin in rows if not is_hit]
+    wins = {(h, m): (h[1] > m[1]) + (h[1] == m[1]) / 2 for h in hits for m in misses}
+    auc = statistics.fmean((h[1] > m[1]) + (h[1] == m[1]) / 2 for h in hits for m in misses)
+    influence: Counter[int] = Counter()
+    for hit in hits:
+        influence[hit[0]] += (statistics.fmean(wins[hit, m] for m in misses) - auc) / len(hits)
+    for miss in misses:
+        influence[miss[0]] += (statistics.fmean(wins[h, miss] for h in hits) - auc) / len(misses)
+    error = math.sqrt(sum(value**2 for value in influence.values()) * 40 / 39)
+    chance = math.sqrt((len(rows) + 1) / (12 * len(hits) * len(misses)))
+    found = house.rows("select judge, auc, standard_error, n_hits, n_misses, learned from judge_learning")  # fmt: skip
+    assert found == [("discriminator", pytest.approx(auc), pytest.approx(max(error, chance)), 40, 120, True)]  # fmt: skip
+    assert house.failures("judge_learning") == {}
+
+
+def test_a_judge_without_held_out_hits_has_not_shown_that_it_learned() -> None:
+    house = Warehouse([("u", "a", 0)], discriminator="signals", fusion="append")
+    house.table("held_out_candidates", "select 1 as user_number, false as is_hit, 0.5 as margin")
+    house.build("judge_learning")
+    assert house.rows("select auc, n_hits, learned from judge_learning") == [(None, 0, False)]
+    assert list(house.failures("judge_learning")) == ["judge_has_learned_judge_learning"]
 
 
 def test_judged_pairs_weigh_misses_back_and_leave_seen_items_out() -> None:

@@ -8,7 +8,7 @@ loss of a batch, a `TrainingStrategy` carries the step out.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -52,6 +52,9 @@ class TrainingLoop:
         module: What the strategy trains: it gives the summed loss of a batch.
         resume: Where states and the best weights are kept; None for a training that keeps neither.
         early_stop: When to end before the last epoch; None for never.
+        measure: Gives loss and AUC on rows that are not learned from, in place of the loss on the held-out rows of `steps`. It is
+            asked `early_stop.evaluations` times in the whole training, and the weights of the lowest loss are kept in memory.
+        may_stop: Whether a training of so high an AUC may end early; it always may where nothing is measured.
         checkpoint_every: Steps between the states that are kept; 0 keeps none.
         progress: Called by every process; only the first one's should be heard.
     """
@@ -66,6 +69,9 @@ class TrainingLoop:
         early_stop: EarlyStop | None = None,
         checkpoint_every: int = 0,
         progress: Progress = lambda done, total, message: None,
+        *,
+        measure: Callable[[], tuple[float, float]] | None = None,
+        may_stop: Callable[[float], bool] = lambda auc: True,
     ) -> None:
         self.strategy = strategy
         self.module = module
@@ -75,6 +81,11 @@ class TrainingLoop:
         self.early_stop = early_stop
         self.checkpoint_every = checkpoint_every
         self.progress = progress
+        self.measure = measure
+        self.may_stop = may_stop
+        self.best: dict[str, Tensor] | None = None  # weights of the lowest measured loss so far
+        self.best_auc = 0.0
+        self._auc: float | None = None
         self.ends = np.cumsum(steps.lengths)  # steps done after each epoch
         self.total = int(self.ends[-1])
         self.state = TrainingState()
@@ -115,8 +126,10 @@ class TrainingLoop:
         mean = check_finite(float(np.mean(state.losses)), state.step, rate)
         seconds = time.monotonic() - self._started
         state.losses.clear()
-        state.log.append(LogRow(state.step, epoch, mean, rate, seconds, validation))
+        auc = None if validation is None else self._auc
+        state.log.append(LogRow(state.step, epoch, mean, rate, seconds, validation, auc))
         told = "" if validation is None else f", validation {validation:.2f}"
+        told += "" if auc is None else f", validation AUC {auc:.3f}"
         self.progress(state.step, self.total, f"loss {mean:.2f}{told}")
 
     # -- early stop ---------------------------------------------------------------------------------------------------
@@ -125,34 +138,47 @@ class TrainingLoop:
         stop = self.early_stop
         if stop is None:
             return False
+        if self.measure is not None:
+            every = max(1, self.total // stop.evaluations)
+            return self.state.step % every == 0 or self.state.step == self.total
         n = min(stop.evaluations, length)
         return (number + 1) * n // length > number * n // length
 
     def _validate(self) -> float:
         """Mean loss on the rows held out; a new best is written down."""
         self.module.eval()
-        parts, divisor = self.steps.held_out()
-        loss = self.strategy.loss(parts, divisor)
+        if self.measure is not None:
+            loss, self._auc = self.measure()
+        else:
+            parts, divisor = self.steps.held_out()
+            loss = self.strategy.loss(parts, divisor)
         self.module.train()
         state = self.state
         if loss < state.best_loss:
             state.best_loss, state.best_step, state.worse = loss, state.step, 0
             if self.resume is not None and self.strategy.rank == 0:
                 save_file(self._weights(), self.resume.best_path(state))
+            if self._auc is not None:
+                self.best_auc = self._auc
+                self.best = {name: tensor.clone() for name, tensor in self._weights().items()}
         else:
             state.worse += 1
         return loss
 
     def _is_over(self) -> bool:
         stop = self.early_stop
-        return stop is not None and self.state.worse >= stop.patience
+        if stop is None or self.state.worse < stop.patience:
+            return False
+        return self.measure is None or self.may_stop(self.best_auc)
 
     @torch.no_grad()
     def _take_best(self) -> None:
         self.strategy.barrier()
-        if self.resume is None or self.state.best_step < 0:
+        best, own = self.best, self._weights()
+        if self.resume is not None and self.state.best_step >= 0:
+            best = load_file(self.resume.best_path(self.state))
+        if best is None:
             return
-        best, own = load_file(self.resume.best_path(self.state)), self._weights()
         for name, tensor in own.items():
             tensor.copy_(best[name])
 

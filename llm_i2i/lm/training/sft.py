@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from transformers import LlamaForCausalLM
 
 from llm_i2i.lm.checkpoint import Metadata, check_complete, load_vocabulary, save_metadata
 from llm_i2i.lm.items import FIRST_ITEM, Vocabulary
-from llm_i2i.lm.settings import FromSizesSettings
+from llm_i2i.lm.settings import EarlyStop, FromSizesSettings
 from llm_i2i.lm.trainer import LogRow, Progress
 from llm_i2i.lm.training.examples import (
     Batch,
     Examples,
+    Ints,
     RawExamples,
     encode_examples,
     make_batch,
@@ -40,6 +42,7 @@ from llm_i2i.lm.training.model import (
     states_at,
 )
 from llm_i2i.lm.training.strategies import PlainStrategy
+from llm_i2i.lm.training.validation import ValidationRows, validation_rows
 
 
 def train(
@@ -50,29 +53,79 @@ def train(
     initial: Path | None,
     random_seed: int,
     progress: Progress,
+    validation: pa.Table | None = None,
 ) -> list[LogRow]:
     """Train and save; see `lm.open.train_checkpoint`. Equal inputs, seed and threads give equal bytes."""
     raw = read_examples(examples)
     known = None if initial is None else load_vocabulary(initial, check_complete(initial))
     vocabulary = vocabulary_for(raw, items, known)
     encoded = encode_examples(raw, vocabulary, settings.max_length)
-    with private_torch_state(random_seed, settings.threads):
+    judged = validation_rows(validation, raw, vocabulary, settings.max_length)
+
+    def attempt(number: int) -> Attempt:
+        seed = random_seed + number - 1
         model = build_model(settings, len(vocabulary.words))
         if initial is not None and known is not None:
             base = start_from(model, initial, known, vocabulary)
         else:
-            base = _initial_embeddings(model, encoded, vocabulary, settings, random_seed)
+            base = _initial_embeddings(model, encoded, vocabulary, settings, seed)
         embedding = SummedEmbedding(base, item_features(items, vocabulary, settings))
         module = ItemLoss(
             model, embedding, settings, answers_of(raw, vocabulary), vocabulary.n_items
         )
-        steps = PlannedSteps(encoded, settings, np.random.default_rng(random_seed))
+        steps = PlannedSteps(encoded, settings, np.random.default_rng(seed))
         # On the CPU also where there is a GPU: the matrices are too small for one.
         strategy = PlainStrategy(module, settings, device="cpu")
-        log = TrainingLoop(strategy, module, steps, settings, progress=progress).run()
-        save_model(model, embedding.folded(), vocabulary, folder)
+        loop = _loop(strategy, module, steps, settings, judged, progress)
+        log = [replace(row, attempt=number) for row in loop.run()]
+        return Attempt(model, embedding, log, loop.best_auc)
+
+    best, log = None, list[LogRow]()
+    for number in range(1, (settings.retries if judged is not None else 0) + 2):
+        with private_torch_state(random_seed + number - 1, settings.threads):
+            found = attempt(number)
+            log += found.log
+            if best is None or found.auc > best.auc:
+                best = found
+                save_model(best.model, best.embedding.folded(), vocabulary, folder)
+        # Another seed only for one that has learned nothing: to take the best of several would be to choose by luck.
+        if judged is None or judged.is_learned(found.auc):
+            break
     save_metadata(folder, Metadata(settings, raw.kind, vocabulary.n_items, raw.labels, random_seed))
     return log
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A training from one seed, with the best of its weights and their AUC on the validation rows (0 without such rows)."""
+
+    model: LlamaForCausalLM
+    embedding: SummedEmbedding
+    log: list[LogRow]
+    auc: float
+
+
+def _loop(
+    strategy: PlainStrategy,
+    module: ItemLoss,
+    steps: PlannedSteps,
+    settings: FromSizesSettings,
+    judged: ValidationRows | None,
+    progress: Progress,
+) -> TrainingLoop:
+    """The loop of a training, which with validation rows keeps the weights of the lowest loss on them."""
+    if judged is None:
+        return TrainingLoop(strategy, module, steps, settings, progress=progress)
+    return TrainingLoop(
+        strategy,
+        module,
+        steps,
+        settings,
+        early_stop=EarlyStop(patience=settings.patience, evaluations=settings.evaluations),
+        progress=progress,
+        measure=lambda: judged.measure(module.target_nll),
+        may_stop=judged.is_learned,
+    )
 
 
 @contextmanager
@@ -115,15 +168,18 @@ def answers_of(raw: RawExamples, vocabulary: Vocabulary) -> Tensor | None:
 
 
 class PlannedSteps:
-    """Steps of about equally many tokens; all epochs are planned before the first."""
+    """Steps of about equally many tokens; all epochs are planned before the first, and as many as `min_steps` needs."""
 
     def __init__(
         self, examples: Examples, settings: FromSizesSettings, random: np.random.Generator
     ) -> None:
         self.examples = examples
-        self.epochs = [
-            plan_batches(examples, settings.batch_size, random) for _ in range(settings.epochs)
-        ]
+        self.epochs: list[list[Ints]] = []
+        while (
+            len(self.epochs) < settings.epochs
+            or sum(len(batches) for batches in self.epochs) < settings.min_steps
+        ):
+            self.epochs.append(plan_batches(examples, settings.batch_size, random))
         self.lengths = [len(batches) for batches in self.epochs]
 
     def parts(self, epoch: int, number: int) -> tuple[list[Batch], float]:
@@ -131,7 +187,7 @@ class PlannedSteps:
         return [batch], batch.n_targets
 
     def held_out(self) -> tuple[list[Batch], float]:
-        return [], 1.0  # this training has no early stop
+        return [], 1.0  # this training never asks: it stops by the AUC, if at all
 
 
 class ItemLoss(nn.Module):
@@ -164,7 +220,13 @@ class ItemLoss(nn.Module):
         add_dropout(model, settings.dropout)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Embeds each distinct token once, reads hidden states only where a target follows."""
+        return weighted_mean_loss(self.target_nll(batch), torch.from_numpy(batch.weights), 1.0)
+
+    def target_nll(self, batch: Batch) -> Tensor:
+        """Negative log-likelihood of each target, in nats, blanks included.
+
+        Embeds each distinct token once, reads hidden states only where a target follows.
+        """
         inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
         drawn = self.answers
         if drawn is None:
@@ -192,12 +254,10 @@ class ItemLoss(nn.Module):
             hidden = states.flatten(0, 1)[torch.from_numpy(batch.places)]
         if self.answers is None:
             hits = (target_rows[:, None] == drawn_rows[None, :]).nonzero(as_tuple=True)
-            nll = sampled_softmax_nll(
+            return sampled_softmax_nll(
                 hidden, rows[target_rows], rows[drawn_rows], hits, self.n_items
             )
-        else:
-            nll = softmax_nll(hidden, rows[drawn_rows], torch.searchsorted(drawn, targets))
-        return weighted_mean_loss(nll, torch.from_numpy(batch.weights), 1.0)
+        return softmax_nll(hidden, rows[drawn_rows], torch.searchsorted(drawn, targets))
 
 
 def _initial_embeddings(

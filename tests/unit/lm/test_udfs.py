@@ -112,4 +112,4 @@ def test_signatures():
     assert score is not None
     assert score.batch_size == 16384
     assert tune is not None
-    assert [p.name for p in tune.relations] == ["examples", "items"]
+    assert [p.name for p in tune.relations] == ["examples", "items", "validation"]
