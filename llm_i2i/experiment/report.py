@@ -43,8 +43,13 @@ def report(
     with ExitStack() as held:
         found = {"experiment_results": rows, "experiment_summary": summary}
         digests = {
-            f"{table}_{plan.trials.name}": _store(
-                project, f"{table}_{plan.trials.name}", TABLES[table], found[table], held
+            f"{table}_{plan.trials.name}": store_rows(
+                project,
+                ENVIRONMENT,
+                f"{table}_{plan.trials.name}",
+                TABLES[table],
+                found[table],
+                held,
             )
             for table in TABLES
         }
@@ -62,10 +67,17 @@ def report(
     return folder, problem
 
 
-def _store(
-    project: Project, node: str, row_type: type, rows: Sequence[Any], held: ExitStack
+def store_rows(
+    project: Project,
+    environment: str,
+    node: str,
+    row_type: type,
+    rows: Sequence[Any],
+    held: ExitStack,
 ) -> str:
-    """Keep rows as a result of the store, named by what is in them; its fingerprint, which `held` keeps from `gc`."""
+    """Keep rows as a result of the store, named by what is in them; its fingerprint, which `held` keeps from `gc` until the
+    environment points to it.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -74,7 +86,7 @@ def _store(
     schema = pa.schema([(name, arrow[sql_type]) for name, sql_type in types.items()])
     records = [asdict(row) for row in rows]
     digest = fingerprint([list(types.items()), records])
-    held.enter_context(project.holds.held(ENVIRONMENT, {node: digest}))
+    held.enter_context(project.holds.held(environment, {node: digest}))
     if project.store.meta(node, digest) is None:
         with project.store.new_folder() as folder:
             pq.write_table(pa.Table.from_pylist(records, schema=schema), folder / DATA)

@@ -1,7 +1,9 @@
 -- models/generator/generator.sql: trains a generator (a small model from scratch, a pretrained one from its weights); the rows are its training log, and `checkpoint` names its weights (eq. 1-2). The second
 -- generator starts from another seed and weighs all targets alike: it knows popular items better, as the first knows the long tail. The
--- cross-fitted ones never saw the events by which their proposals are judged.
+-- cross-fitted ones never saw the events by which their proposals are judged. Under `generator_start: shared` the others start from them:
+-- that leaks nothing, because a cross-fitted one saw a part of the same events; the other way round its proposals would know the answers.
 {{ instances(entries('generators'), name='{prefix}generator') }}
+{%- set goes_on = initial is not none and var('generator_start') == 'shared' and var('discriminator') == 'signals' %}
 {{ config(frozen=var('daily')) }}
 select
     step,
@@ -23,7 +25,16 @@ from fine_tune(
         from {{ ref(examples) }}
         order by user_id, position
     ),
+    {%- if goes_on %}
+    language_model := {{
+        language_model(
+            var('language_model'), epochs=var('continued_epochs'), learning_rate=var('continued_learning_rate'), warmup=0.1
+        )
+    }},
+    initial := (select any_value(checkpoint) from {{ ref(initial) }}),
+    {%- else %}
     language_model := {{ language_model(var('language_model')) }},
+    {%- endif %}
     items := (select item_token, features from {{ ref('item_features') }} order by item_number),
     random_seed := {{ var('random_seed') + (1 if weighs_equally else 0) }}
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,10 @@ from llm_i2i.cli.options import (
 from llm_i2i.errors import counted
 
 if TYPE_CHECKING:
+    from llm_i2i.cli.console import Console
+    from llm_i2i.cli.json_log import JsonLog
     from llm_i2i.graph.compile import CompiledModel
+    from llm_i2i.runner.build.events import BuildResult
     from llm_i2i.runner.project import Project
 
 
@@ -47,10 +50,14 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Build again whenever a file of the project changes, until Ctrl-C.",
 )
+@click.option(
+    "--seeds",
+    help="Build once for each of these values of random_seed ('42,43,44'), and print median and spread of metrics_summary; the first is published.",
+)
 @log_options
 def build(
     select: tuple[str, ...], exclude: tuple[str, ...], full_refresh: bool, fail_fast: bool, max_calls: int | None,
-    store_failures: bool, dry_run: bool, watch: bool, quiet: bool, log_format: str, **settings: Any,
+    store_failures: bool, dry_run: bool, watch: bool, seeds: str | None, quiet: bool, log_format: str, **settings: Any,
 ) -> None:  # fmt: skip
     """Build what is stale, test it, publish the environment."""
     if watch:
@@ -60,19 +67,76 @@ def build(
         build_forever(Path(settings["project_dir"]), [a for a in given if a != "--watch"])
     reporter = open_reporter(log_format, quiet=quiet)
     project = open_project(**settings)
+
+    def run(there: Project) -> BuildResult:
+        return there.build(
+            select,
+            exclude,
+            full_refresh=full_refresh,
+            fail_fast=fail_fast,
+            max_calls=max_calls,
+            store_failures=store_failures,
+            reporter=reporter,
+        )
+
+    if seeds is not None:
+        sys.exit(
+            _build_seeds(project, seeds, run, reporter, select, exclude, full_refresh, dry_run)
+        )
     if dry_run:
         _print_plan(project, select, exclude, full_refresh, "table")
         return
-    result = project.build(
-        select,
-        exclude,
-        full_refresh=full_refresh,
-        fail_fast=fail_fast,
-        max_calls=max_calls,
-        store_failures=store_failures,
-        reporter=reporter,
-    )
+    result = run(project)
     sys.exit(result.exit_code)
+
+
+def _build_seeds(
+    project: Project,
+    text: str,
+    run: Callable[[Project], BuildResult],
+    reporter: Console | JsonLog,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    full_refresh: bool,
+    dry_run: bool,
+) -> int:
+    """One build a seed; what they say on stdout, as JSON under --log-format json. The exit code."""
+    from dataclasses import asdict
+
+    from llm_i2i.cli.experiment import parse_seeds
+    from llm_i2i.cli.json_log import JsonLog
+    from llm_i2i.cli.output import print_rows
+    from llm_i2i.experiment.seeds import build_seeds, publish_seeds, seed_projects, spread
+
+    projects = seed_projects(project, parse_seeds(text), select, exclude)
+    if dry_run:
+        for seed, there in projects:
+            click.echo(f"random_seed {seed}, environment '{there.environment.name}'", err=True)
+            _print_plan(there, select, exclude, full_refresh, "table")
+        return 0
+
+    numbers = {id(there): n for n, (_, there) in enumerate(projects, start=1)}
+
+    def build_one(there: Project) -> BuildResult:
+        number = numbers[id(there)]
+        reporter.note(f"Seed {number} of {len(projects)}: random_seed {projects[number - 1][0]}")
+        return run(there)
+
+    rows, failed = build_seeds(projects, build_one)
+    summed = spread(rows)
+    if summed:
+        name = publish_seeds(project, rows, summed)
+        table = [asdict(row) for row in summed]
+        print_rows(
+            list(table[0]),
+            [list(row.values()) for row in table],
+            "json" if isinstance(reporter, JsonLog) else "table",
+        )
+        sys.stdout.flush()
+        reporter.note(f'Each seed: llmi2i query --env {name} "from metrics_by_seed"')
+    for seed in failed:
+        reporter.note(f"FAILED random_seed {seed}: it is not in the medians")
+    return 1 if failed else 0
 
 
 @click.command()

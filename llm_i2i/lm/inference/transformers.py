@@ -22,6 +22,7 @@ from llm_i2i.lm.inference.ranking import Ints, label_ids, padded_batches, seen_i
 from llm_i2i.lm.inference.tree import PromptTree
 from llm_i2i.lm.inference.trie import Trie, build_trie
 from llm_i2i.lm.inference.writing import write
+from llm_i2i.lm.precision import exact_float32
 from llm_i2i.lm.tokenizer import TokenizerVocabulary
 
 # Bounds on one forward pass: its activations stay near the caches, its item logits under some 50 MB.
@@ -50,6 +51,7 @@ class TransformersBackend:
         self.sum_spellings = sum_spellings
         self.vocabulary = open_vocabulary(folder, self.metadata)
 
+    @exact_float32()
     def top_items(
         self, prompts: Sequence[str], n: int, *, exclude_prompt_items: bool = True
     ) -> list[list[tuple[str, float]]]:
@@ -58,6 +60,7 @@ class TransformersBackend:
             return self._rank_tokens(prompts, n, exclude_prompt_items)
         return self._search(prompts, n, exclude_prompt_items)
 
+    @exact_float32()
     def label_logits(self, prompts: Sequence[str], labels: Sequence[str]) -> Logits:
         """See `TextBackend.label_logits`."""
         if not isinstance(self.vocabulary, TokenizerVocabulary):
@@ -79,6 +82,7 @@ class TransformersBackend:
         """See `TextBackend.label_probabilities`."""
         return probabilities(self.label_logits(prompts, labels))
 
+    @exact_float32()
     def generate_text(
         self,
         prompts: Sequence[str],

@@ -46,7 +46,7 @@ def build_model(settings: FromSizesSettings, vocabulary_size: int) -> LlamaForCa
         bos_token_id=BOS,
         eos_token_id=EOS,
     )
-    # Plain attention: over sequences this short it beats the flash kernel, by far where oneDNN multiplies.
+    # Plain attention: over sequences this short it beats the flash kernel.
     config._attn_implementation = ATTENTION
     return LlamaForCausalLM(config).float()
 

@@ -16,6 +16,7 @@ from transformers import LlamaForCausalLM
 
 from llm_i2i.lm.checkpoint import Metadata, check_complete, load_vocabulary, save_metadata
 from llm_i2i.lm.items import FIRST_ITEM, Vocabulary
+from llm_i2i.lm.precision import exact_float32
 from llm_i2i.lm.settings import EarlyStop, FromSizesSettings
 from llm_i2i.lm.trainer import LogRow, Progress
 from llm_i2i.lm.training.examples import (
@@ -130,31 +131,25 @@ def _loop(
 
 @contextmanager
 def private_torch_state(seed: int, threads: int) -> Iterator[None]:
-    """Seed torch, set its threads, add gradients in one order, and multiply matrices with oneDNN inside the block; outside, nothing
-    has changed. Without the one order two threads race in the gradient of rows[numbers], and equal runs differ in their last bits.
-
-    Allowing bfloat16 inside makes torch call oneDNN, which is twice as fast as MKL on AMD processors. Only processors with
-    matrix units for it round to bfloat16 (mixed precision), the others still compute in float32.
+    """Seed torch, set its threads, add gradients in one order, and multiply in float32 inside the block; outside, nothing has
+    changed. Without the one order two threads race in the gradient of rows[numbers], and equal runs differ in their last bits.
     """
-    matmul = torch.backends.mkldnn.matmul
-    before = torch.get_num_threads(), matmul.fp32_precision
+    before = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     filled = torch.utils.deterministic.fill_uninitialized_memory
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), exact_float32():
         torch.manual_seed(seed)
         try:
-            torch.set_num_threads(threads or before[0])
+            torch.set_num_threads(threads or before)
             torch.use_deterministic_algorithms(True, warn_only=True)
             torch.utils.deterministic.fill_uninitialized_memory = (
                 False  # none is read; a tenth of the time
             )
-            matmul.fp32_precision = "bf16"
             yield
         finally:
-            torch.set_num_threads(before[0])
+            torch.set_num_threads(before)
             torch.use_deterministic_algorithms(deterministic)
             torch.utils.deterministic.fill_uninitialized_memory = filled
-            matmul.fp32_precision = before[1]
 
 
 def answers_of(raw: RawExamples, vocabulary: Vocabulary) -> Tensor | None:
