@@ -233,8 +233,11 @@ trials as (
         counts.n_long_tail_hits / nullif(totals.n_long_tail, 0) as recall_long_tail,
         counts.worth,
         counts.squared_worth,
-        -- the long-tail floor: a share of what the recommender alone has.
+        -- the long-tail floor is a share of what the recommender alone has; and a judge that has learned nothing has no weight.
         weights.in_grid = 1
+            {%- for weight, judge in [('distil_mu', votes_judge), ('pair_mu', pairs_judge)] if judge %}
+            and (weights.{{ weight }} = 0 or (select max(case when learned then 1 else 0 end) from {{ ref('judge_learning') }} where judge = '{{ judge }}') = 1)
+            {%- endfor %}
             and counts.n_long_tail_hits >= {{ double(var('long_tail_floor')) }} * max(case when weights.is_plain then counts.n_long_tail_hits end) over () as is_allowed
     from weights
     inner join counts on counts.trial = weights.trial
