@@ -59,7 +59,7 @@ def judge_scores(
         raise LlmI2iError(
             f"the judge {judge} needs scikit-learn, which is not installed",
             where="the var judge, or gradient_boosting_reference",
-            fix="pip install 'llm_i2i[reference]', or set judge to small and gradient_boosting_reference to false",
+            fix="pip install 'llm_i2i[local]', or set judge to small and gradient_boosting_reference to false",
         ) from error
     signals = [name for name in examples.column_names if name not in LABELS]
     learnt = _rows(examples, signals)

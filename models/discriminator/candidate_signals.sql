@@ -6,11 +6,18 @@
     {
         'prefix': '', 'events': 'interactions_train', 'candidates': 'generated_interactions', 'steps': 'transitions',
         'embeddings': 'generator_embeddings', 'held_out': none,
-        'sums': 'training_swing_sums' if var('daily') else 'swing_sums', 'degrees': 'training_degrees' if var('daily') else none,
+        'sums': 'training_swing_sums' if var('daily') else 'swing_sums', 'degrees': 'training_degrees' if var('daily') else none, 'enabled': true,
     },
     {
         'prefix': 'crossfit_', 'events': 'interactions_crossfit', 'candidates': 'crossfit_generated_interactions', 'steps': 'crossfit_transitions',
         'embeddings': 'crossfit_generator_embeddings', 'held_out': 'crossfit_targets', 'sums': 'crossfit_swing_sums', 'degrees': none,
+        'enabled': true,
+    },
+    {
+        'prefix': 'whole_', 'events': 'interactions', 'candidates': 'whole_generated_interactions', 'steps': 'whole_transitions',
+        'embeddings': 'whole_generator_embeddings', 'held_out': none,
+        'sums': 'whole_training_swing_sums' if var('daily') else 'whole_swing_sums', 'degrees': 'whole_training_degrees' if var('daily') else none,
+        'enabled': serves_whole_log(),
     },
 ], name='{prefix}candidate_signals') }}
 {{ config(frozen=var('daily') and held_out is not none, enabled=var('discriminator') == 'signals', tags=['crossfit']) }}

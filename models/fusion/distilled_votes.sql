@@ -10,7 +10,7 @@ with recent_events as (
             {{ double(var('distil_decay')) }},
             row_number() over (partition by user_number order by position desc) - 1
         ) as age_weight
-    from {{ ref('interactions_train') }}
+    from {{ ref(events) }}
     {% if users %}
     where {{ users }}
     {% endif %}

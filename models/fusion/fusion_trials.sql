@@ -50,7 +50,7 @@ seeded as (
         {{ draw_seed(['targets.target_number'], var('fusion_seed')) }} as seed
     from {{ ref('targets') }} as targets
     inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = targets.item_number
-    where targets.split = 'validation'
+    where targets.split = 'validation' and not targets.is_new_user
 ),
 
 drawn as (

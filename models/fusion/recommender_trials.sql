@@ -22,8 +22,10 @@ recalls as (
         avg(case when ranks.rank <= 10 then {{ double(1) }} else {{ double(0) }} end) as recall_all,
         avg(case when item_long_tail.is_long_tail then case when ranks.rank <= 10 then {{ double(1) }} else {{ double(0) }} end end) as recall_long_tail
     from ranks
+    -- the users that the segment `all` is about.
     inner join {{ ref('targets') }} as targets on targets.target_number = ranks.target_number
     inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = targets.item_number
+    where not targets.is_new_user
     group by ranks.recommender, ranks.listed
 ),
 

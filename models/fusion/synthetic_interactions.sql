@@ -1,5 +1,10 @@
 -- models/fusion/synthetic_interactions.sql: the generated pairs that are kept, each with its vote and with where it came from (method.md 2.6, 2.7).
 -- Under the defaults all of them are kept and the confidence only weighs the vote; min_confidence and synthetic_per_user drop some.
+-- whole_synthetic_interactions are those of the whole log, for the index that is served.
+{{ instances([
+    {'prefix': '', 'enabled': true},
+    {'prefix': 'whole_', 'enabled': serves_whole_log()},
+], name='{prefix}synthetic_interactions') }}
 {% set compared = 'confidence_quantile' if var('confidence_scale') == 'quantile' else 'confidence' %}
 with scored as (
     select
@@ -9,7 +14,7 @@ with scored as (
         (rank() over (order by {{ rounded('margin') }}) - 1) / cast(count(*) over () as double) as confidence_quantile,
         {% endif %}
         {{ rounded('margin' if var('synthetic_order') == 'confidence' else 'log_probability') }} as preference
-    from {{ ref('scored_interactions') }}
+    from {{ ref(prefix ~ 'scored_interactions') }}
 ),
 
 kept as (
@@ -56,7 +61,7 @@ select
         * power(confidence, {{ double(var('confidence_exponent')) }}) as vote,
     generator_call,
     discriminator_call,
-    (select any_value(checkpoint) from {{ ref('generator') }}) as generator_checkpoint,
+    (select any_value(checkpoint) from {{ ref(prefix ~ 'generator') }}) as generator_checkpoint,
     {% if var('judge') == 'small' or var('discriminator') != 'signals' %}
     (select any_value(checkpoint) from {{ ref('discriminator') }}) as discriminator_checkpoint,
     {% else %}

@@ -2,8 +2,9 @@
 -- generator starts from another seed and weighs all targets alike: it knows popular items better, as the first knows the long tail. The
 -- cross-fitted ones never saw the events by which their proposals are judged. Under `generator_start: shared` the others start from them:
 -- that leaks nothing, because a cross-fitted one saw a part of the same events; the other way round its proposals would know the answers.
+-- Those of the whole log, which only the served index reads, run on from the evaluated ones.
 {{ instances(entries('generators'), name='{prefix}generator') }}
-{%- set goes_on = initial is not none and var('generator_start') == 'shared' and var('discriminator') == 'signals' %}
+{%- set goes_on = continues or (initial is not none and var('generator_start') == 'shared' and var('discriminator') == 'signals') %}
 {{ config(frozen=var('daily')) }}
 select
     step,
@@ -28,7 +29,7 @@ from fine_tune(
     {%- if goes_on %}
     language_model := {{
         language_model(
-            var('language_model'), epochs=var('continued_epochs'), learning_rate=var('continued_learning_rate'), warmup=0.1
+            var('language_model'), epochs=var('whole_log_epochs') if continues else var('continued_epochs'), learning_rate=var('continued_learning_rate'), warmup=0.1
         )
     }},
     initial := (select any_value(checkpoint) from {{ ref(initial) }}),

@@ -8,6 +8,7 @@
 -- neighbours are all weak stay weak. Dividing each item's scores by its own best would lift them, and on validation that costs a tenth of recall@10
 -- (method.md 2.7).
 {{ instances(entries('arms') | selectattr('has_index') | list, name='index_{arm}') }}
+{% set similarities = similarities_of_whole_log() if similarities == 'whole_log' else similarities %}
 {% set parts = arm_similarities(recommender, augmentation, similarities, votes, item_pairs, appended, choice) %}
 {% if long_tail_vote is none and augmentation != 'none' and var('fusion') == 'distil' %}
     {% set long_tail_vote = '(select long_tail_vote from ' ~ ref(choice) ~ ')' %}
@@ -22,6 +23,9 @@ with weighted as (
             select avg(best) from (select max(score) as best from {{ ref(similarity) }} group by item_number) as bests
         ) as score
     from {{ ref(similarity) }}
+    {% if weight is string %}
+    where {{ weight }} <> 0
+    {% endif %}
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
@@ -56,7 +60,7 @@ related as (
         {% else %}
         summed.score * case when item_long_tail.is_long_tail then {{ double(long_tail_vote) }} else 1 end as score
     from summed
-    inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = summed.related_item_number
+    inner join {{ ref(long_tail) }} as item_long_tail on item_long_tail.item_number = summed.related_item_number
         {% endif %}
 ),
 

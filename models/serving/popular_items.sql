@@ -1,11 +1,11 @@
--- models/serving/popular_items.sql: the items with the most events in the train part, which the service answers with where a history is empty or
+-- models/serving/popular_items.sql: the items with the most events, of the whole log where the index is made of it, which the service answers with where a history is empty or
 -- holds no known item.
 with counts as (
     select
         item_id,
         item_number,
         count(*) as score
-    from {{ ref('interactions_train') }}
+    from {{ ref('interactions' if serves_whole_log() else 'interactions_train') }}
     group by item_id, item_number
 ),
 

@@ -4,6 +4,8 @@
 {{ instances([
     {'name': 'cooccurrence', 'sums': 'swing_sums', 'is_cosine': false, 'enabled': true, 'tags': ['no_language_model']},
     {'name': 'cosine', 'sums': 'swing_sums', 'is_cosine': true, 'enabled': true, 'tags': ['no_language_model']},
+    {'name': 'whole_cooccurrence', 'sums': 'whole_swing_sums', 'is_cosine': false, 'enabled': serves_whole_log(), 'tags': ['whole_log']},
+    {'name': 'whole_cosine', 'sums': 'whole_swing_sums', 'is_cosine': true, 'enabled': serves_whole_log(), 'tags': ['whole_log']},
     {'name': 'cooccurrence_augmented', 'sums': 'fused_swing_sums', 'is_cosine': false, 'enabled': events_are_fused(), 'tags': []},
     {'name': 'cosine_augmented', 'sums': 'fused_swing_sums', 'is_cosine': true, 'enabled': events_are_fused(), 'tags': []},
 ], name='{name}') }}

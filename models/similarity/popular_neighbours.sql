@@ -1,11 +1,15 @@
--- models/similarity/popular_neighbours.sql: the fifty items with the most users, related to every item of the train part. A bar that every recommender
+-- models/similarity/popular_neighbours.sql: the fifty items with the most users, related to every item with an event. A bar that every recommender
 -- must clear: on a log without structure nothing is better.
+{{ instances([
+    {'prefix': '', 'events': 'interactions_train', 'enabled': true, 'tags': ['no_language_model']},
+    {'prefix': 'whole_', 'events': 'interactions', 'enabled': serves_whole_log(), 'tags': ['whole_log']},
+], name='{prefix}popular_neighbours') }}
 with counts as (
     select
         item_id,
         item_number,
         cast(count(*) as double) as score
-    from {{ ref('interactions_train') }}
+    from {{ ref(events) }}
     group by item_id, item_number
 ),
 

@@ -8,6 +8,7 @@
 {{ instances(swing_of_logs() + [
     {'name': 'swing_augmented', 'sums': 'fused_swing_sums' if events_are_fused() else 'swing_sums', 'settings': none, 'enabled': true, 'tags': []},
     {'name': 'swing_plain', 'sums': 'swing_sums', 'settings': {'self_pair_weight': 0, 'degree_exponent': 0}, 'enabled': true, 'tags': ['no_language_model']},
+    {'name': 'whole_swing_plain', 'sums': 'whole_swing_sums', 'settings': {'self_pair_weight': 0, 'degree_exponent': 0}, 'enabled': serves_whole_log(), 'tags': ['whole_log']},
     {'name': 'swing_self_pairs', 'sums': 'swing_sums', 'settings': {'self_pair_weight': 1, 'degree_exponent': 0}, 'enabled': true, 'tags': ['no_language_model']},
     {'name': 'swing_degree_normalised', 'sums': 'swing_sums', 'settings': {'self_pair_weight': 0, 'degree_exponent': 0.5}, 'enabled': true, 'tags': ['no_language_model']},
 ], name='{name}') }}

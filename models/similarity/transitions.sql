@@ -3,8 +3,9 @@
 -- same in both directions: each of m events of a step directly follows each other one in 1 / m of these orders, and in 1 / (a b) of them a given one of a
 -- events is the last of its step and a given one of b events the first of the next. Without ties all of these are 1.
 {{ instances([
-    {'prefix': '', 'events': 'interactions_train'},
-    {'prefix': 'crossfit_', 'events': 'interactions_crossfit'},
+    {'prefix': '', 'events': 'interactions_train', 'enabled': true},
+    {'prefix': 'crossfit_', 'events': 'interactions_crossfit', 'enabled': true},
+    {'prefix': 'whole_', 'events': 'interactions', 'enabled': serves_whole_log()},
 ], name='{prefix}transitions') }}
 {{ config(frozen=var('daily'), enabled=var('discriminator') == 'signals', tags=['crossfit']) }}
 

@@ -19,6 +19,29 @@
 {%- do return(entries('recommenders') | selectattr('name', 'equalto', main_recommender()) | list) -%}
 {%- endmacro %}
 
+{# Whether the index that is served is made from the whole log (models/whole_log/part.yml). The parts that change the events, and the backbones, have
+   their index from the train part alone. #}
+{% macro serves_whole_log() -%}
+{%- set can_be_made = candidate_recommenders() | selectattr('may_be_chosen') | list | length > 0 -%}
+{% do return(var('serve_whole_log', false) and var('fusion') == 'distil' and not is_filtering() and var('discriminator') == 'signals' and can_be_made) %}
+{%- endmacro %}
+
+{# Similarity of the whole log -> weight, an SQL expression: what the chosen recommender gives it. #}
+{% macro similarities_of_whole_log() -%}
+{%- set found = {} -%}
+{%- for recommender in candidate_recommenders() -%}
+    {%- for similarity, weight in recommender.similarities.items() -%}
+        {%- set name = similarity if similarity == 'text_neighbours' else 'whole_' ~ similarity -%}
+        {%- do found.update({name: found.get(name, []) + [" when '" ~ recommender.name ~ "' then " ~ weight]}) -%}
+    {%- endfor -%}
+{%- endfor -%}
+{%- set weights = {} -%}
+{%- for name, cases in found.items() -%}
+    {%- do weights.update({name: 'case (select recommender from ' ~ ref('recommender_trials') ~ ' where place = 1)' ~ cases | join('') ~ ' else 0 end'}) -%}
+{%- endfor -%}
+{%- do return(weights) -%}
+{%- endmacro %}
+
 {# A recommender's name, as an SQL expression. #}
 {% macro recommender_name(recommender) -%}
 {{ "(select recommender from " ~ ref('recommender_trials') ~ " where place = 1)" if recommender == 'auto' else quote_literal(recommender) }}

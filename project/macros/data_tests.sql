@@ -89,8 +89,13 @@ inner join {{ ref('targets') }} as targets
 {% endmacro %}
 
 {# The same for text or lists of item tokens: prompts, histories, completions. A token <i_12> is found by its form, other spellings by searching the text. #}
-{% macro test_no_leakage_in_text(model, column_name) %}
+{% macro test_no_leakage_in_text(model, column_name, events='interactions_train') %}
+{%- if events == 'interactions' %}
+{#- of the whole log, for the index that is served: it may know what the evaluation holds out. #}
+select 1 as nothing where false
+{%- else %}
 {{ leaked_tokens(model, column_name) if var('item_ids') == 'token' else leaked_spellings(model, column_name) }}
+{%- endif %}
 {% endmacro %}
 
 {# Targets whose token <i_12> stands in the column. #}
