@@ -1,13 +1,15 @@
 {# Data tests of this project. Each selects the rows that fail. Those for synthetic data of any project come with the package. #}
 
-{# Rows of the log that lack an id or an order value, where they are more than `max_share` of it. #}
+{# Rows of the log that lack an id or an order value, where they are more than `max_share` of it, the var max_rejected_share. #}
 {% macro test_rejected_rows(model, max_share) %}
 select *
 from (
     select
         problem,
         count(*) as n_rows,
-        count(*) || ' of ' || sum(count(*)) over () || ' rows have ' || problem as message,
+        count(*) || ' of ' || sum(count(*)) over () || ' rows have ' || problem
+        || '; max_rejected_share: ' || ceil(1000 * sum(case when problem is null then 0 else count(*) end) over () / cast(sum(count(*)) over () as double)) / 1000
+        || ' would leave them out' as message,
         sum(case when problem is null then 0 else count(*) end) over () > {{ double(max_share) }} * sum(count(*)) over () as is_too_many
     from {{ model }}
     group by problem
@@ -43,7 +45,7 @@ where (log_type = 'VARCHAR') <> (items_type = 'VARCHAR')
 {% macro test_log_warnings(model) %}
 select
     finding,
-    finding || ': ' || n || ' of ' || total || ' ' || unit || ' (' || round(100 * share, 1) || '%). ' || meaning || '; ' || what_to_do as message
+    finding || ': ' || n || ' of ' || total || ' ' || unit || ' (' || round(100 * share, 1) || '%' || coalesce(': ' || example, '') || '). ' || meaning || '; ' || what_to_do as message
 from {{ model }}
 where level = 'warning'
 {% endmacro %}

@@ -8,7 +8,32 @@
         {{ exceptions.raise_compiler_error("var item_columns names '" ~ ours ~ "', which is none of " ~ known | join(', ') ~ "; write {ours: theirs}, such as {title: product_name}") }}
     {%- endif -%}
 {%- endfor -%}
+{%- set settings = ['encoding', 'delimiter', 'header', 'columns', 'quote', 'null_values', 'skip'] -%}
+{%- for setting in var('items_file') if setting not in settings -%}
+    {{- exceptions.raise_compiler_error("var items_file has '" ~ setting ~ "', which is none of " ~ settings | join(', ') ~ "; write {encoding: latin-1} for example") }}
+{%- endfor -%}
 {{- var('item_columns').get(name, var('item_column') if name == 'item_id' and var('log_format') == 'columns' else name) -}}
+{%- endmacro %}
+
+{# An id or an order value as it is given: blank text and the words of var null_values say that there is none. #}
+{% macro given(column, nothing=[]) -%}
+case
+    when trim(cast({{ column }} as varchar)) in (''
+        {%- for word in var('null_values') + nothing %}, {{ quote_literal(word) }}{% endfor %}) then null
+    else {{ column }}
+end
+{%- endmacro %}
+
+{# What orders a user's events: the column, or the times that its text is read as by order_format. Without a column all events come at once. #}
+{% macro order_value() -%}
+{%- set column = quoted(var('order_column') or '') -%}
+{%- if var('order_column') is none -%}
+0
+{%- elif var('order_format') -%}
+try_strptime(trim(cast({{ column }} as varchar)), {{ quote_literal(var('order_format')) }})
+{%- else -%}
+{{ given(column, nothing=['nan']) }}
+{%- endif -%}
 {%- endmacro %}
 
 {# A column name of somebody else's file, as SQL. #}
@@ -33,6 +58,33 @@ case
         try_cast(cast({{ column }} as varchar) as timestamp) = date_trunc('day', try_cast(cast({{ column }} as varchar) as timestamp)),
         false
     )
+end
+{%- endmacro %}
+
+{# Whether a value is one of the words that programs write for nothing. #}
+{% macro is_word_for_nothing(column) -%}
+upper(trim(cast({{ column }} as varchar))) in ('NULL', '(NULL)', '\N', 'NA', 'N/A', '#N/A', '<NA>', 'NAN', 'NAT', 'NONE', 'NIL', 'UNDEFINED')
+{%- endmacro %}
+
+{# The seconds since 1970 of an order value that is a time: a date, a timestamp, or a number that a plausible century has in the unit that time_unit says. #}
+{% macro seconds_of(column) -%}
+case {{ time_unit(column) }}
+    when 's' then try_cast(cast({{ column }} as varchar) as double)
+    when 'ms' then try_cast(cast({{ column }} as varchar) as double) / 1000
+    when 'us' then try_cast(cast({{ column }} as varchar) as double) / 1000000
+    when 'ns' then try_cast(cast({{ column }} as varchar) as double) / 1000000000
+    when 'time' then epoch(try_cast(cast({{ column }} as varchar) as timestamp))
+end
+{%- endmacro %}
+
+{# The unit of an order value that is a time: s, ms, us or ns since 1970 by its size, or a `time` as such; null for what is no time. #}
+{% macro time_unit(column) -%}
+case
+    when try_cast(cast({{ column }} as varchar) as double) between 100000000 and 9999999999 then 's'
+    when try_cast(cast({{ column }} as varchar) as double) between 100000000000 and 9999999999999 then 'ms'
+    when try_cast(cast({{ column }} as varchar) as double) between 100000000000000 and 9999999999999999 then 'us'
+    when try_cast(cast({{ column }} as varchar) as double) between 100000000000000000 and 9999999999999999999 then 'ns'
+    when try_cast(cast({{ column }} as varchar) as double) is null and try_cast(cast({{ column }} as varchar) as timestamp) is not null then 'time'
 end
 {%- endmacro %}
 

@@ -70,10 +70,10 @@ def test_rows_that_lack_something_are_counted_and_left_out() -> None:
     }
     failing = house.failures("log_events")["log_rows_have_user_item_and_order"]
     assert {row[2] for row in failing} == {
-        "1 of 8 rows have no item",
-        "1 of 8 rows have no user",
-        "1 of 8 rows have neither user nor item",
-        "1 of 8 rows have no order value",
+        "1 of 8 rows have no item; max_rejected_share: 0.5 would leave them out",
+        "1 of 8 rows have no user; max_rejected_share: 0.5 would leave them out",
+        "1 of 8 rows have neither user nor item; max_rejected_share: 0.5 would leave them out",
+        "1 of 8 rows have no order value; max_rejected_share: 0.5 would leave them out",
     }
 
 
@@ -146,6 +146,7 @@ def test_a_report_counts_what_it_sees() -> None:
     log += [("u2", "a", 5), ("u2", "b", 5), ("u3", "a", 1), ("u3", "b", 1), ("u3", "c", 2)]
     items = "select * from (values ('a', 'Kite'), ('b', 'Drum'), ('c', null), ('d', 'Ball')) as t(item_id, title)"
     assert report(log, items) == {
+        "dominant_user": ("warning", 6, 11),
         "no_order": ("warning", 1, 3),
         "tied_order": ("warning", 4, 10),
         "few_users": ("warning", 3, 3),
