@@ -52,14 +52,12 @@ class Layout:
 def raw_scan(source: Node, form: str, files: Sequence[Path], layout: Layout) -> str:
     """A query over files with their columns as they are found: text of CSV files, JSON values of JSON files."""
     listed = ", ".join(quote_literal(path) for path in files)
-    if form == "csv":
-        return f"select * from read_csv([{listed}]{_csv_arguments(source, layout.dialect)})"
     nulls = _null_values(source)
-    replaced = ""
-    if nulls:
-        texts = [c for c in layout.columns if c.is_text]
-        replaced = ", ".join(_without(c, nulls) for c in texts)
-        replaced = f" replace ({replaced})" if replaced else ""
+    texts = [column for column in layout.columns if column.is_text]
+    replaced = f" replace ({', '.join(_without(c, nulls) for c in texts)})" if nulls and texts else ""
+    if form == "csv":
+        arguments = _csv_arguments(source, layout.dialect)
+        return f"select *{replaced} from read_csv([{listed}]{arguments})"
     if form == "parquet":
         return f"select *{replaced} from read_parquet([{listed}])"
     types = ", ".join(f"{quote_literal(c.name)}: {quote_literal(c.found)}" for c in layout.columns)
@@ -157,8 +155,6 @@ def _csv_arguments(source: Node, dialect: dict[str, Any]) -> str:
         arguments["names"] = list(reading["names"])
     if reading.get("skip"):
         arguments["skip"] = int(reading["skip"])
-    if nulls := _null_values(source):
-        arguments["nullstr"] = ["", *nulls]
     return "".join(f", {name} = {_argument(value)}" for name, value in arguments.items())
 
 

@@ -351,7 +351,8 @@ def check_declared(source: Node, columns: Columns) -> None:
                 f"the header of source {source.name.replace('__', '.', 1)} was not recognised",
                 where=source.file_path,
                 found=f"columns {', '.join(names)}",
-                fix="write the columns' names on the first line",
+                fix="write the columns' names on the first line; a log without them is read with header: false and columns: [...],"
+                " one with other separators with delimiter: (docs/formats.md)",
             )
         near = closest(missing[0], names, count=1)
         raise ProjectError(
@@ -360,5 +361,7 @@ def check_declared(source: Node, columns: Columns) -> None:
             found=f"columns {', '.join(names)}",
             fix="rename the column in the file, or set the var that names it (user_column, item_column,"
             " order_column; item_columns for the items file) to one of these columns"
-            + (f" (closest {near})" if near else ""),
+            + (f" (closest {near})" if near else "")
+            + "; if this is no header, set header: false and name the columns (docs/formats.md), or delimiter: or skip:"
+            * (len(missing) == len(source.columns)),
         )
