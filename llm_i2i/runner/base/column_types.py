@@ -79,9 +79,9 @@ def class_query(scan: str, columns: Sequence[ColumnLayout]) -> str:
     return f"select {classes} from (select {texts} from ({scan}) as files) as texts"
 
 
-def type_of_classes(classes: Iterable[str] | None) -> str:
+def type_of_classes(classes: Iterable[str | None] | None) -> str:
     """The type of a column whose values have these classes; empty if it has no value."""
-    found = set(classes or ())
+    found = set(classes or ()) - {None}
     if not found:
         return ""
     return next((sql for known, sql in _TYPES_OF_CLASSES if known >= found), TEXT)
