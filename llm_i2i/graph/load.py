@@ -238,7 +238,7 @@ def _model_texts(
     for file in files_of(part, "model_paths", ".sql"):
         path, stem = shown_path(file, project.root), file.stem
         try:
-            text = file.read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8-sig")
             instances = renderer.instances(path, text, name=stem)
         except UnicodeDecodeError as error:
             errors.append(

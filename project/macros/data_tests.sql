@@ -202,11 +202,28 @@ having
     or count(met.item_number) > 0
 {% endmacro %}
 
-{# At least one row fulfils the condition. #}
-{% macro test_some_rows(model, condition) %}
-select n_rows
-from (select count(*) as n_rows from {{ model }} where {{ condition }}) as counted
-where n_rows = 0
+{# Some item is long-tail. In a sparse log so many items have the lowest count that they do not fit into the fraction together. #}
+{% macro test_finds_a_long_tail(model) %}
+select
+    n_lowest,
+    'no item is long-tail: ' || n_lowest || ' of ' || n_items || ' items have the lowest count, ' || lowest
+    || ', and long_tail_rule {{ var('long_tail_rule') }} takes none of them; where a log is so sparse, set long_tail_rule: exact_fraction, '
+    || 'or max_count with long_tail_max_count: ' || lowest as message
+from (
+    select
+        count(*) as n_items,
+        min(n_interactions) as lowest,
+        count(case when n_interactions = smallest then 1 end) as n_lowest,
+        count(case when is_long_tail then 1 end) as n_long_tail
+    from (
+        select
+            n_interactions,
+            is_long_tail,
+            min(n_interactions) over () as smallest
+        from {{ model }}
+    ) as items
+) as counted
+where n_long_tail = 0
 {% endmacro %}
 
 {# As many rows as another relation has. #}

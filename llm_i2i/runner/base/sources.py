@@ -99,7 +99,17 @@ class SourceFiles:
         Raises:
             ProjectError: There is none.
         """
-        pattern = str(self._project_dir / source.file_path)
+        remote = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://?", source.file_path)
+        if remote:
+            raise ProjectError(
+                f"source {source.name.replace('__', '.', 1)} is not on this machine",
+                where=source.path,
+                found=source.file_path,
+                fix="copy it here first and name the copy:"
+                + (" curl -O" if remote[0].startswith("http") else " with the client of the store")
+                + "; sources are files that this machine can open",
+            )
+        pattern = str(self._project_dir / Path(source.file_path).expanduser())
         found = (
             [Path(pattern)]
             if Path(pattern).is_file()
