@@ -56,7 +56,11 @@ Materialization = Annotated[
 
 
 class ModelConfig(Settings):
-    """How a model is built: in config(), in YAML under `config:`, in project.yml after '+'."""
+    """How a model is built: in config(), in YAML under `config:`, in project.yml after '+'.
+
+    Attributes:
+        volatile: Of a model that reads the clock, chance or files of its own: whether each build makes it anew; None where it reads nothing such.
+    """
 
     title: ClassVar[str] = "a model's config"
     hints: ClassVar[dict[str, str]] = {
@@ -71,6 +75,7 @@ class ModelConfig(Settings):
     tags: StrList = Field(default_factory=list)
     grain: StrList = Field(default_factory=list)
     frozen: Flag = False
+    volatile: bool | None = None
     partition_by: Literal["file"] | None = None
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
     contract: Contract | None = None

@@ -1,6 +1,8 @@
 -- models/report/log_report.sql: properties of the log that change what the figures made from it mean. A row is one such finding, with how often it was
 -- counted and what to do about it. What each finding means, and from which share on it is shown or becomes a warning, stands in the list log_findings
 -- (models/report/part.yml).
+-- A time is compared with the day on which the log is read, which is when the report is made; it is not made again as days go by.
+{{ config(volatile=false) }}
 with events as (
     select
         user_id,
