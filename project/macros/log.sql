@@ -66,14 +66,13 @@ end
 upper(trim(cast({{ column }} as varchar))) in ('NULL', '(NULL)', '\N', 'NA', 'N/A', '#N/A', '<NA>', 'NAN', 'NAT', 'NONE', 'NIL', 'UNDEFINED')
 {%- endmacro %}
 
-{# The seconds since 1970 of an order value that is a time: a date, a timestamp, or a number that a plausible century has in the unit that time_unit says. #}
+{# The seconds since 1970 of an order value that is a number of seconds, milliseconds, microseconds or nanoseconds since then, by its size. #}
 {% macro seconds_of(column) -%}
 case {{ time_unit(column) }}
     when 's' then try_cast(cast({{ column }} as varchar) as double)
     when 'ms' then try_cast(cast({{ column }} as varchar) as double) / 1000
     when 'us' then try_cast(cast({{ column }} as varchar) as double) / 1000000
     when 'ns' then try_cast(cast({{ column }} as varchar) as double) / 1000000000
-    when 'time' then epoch(try_cast(cast({{ column }} as varchar) as timestamp))
 end
 {%- endmacro %}
 
