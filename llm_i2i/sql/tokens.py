@@ -48,7 +48,13 @@ def called_functions(sql: str, names: Collection[str]) -> set[str]:
 
 
 # What gives another answer each time; a stored result would keep the first.
-_CHANGING_WORDS = {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+_CHANGING_WORDS = {
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+}
 _CHANGING_CALLS = set(
     "now today random uuid gen_random_uuid uuidv4 uuidv7 get_current_timestamp get_current_time transaction_timestamp"
     " current_localtime current_localtimestamp nextval currval txid_current getenv getvariable".split()
@@ -60,7 +66,8 @@ _FILE_CALLS = set(
     " sqlite_scan postgres_scan postgres_query mysql_query".split()
 )
 _FILE_NAME = re.compile(
-    r".*\.(csv|tsv|txt|parquet|json|jsonl|ndjson|xlsx|duckdb|db)(\.gz|\.zst)?|.*://.*", re.IGNORECASE
+    r".*\.(csv|tsv|txt|parquet|json|jsonl|ndjson|xlsx|duckdb|db)(\.gz|\.zst)?|.*://.*",
+    re.IGNORECASE,
 )
 
 

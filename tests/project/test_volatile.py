@@ -26,7 +26,7 @@ Build = Callable[..., dict[str, str]]
         ("select * from read_csv('x.csv')", ("read_csv(...)",)),
         ("select * from t join read_parquet('x/*.parquet') using (a)", ("read_parquet(...)",)),
         ("select * from 'x.parquet'", ("from 'x.parquet'",)),
-        ("select * from \"x.csv\" as t", ("from 'x.csv'",)),
+        ('select * from "x.csv" as t', ("from 'x.csv'",)),
         ("select * from 's3://b/x'", ("from 's3://b/x'",)),
         ("select * from glob('*')", ("glob(...)",)),
         ("select a is distinct from 'NULL', extract(year from '2024-01-01'::date) from t", ()),

@@ -210,7 +210,9 @@ def _read_id(column: ColumnLayout, sql_type: str) -> str:
     name = quote_identifier(column.name)
     if column.is_text:
         if column.read_as != INTEGER:
-            return _text(column) if sql_type == TEXT or column.read_as else f"cast(null as {sql_type})"
+            return (
+                _text(column) if sql_type == TEXT or column.read_as else f"cast(null as {sql_type})"
+            )
         number = _cast(column, INTEGER)
         return number if sql_type == INTEGER else f"cast({number} as varchar)"
     if column.found == "BLOB":

@@ -54,7 +54,9 @@ def raw_scan(source: Node, form: str, files: Sequence[Path], layout: Layout) -> 
     listed = ", ".join(quote_literal(path) for path in files)
     nulls = _null_values(source)
     texts = [column for column in layout.columns if column.is_text]
-    replaced = f" replace ({', '.join(_without(c, nulls) for c in texts)})" if nulls and texts else ""
+    replaced = (
+        f" replace ({', '.join(_without(c, nulls) for c in texts)})" if nulls and texts else ""
+    )
     if form == "csv":
         arguments = _csv_arguments(source, layout.dialect)
         return f"select *{replaced} from read_csv([{listed}]{arguments})"
@@ -64,9 +66,7 @@ def raw_scan(source: Node, form: str, files: Sequence[Path], layout: Layout) -> 
     return f"select *{replaced} from read_json([{listed}], columns = {{{types}}})"
 
 
-def source_layout(
-    source: Node, form: str, files: Sequence[Path], shown: Sequence[Path]
-) -> Layout:
+def source_layout(source: Node, form: str, files: Sequence[Path], shown: Sequence[Path]) -> Layout:
     """Look at all files of a source.
 
     Args:

@@ -302,7 +302,9 @@ class SourceFiles:
     def broken_line(self, source: Node) -> ProjectError | None:
         """An error that names the first broken line of a CSV or JSON-lines file, if there is one."""
         delimiter = str(
-            source.config.get("reading", {}).get("delimiter") or source.config.get("delimiter") or ""
+            source.config.get("reading", {}).get("delimiter")
+            or source.config.get("delimiter")
+            or ""
         )
         skip = int(source.config.get("reading", {}).get("skip") or 0)
         for path in self.files(source):
