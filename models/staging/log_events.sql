@@ -15,7 +15,7 @@ with log as (
             false
         ) as is_header
         {%- endif %}
-    from {{ ref('amazon_reviews') if var('log_format') == 'amazon' else source('log', 'interactions') }}
+    from {{ ref(published_format('events')) if published_format('events') else source('log', 'interactions') }}
 )
 
 select

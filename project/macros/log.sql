@@ -1,5 +1,40 @@
 {# How the log and the items file are read: names of their columns, the two formats. #}
 
+{# The model that reads the `events` or the `items` of the var log_format; none where its files are read as they are. #}
+{% macro published_format(what) -%}
+{%- do return((entries('log_formats') | selectattr('name', 'equalto', var('log_format')) | first)[what]) -%}
+{%- endmacro %}
+
+{# The column of a log as it is published that holds the ids: `user` or `item` of its events, `item_of_items`; empty text where no column does. The
+   vars user_column and item_column may call them otherwise, as some copies do. #}
+{% macro published_column(what) -%}
+{%- set given = {'user': var('user_column'), 'item': var('item_column'), 'item_of_items': 'item_id'}[what] -%}
+{%- do return(given if given not in ['user_id', 'item_id'] and var('log_format') == 'online_retail' else (published_format(what) or '')) -%}
+{%- endmacro %}
+
+{# How the text files of a log as it is published are written, by the end of their name; `what` is events or items. #}
+{% macro published_reading(what, setting) -%}
+{%- set path = (var('interactions') if what == 'events' else var('items')) or '' -%}
+{%- set written = {
+    'movielens events': {
+        '.dat': {'delimiter': '::', 'names': ['userId', 'movieId', 'rating', 'timestamp']},
+        '.data': {'delimiter': '\t', 'names': ['userId', 'movieId', 'rating', 'timestamp']},
+    },
+    'movielens items': {
+        '.dat': {'delimiter': '::', 'encoding': 'latin-1', 'quote': '', 'names': ['movieId', 'title', 'genres']},
+        '.item': {'delimiter': '|', 'encoding': 'latin-1', 'quote': '', 'names': ['movieId', 'title']},
+    },
+    'recbole events': {'': {'delimiter': '\t', 'quote': ''}},
+    'recbole items': {'': {'delimiter': '\t', 'quote': ''}},
+    'mind events': {'': {'delimiter': '\t', 'quote': '', 'names': ['impression_id', 'user_id', 'time', 'history', 'impressions']}},
+    'mind items': {'': {'delimiter': '\t', 'quote': '', 'names': ['news_id', 'category', 'subcategory', 'title', 'abstract', 'url', 'title_entities', 'abstract_entities']}},
+}.get(var('log_format') ~ ' ' ~ what, {}) -%}
+{%- for ending in written if path.removesuffix('.gz').endswith(ending) -%}
+    {%- do return(written[ending].get(setting)) -%}
+{%- endfor -%}
+{%- do return(none) -%}
+{%- endmacro %}
+
 {# What the items file calls one of our columns; item_id is called as in the log unless item_columns says otherwise. #}
 {% macro items_file_column(name) -%}
 {%- set known = ['item_id', 'title', 'brand', 'category', 'category_path', 'keywords', 'text'] -%}
