@@ -87,9 +87,11 @@ def what_changes(sql: str) -> tuple[str, ...]:
                 found.append(f"{text}()" if opens else text)
             elif opens and text in _FILE_CALLS:
                 found.append(f"{text}(...)")
-            elif text in ("sample", "tablesample") and "repeatable" not in known:
-                if text == "tablesample" or (after is not None and after.text[:1].isdigit()):
-                    found.append("a sample without repeatable (seed)")
+            elif "repeatable" not in known and (
+                text == "tablesample"
+                or (text == "sample" and after is not None and after.text[:1].isdigit())
+            ):
+                found.append("a sample without repeatable (seed)")
         if (
             kind in ("FROM", "JOIN")
             and after is not None

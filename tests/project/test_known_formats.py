@@ -73,8 +73,8 @@ def test_retailrocket(tmp_path: Path) -> None:
 
 
 def test_recbole(tmp_path: Path) -> None:
-    log = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n196\t242\t3\t881250949\n196\t\"7\t3\t881250950\n"
-    items = "item_id:token\tmovie_title:token_seq\tclass:token_seq\n242\tKolya\tComedy Drama\n\"7\t\"Quiet\" here\tDrama\n"
+    log = 'user_id:token\titem_id:token\trating:float\ttimestamp:float\n196\t242\t3\t881250949\n196\t"7\t3\t881250950\n'
+    items = 'item_id:token\tmovie_title:token_seq\tclass:token_seq\n242\tKolya\tComedy Drama\n"7\t"Quiet" here\tDrama\n'
     events, texts = read(tmp_path, "recbole", {"ml.inter": log, "ml.item": items}, item_columns={"title": "movie_title", "category": "class"})  # fmt: skip
     assert events == [(196, "242", 881250949), (196, '"7', 881250950)]
     assert texts == [('"7', '"Quiet" here', "Drama"), ("242", "Kolya", "Comedy Drama")]

@@ -187,7 +187,7 @@ def test_types_are_guessed_from_all_files(tmp_path: Path) -> None:
     assert found == [("VARCHAR", 13)]
     (tmp_path / "11.csv").write_text("user,item,at\n1,7,1\n1,8,2,3\n")
     project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
-    with pytest.raises(ProjectError, match="source log.interactions has a broken line") as error:
+    with pytest.raises(ProjectError, match=r"source log\.interactions has a broken line") as error:
         project.build("log_events")
     assert error.value.where == str(tmp_path / "11.csv")
     assert error.value.found == "line 3: 4 fields, the first line has 3"

@@ -112,9 +112,9 @@ def decoded(path: Path, encoding: str) -> Iterator[str]:
                 line, column = _end_of(text, line, column)
             yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        before = cast(bytes, error.object)[: error.start].decode(encoding, errors="ignore")
+        before = error.object[: error.start].decode(encoding, errors="ignore")
         line, column = _end_of(before, line, column)
-        bad = cast(bytes, error.object)[error.start : error.start + 1].hex().upper()
+        bad = error.object[error.start : error.start + 1].hex().upper()
         raise ProjectError(
             f"{path.name} is not in the encoding {encoding}",
             where=f"{path}:{line}:{column}",

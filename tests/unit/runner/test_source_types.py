@@ -179,7 +179,7 @@ def test_parquet_columns_that_cannot_hold_ids(
     tmp_path: Path, item: str, values: str, found: str
 ) -> None:
     path = write_parquet(tmp_path / "log.parquet", item, values)
-    with pytest.raises(ProjectError, match="column 'item_id' of source log.events") as error:
+    with pytest.raises(ProjectError, match=r"column 'item_id' of source log\.events") as error:
         read(tmp_path, log_node(path))
     assert found in error.value.found
     assert error.value.fix
