@@ -37,6 +37,7 @@ def main() -> None:
     gc.set_threshold(200_000, 20, 20)
     if len(sys.argv) > 1 and sys.argv[1] in LISTING and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `llmi2i ls | head` ends as any listing does
+    _make_streams_writable()
     ended: list[int] = []  # signals that told us to end
 
     def end(number: int, _: FrameType | None) -> None:
@@ -77,6 +78,16 @@ def main() -> None:
         )
         print(problem.render(), file=sys.stderr)
         sys.exit(1)
+
+
+def _make_streams_writable() -> None:
+    """A closed stdout takes what is written to it, and a terminal that lacks a letter shows its number."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (until the process ends)
+        elif hasattr(stream, "reconfigure") and "utf" not in (stream.encoding or "").lower():
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _tell(error: LlmI2iError) -> NoReturn:

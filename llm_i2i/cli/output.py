@@ -62,7 +62,8 @@ def render_table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], width: int | None = None
 ) -> str:
     """Rows as aligned text, numbers to the right; the widest columns are shortened to fit `width` characters."""
-    texts = [[_cell(value) for value in row] for row in rows]
+    whole = [_is_whole([row[i] for row in rows]) for i in range(len(columns))]
+    texts = [[_cell(v, is_whole=w) for v, w in zip(row, whole, strict=True)] for row in rows]
     widths = [max([len(c), *(len(t[i]) for t in texts)]) for i, c in enumerate(columns)]
     while width and sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 8:
         widths[widths.index(max(widths))] -= 1
@@ -86,11 +87,21 @@ def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) 
     )
 
 
-def _cell(value: Any) -> str:
+def _is_whole(values: Sequence[Any]) -> bool:
+    """Whether a column of floating-point numbers holds whole ones alone, such as ids or times."""
+    numbers = [value for value in values if value is not None]
+    return bool(numbers) and all(
+        isinstance(v, float) and v.is_integer() and abs(v) < 2**53 for v in numbers
+    )
+
+
+def _cell(value: Any, *, is_whole: bool = False) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, float):
-        return f"{value:.4f}" if 1e-4 <= abs(value) < 1e6 or value == 0 else f"{value:.4g}"
+        if is_whole:
+            return f"{value:.0f}"
+        return f"{value:.4f}" if 1e-4 <= abs(value) < 1e12 or value == 0 else f"{value:.4g}"
     text = str(value)
     if not text.isprintable():  # data may not steer a terminal
         text = shown_text(text).replace("\n", "\\n")

@@ -56,7 +56,11 @@ Materialization = Annotated[
 
 
 class ModelConfig(Settings):
-    """How a model is built: in config(), in YAML under `config:`, in project.yml after '+'."""
+    """How a model is built: in config(), in YAML under `config:`, in project.yml after '+'.
+
+    Attributes:
+        volatile: Of a model that reads the clock, chance or files of its own: whether each build makes it anew; None where it reads nothing such.
+    """
 
     title: ClassVar[str] = "a model's config"
     hints: ClassVar[dict[str, str]] = {
@@ -71,6 +75,7 @@ class ModelConfig(Settings):
     tags: StrList = Field(default_factory=list)
     grain: StrList = Field(default_factory=list)
     frozen: Flag = False
+    volatile: bool | None = None
     partition_by: Literal["file"] | None = None
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
     contract: Contract | None = None
@@ -279,16 +284,90 @@ class SourceConfig(Settings):
     meta: PlainDict = Field(default_factory=dict)
 
 
+class SourceColumn(ColumnProperties):
+    """A column of a source.
+
+    `id_of` says that it holds ids and of what. Ids are text unless all are surely integers, in every source with ids of the same things.
+    """
+
+    title: ClassVar[str] = "a source's column"
+
+    id_of: str | None = None
+
+
+class Reading(Settings):
+    """How a source's text files are written, where they do not say it themselves. Every value may be Jinja.
+
+    Attributes:
+        encoding: As Python calls it; UTF-8 unless a byte order mark says otherwise.
+        header: Whether the first line names the columns.
+        names: The names of the columns of files that do not name them.
+        null_values: Words that stand for no value.
+        skip: Lines before the header.
+    """
+
+    title: ClassVar[str] = "the reading of a source"
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool | str | None = None
+    names: list[str] | str | None = None
+    quote: str | None = None
+    null_values: list[str] | str | None = None
+    skip: int | str | None = None
+
+
+_READING_TYPES: dict[str, tuple[type, str]] = {
+    "encoding": (str, "a name such as latin-1"),
+    "delimiter": (str, "text such as ';'"),
+    "header": (bool, "true or false"),
+    "names": (list, "a list such as [user_id, item_id, timestamp]"),
+    "quote": (str, "one character, or '' for none"),
+    "null_values": (list, "a list such as ['NULL', '\\N']"),
+    "skip": (int, "a number of lines"),
+}
+
+
+def checked_reading(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The settings of a `Reading` after their Jinja was evaluated, those alone that say something.
+
+    Raises:
+        ProjectError: One is not what it must be.
+    """
+    from llm_i2i.errors import ProjectError
+
+    given = {
+        key: value
+        for key, value in values.items()
+        if value is not None and value != [] and (value != "" or key == "quote")
+    }
+    for key, value in given.items():
+        expected, example = _READING_TYPES[key]
+        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+            raise ProjectError(
+                f"{key} of a source is not {example}",
+                where=where,
+                found=repr(value),
+                fix=f"write {key}: as {example}",
+            )
+    if given.get("delimiter") == r"\t":
+        given["delimiter"] = "\t"
+    return given
+
+
 class SourceTable(_Table):
     """Files read as a table; `path` is a file or glob below the project, and may hold Jinja.
 
-    Format `lines` gives one row a line that is not blank, as text in the column `line`: for what no reader knows, parsed by a model.
+    With a `list_separator`, lists become text with it between their values. Format `lines` gives one row a line that is not blank, as text in the column `line`: for what no reader knows, parsed by a model.
     """
 
     title: ClassVar[str] = "a source table"
 
     path: str
     format: Literal["auto", "parquet", "csv", "json", "lines"] = "auto"
+    columns: list[SourceColumn] = Field(default_factory=list)  # type: ignore[assignment]
+    reading: Reading = Reading()
+    list_separator: str | None = None
     loaded_at_field: str | None = None
     freshness: Freshness | None = None
     tags: StrList = Field(default_factory=list)

@@ -18,11 +18,17 @@ from llm_i2i.graph.manifest import Manifest
 from llm_i2i.graph.node import Node
 from llm_i2i.sql.complaints import missing_name, sql_fix, suggestion
 from llm_i2i.sql.steps import CallStep, Columns
-from llm_i2i.sql.tokens import called_functions, canonical_digest, check_one_query
+from llm_i2i.sql.tokens import (
+    called_functions,
+    canonical_digest,
+    check_one_query,
+    reads_files,
+    what_changes,
+)
 from llm_i2i.udf.signature import Signature
 
 COMPILER_VERSION = (
-    1  # part of the compile cache's key; raise it when compilation changes its output
+    2  # part of the compile cache's key; raise it when compilation changes its output
 )
 
 
@@ -52,6 +58,7 @@ class CompiledModel:
         columns: Names and types of the result.
         digest: Of the rendered SQL's tokens; comments and layout do not count.
         udfs: UDF name -> version, of all UDFs the model calls.
+        changing: What it reads besides its inputs, such as now() or a file of its own.
     """
 
     name: str
@@ -60,6 +67,7 @@ class CompiledModel:
     columns: Columns
     digest: str
     udfs: dict[str, str]
+    changing: tuple[str, ...] = ()
 
     def text(self) -> str:
         """All its statements in the order they run, for people to read."""
@@ -111,6 +119,7 @@ def compile_models(
                 cache[key] = asdict(opened().compile(node, inputs))
             compiled[name] = restored(cache[key])
             columns[name] = compiled[name].columns
+            _refuse_unsaid_change(node, compiled[name].changing)
             check_contract(node, columns[name], lambda: opened().binder.columns, cache)
         except LlmI2iError as error:
             errors.append(placed(error, node, signatures.keys()))
@@ -155,7 +164,26 @@ class _Session:
             columns,
             canonical_digest(node.sql),
             {n: s.version for n, s in called.items()},
+            what_changes(node.sql),
         )
+
+
+def _refuse_unsaid_change(node: Node, changing: tuple[str, ...]) -> None:
+    """A result is kept until what made it changes, and the clock, chance and files are nothing that a fingerprint follows."""
+    if not changing or node.config.get("volatile") is not None:
+        return
+    if reads_files(changing):
+        what = "reads files that are no source, so that it would be reused when they change"
+        fix = "declare them in YAML, sources: [{name: raw, tables: [{name: events, path: ...}]}], and read {{ source('raw', 'events') }};"
+    else:
+        what = "gives another answer each time, so that the first would be reused for ever"
+        fix = "use a var or a value that is drawn from the ids and random_seed;"
+    raise ProjectError(
+        f"model {node.name!r} {what}",
+        where=node.path,
+        found=", ".join(changing),
+        fix=f"{fix} or say config(volatile=true), to build it anew each time, or volatile=false, to keep its first result",
+    )
 
 
 def _refuse_calls_in_views(node: Node, called: Mapping[str, Signature]) -> None:
@@ -188,7 +216,8 @@ def restored(raw: Mapping[str, Any]) -> CompiledModel:
     """A compiled model from its JSON-like form in the cache."""
     columns = tuple((name, sql_type) for name, sql_type in raw["columns"])
     steps = tuple(CallStep.from_json(step) for step in raw["steps"])
-    return CompiledModel(**{**raw, "steps": steps, "columns": columns})
+    changing = tuple(raw["changing"])
+    return CompiledModel(**{**raw, "steps": steps, "columns": columns, "changing": changing})
 
 
 def placed(error: LlmI2iError, node: Node, udfs: Collection[str]) -> LlmI2iError:

@@ -148,7 +148,7 @@ def _singular(
 ) -> DataCheck | None:
     """A data test that is a file; None if it, or what it reads, is disabled."""
     path = shown_path(file, project.root)
-    rendered = renderer.render_model(path, file.read_text(encoding="utf-8"), name=file.stem)
+    rendered = renderer.render_model(path, file.read_text(encoding="utf-8-sig"), name=file.stem)
     config = parse_data_test_config(rendered.config, Place(path, rendered.config_line, 1))
     if not config.enabled:
         return None

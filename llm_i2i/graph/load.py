@@ -12,6 +12,7 @@ from llm_i2i.config.properties import (
     ModelConfig,
     ModelProperties,
     SourceProperties,
+    checked_reading,
     merge_model_config,
     parse_model_config,
 )
@@ -237,7 +238,7 @@ def _model_texts(
     for file in files_of(part, "model_paths", ".sql"):
         path, stem = shown_path(file, project.root), file.stem
         try:
-            text = file.read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8-sig")
             instances = renderer.instances(path, text, name=stem)
         except UnicodeDecodeError as error:
             errors.append(
@@ -421,9 +422,18 @@ def _source_node(
     table = source.table(table_name)
     assert table is not None
     location = table.location
-    columns = [
-        renderer.render_expression(column.name, column.location).sql for column in table.columns
+    named = [
+        (renderer.render_expression(column.name, column.location).sql, column.id_of)
+        for column in table.columns
     ]
+    columns = [name for name, _ in named if name]  # the var that names it may be null
+    reading = checked_reading(
+        {
+            key: renderer.evaluated(value, table.reading.location or location)
+            for key, value in table.reading.model_dump(exclude_none=True).items()
+        },
+        location,
+    )
     file_path = renderer.render_expression(table.path, location).sql
     layers = (source, source.config, table, table.config)
     freshness: dict[str, Any] = {}
@@ -447,6 +457,9 @@ def _source_node(
             if loaded_at
             else None,
             "freshness": freshness or None,
+            "ids": {name.lower(): id_of for name, id_of in named if name and id_of},
+            "reading": reading,
+            "list_separator": table.list_separator,
         },
         resource_type="source",
         package=part.config.name,

@@ -40,6 +40,8 @@ def _node_state(node: Node, udf_versions: Mapping[str, str]) -> State:
         if name in sql and re.search(rf"\b{re.escape(name)}\s*\(", sql)
     }
     body = [without_layout(node.sql), node.file_path, node.file_format]
+    if reading := node.config.get("reading"):
+        body.append(reading)
     known = {key: value for key, value in node.config.items() if key in _CHECKED}
     return {
         "body": fingerprint(body),

@@ -62,7 +62,7 @@ def render_unit_check(check: UnitCheck, node: Node, renderer: Renderer, root: Pa
     """
     _check_macros(check, renderer)
     env = {name: str(value) for name, value in check.env_vars.items()}
-    text = (root / node.path).read_text(encoding="utf-8")
+    text = (root / node.path).read_text(encoding="utf-8-sig")
     overridden = renderer.overridden(check.vars, check.macros, env)
     instance = _instance(check, node, overridden, text) if node.family else None
     model = overridden.render_model(node.path, text, name=node.name, instance=instance)

@@ -596,7 +596,7 @@ class Rendering:
         if name not in texts:
             path = self.inputs.prompts[name]
             try:
-                texts[name] = path.read_text(encoding="utf-8")
+                texts[name] = path.read_text(encoding="utf-8-sig")
             except (OSError, UnicodeDecodeError) as error:
                 self.fail(
                     f"cannot read prompt '{name}'",

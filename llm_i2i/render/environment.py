@@ -383,7 +383,7 @@ class MacroLibrary:
 
 def _read(path: Path, file: str) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ProjectError(
             "cannot read the macro file",
@@ -434,7 +434,7 @@ def _built_in(cache: RenderCache | None = None) -> dict[str, Macro]:
     for path in sorted(BUILT_IN_MACROS.glob("*.sql")):
         file = f"llm_i2i/render/macros/{path.name}"
         macros |= {
-            macro.name: macro for macro in parse_macros(path.read_text("utf-8"), file, cache)
+            macro.name: macro for macro in parse_macros(path.read_text("utf-8-sig"), file, cache)
         }
     return macros
 

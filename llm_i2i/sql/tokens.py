@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from llm_i2i.errors import ProjectError
@@ -44,6 +45,66 @@ def called_functions(sql: str, names: Collection[str]) -> set[str]:
         for token, after in zip(tokens, following, strict=True)
         if token.text.lower() in names and after is not None and after.text == "("
     }
+
+
+# What gives another answer each time; a stored result would keep the first.
+_CHANGING_WORDS = {
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "localtime",
+    "localtimestamp",
+}
+_CHANGING_CALLS = set(
+    "now today random uuid gen_random_uuid uuidv4 uuidv7 get_current_timestamp get_current_time transaction_timestamp"
+    " current_localtime current_localtimestamp nextval currval txid_current getenv getvariable".split()
+)
+# What reads files that no fingerprint follows.
+_FILE_CALLS = set(
+    "read_csv read_csv_auto sniff_csv read_parquet parquet_scan parquet_metadata parquet_schema read_json read_json_auto read_json_objects"
+    " read_json_objects_auto read_ndjson read_ndjson_auto read_ndjson_objects read_text read_blob read_xlsx read_duckdb glob iceberg_scan delta_scan"
+    " sqlite_scan postgres_scan postgres_query mysql_query".split()
+)
+_FILE_NAME = re.compile(
+    r".*\.(csv|tsv|txt|parquet|json|jsonl|ndjson|xlsx|duckdb|db)(\.gz|\.zst)?|.*://.*",
+    re.IGNORECASE,
+)
+
+
+def what_changes(sql: str) -> tuple[str, ...]:
+    """What a query reads besides its inputs, as it is written: the clock, chance, a file.
+
+    Its result may be another tomorrow although nothing that the fingerprint knows has changed.
+    """
+    tokens = _tokenize(sql)
+    found: list[str] = []
+    known = {token.text.lower() for token in tokens}
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        text, kind = token.text.lower(), token.token_type.name
+        opens = after is not None and after.text == "("
+        if kind not in ("STRING", "IDENTIFIER"):
+            if text in _CHANGING_WORDS or (opens and text in _CHANGING_CALLS):
+                found.append(f"{text}()" if opens else text)
+            elif opens and text in _FILE_CALLS:
+                found.append(f"{text}(...)")
+            elif "repeatable" not in known and (
+                text == "tablesample"
+                or (text == "sample" and after is not None and after.text[:1].isdigit())
+            ):
+                found.append("a sample without repeatable (seed)")
+        if (
+            kind in ("FROM", "JOIN")
+            and after is not None
+            and after.token_type.name in ("STRING", "IDENTIFIER")
+            and _FILE_NAME.fullmatch(after.text)
+        ):
+            found.append(f"{text} '{after.text}'")
+    return tuple(dict.fromkeys(found))
+
+
+def reads_files(what: Collection[str]) -> bool:
+    """Whether what `what_changes` found are files, at least one of them."""
+    return any(one.endswith("(...)") or one.startswith(("from ", "join ")) for one in what)
 
 
 def words(sql: str) -> set[str]:

@@ -89,7 +89,7 @@ class UdfRegistry:
 
 def source_version(path: Path) -> str:
     """Digest of a Python file's syntax tree without docstrings: comments and layout do not count."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = ast.parse(path.read_text(encoding="utf-8-sig"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):

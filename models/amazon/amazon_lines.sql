@@ -1,4 +1,4 @@
--- models/amazon/amazon_lines.sql: with log_format amazon, what Amazon published in 2014 and 2018, out of its raw lines, each JSON or a Python literal:
+-- models/amazon/amazon_lines.sql: with log_format amazon, what was published of Amazon in 2014, 2018 and 2023, out of its raw lines, each JSON or a Python literal:
 -- the reviews (amazon_reviews), and the metadata of the items that were reviewed (amazon_items).
 {{ instances([
     {'records': 'amazon_reviews', 'lines': 'reviews', 'enabled': var('log_format') == 'amazon'},
@@ -14,25 +14,27 @@ with records as (
 )
 {%- if lines == 'reviews' %}
 
--- reviewerID, asin, unixReviewTime and overall. A line that cannot be read gives a row without user, item and time, which log_events counts.
+-- reviewerID, asin, unixReviewTime and overall; in 2023 user_id, parent_asin, timestamp and rating. A line that cannot be read gives a row without user, item and time, which log_events counts.
 select
-    nullif(json_extract_string(record, '$.reviewerID'), '') as user_id,
-    nullif(json_extract_string(record, '$.asin'), '') as item_id,
-    -- Seconds since 1970, of whole days (see log_report).
-    try_cast(json_extract_string(record, '$.unixReviewTime') as bigint) as timestamp,
-    try_cast(json_extract_string(record, '$.overall') as double) as rating,
+    nullif(coalesce(json_extract_string(record, '$.reviewerID'), json_extract_string(record, '$.user_id')), '') as user_id,
+    -- The variants of an item of 2023 have one parent, which its metadata is of.
+    nullif(coalesce(json_extract_string(record, '$.parent_asin'), json_extract_string(record, '$.asin')), '') as item_id,
+    -- Seconds since 1970, of whole days (see log_report); in 2023 milliseconds.
+    try_cast(coalesce(json_extract_string(record, '$.unixReviewTime'), json_extract_string(record, '$.timestamp')) as bigint) as timestamp,
+    try_cast(coalesce(json_extract_string(record, '$.overall'), json_extract_string(record, '$.rating')) as double) as rating,
     case when record is null then line[1:200] end as malformed_line
 from records
 {%- else %},
 
--- The files of 2014 have a list of category paths, those of 2018 one path. A line that cannot be read gives no item; a data test counts such lines.
+-- The files of 2014 have a list of category paths, those of 2018 and 2023 one path. A line that cannot be read gives no item; a data test counts such lines.
 paths as (
     select
         line,
         record,
-        nullif(json_extract_string(record, '$.asin'), '') as item_id,
+        nullif(coalesce(json_extract_string(record, '$.parent_asin'), json_extract_string(record, '$.asin')), '') as item_id,
         coalesce(
             try_cast(json_extract(record, '$.categories[0]') as varchar[]),
+            try_cast(json_extract(record, '$.categories') as varchar[]),
             try_cast(json_extract(record, '$.category') as varchar[])
         ) as path
     from records
@@ -41,7 +43,7 @@ paths as (
 select
     item_id,
     plain_text(json_extract_string(record, '$.title')) as title,
-    plain_text(json_extract_string(record, '$.brand')) as brand,
+    plain_text(coalesce(json_extract_string(record, '$.brand'), json_extract_string(record, '$.store'))) as brand,
     plain_text(array_to_string(path, ' > ')) as category_path,
     case when item_id is null then line[1:200] end as malformed_line
 from paths

@@ -30,7 +30,7 @@ cleaned as (
     from item_text
 )
 
--- Where a file repeats an item, its first text by the order of the texts counts: the same on every run.
+-- Where a file repeats an item, its fullest row counts; among equally full ones the first by the order of the texts, the same on every run.
 select
     item_id,
     title,
@@ -41,5 +41,11 @@ select
 from cleaned
 qualify row_number() over (
     partition by item_id
-    order by title nulls last, brand nulls last, category nulls last, keywords nulls last, text nulls last
+    order by
+        case when title is null then 0 else 1 end
+        + case when brand is null then 0 else 1 end
+        + case when category is null then 0 else 1 end
+        + case when keywords is null then 0 else 1 end
+        + case when text is null then 0 else 1 end desc,
+        title nulls last, brand nulls last, category nulls last, keywords nulls last, text nulls last
 ) = 1

@@ -4,7 +4,12 @@
 {%- for ours in var('item_columns') if ours != 'item_id' %}{% do mapped.append(ours) %}{% endfor %}
 select
     {%- for ours in mapped %}
+    {%- if ours == 'item_id' and var('log_format') in ['otto', 'sequences'] %}
+    -- The ids of these logs are not typed with those of the items file.
+    cast({{ quoted(items_file_column(ours)) }} as {{ 'varchar' if var('log_format') == 'sequences' else 'bigint' }}) as {{ ours }},
+    {%- else %}
     {{ quoted(items_file_column(ours)) }} as {{ ours }},
+    {%- endif %}
     {%- endfor %}
     columns(
         lambda name: lower(name) not in (
@@ -12,7 +17,7 @@ select
         )
     )
 -- With the extra column even a file of ids alone leaves a column to choose.
-from (select *, true as in_items_file from {{ ref('amazon_items') if var('log_format') == 'amazon' else source('log', 'items') }}) as items_file
+from (select *, true as in_items_file from {{ ref(published_format('items')) if published_format('items') else source('log', 'items') }}) as items_file
 {%- if var('log_format') == 'amazon' %}
 where malformed_line is null
 {%- endif %}

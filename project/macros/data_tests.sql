@@ -1,13 +1,15 @@
 {# Data tests of this project. Each selects the rows that fail. Those for synthetic data of any project come with the package. #}
 
-{# Rows of the log that lack an id or an order value, where they are more than `max_share` of it. #}
+{# Rows of the log that lack an id or an order value, where they are more than `max_share` of it, the var max_rejected_share. #}
 {% macro test_rejected_rows(model, max_share) %}
 select *
 from (
     select
         problem,
         count(*) as n_rows,
-        count(*) || ' of ' || sum(count(*)) over () || ' rows have ' || problem as message,
+        count(*) || ' of ' || sum(count(*)) over () || ' rows have ' || problem
+        || '; max_rejected_share: ' || ceil(1000 * sum(case when problem is null then 0 else count(*) end) over () / cast(sum(count(*)) over () as double)) / 1000
+        || ' would leave them out' as message,
         sum(case when problem is null then 0 else count(*) end) over () > {{ double(max_share) }} * sum(count(*)) over () as is_too_many
     from {{ model }}
     group by problem
@@ -26,24 +28,42 @@ where
     and (select count(malformed_line) > {{ double(max_share) }} * count(*) from {{ model }})
 {% endmacro %}
 
-{# Ids are text in both files or numbers in both: text '007' and the number 7 would be joined as one item here and two there. #}
+{# Ids are written alike in both files: where more items of the log are found in the items file but for leading zeros, a `.0`, blanks or upper case
+   than are found as they are, one of the files has lost the way its ids are written. #}
 {% macro test_ids_of_one_kind(model, to) %}
 select
-    'the log has ids of type ' || log_type || ', the items file of type ' || items_type
-    || ': cast one of them in models/staging/log_events.sql or log_items.sql' as message
+    n_alike || ' of ' || n_items || ' items of the log are in the items file only but for leading zeros, a .0, blanks or upper case, such as '
+    || log_id || ' in the log and ' || items_id || ' in the items file: write both alike, or change one in models/staging/log_events.sql or log_items.sql' as message
 from (
     select
-        (select any_value(typeof(item_id)) from {{ to }}) as log_type,
-        (select any_value(typeof(item_id)) from {{ model }}) as items_type
-) as types
-where (log_type = 'VARCHAR') <> (items_type = 'VARCHAR')
+        count(*) as n_items,
+        count(exact.id) as n_exact,
+        count(case when exact.id is null then alike.id end) as n_alike,
+        min(case when exact.id is null and alike.id is not null then log.id end) as log_id,
+        min(case when exact.id is null then alike.id end) as items_id
+    from (select distinct cast(item_id as varchar) as id from {{ to }}) as log
+    left join (select distinct cast(item_id as varchar) as id from {{ model }}) as exact on exact.id = log.id
+    left join (
+        select
+            {{ id_without_dress('item_id') }} as plain_id,
+            min(cast(item_id as varchar)) as id
+        from {{ model }}
+        group by {{ id_without_dress('item_id') }}
+    ) as alike on alike.plain_id = {{ id_without_dress('log.id') }}
+) as compared
+where n_alike > n_exact
 {% endmacro %}
+
+{# An id without what programs add or drop as they copy it: leading zeros, a .0 behind it, blanks, upper case. #}
+{% macro id_without_dress(column) -%}
+regexp_replace(lower(trim(cast({{ column }} as varchar))), '^0+|[.]0$', '', 'g')
+{%- endmacro %}
 
 {# The warnings of log_report, each in its own words. #}
 {% macro test_log_warnings(model) %}
 select
     finding,
-    finding || ': ' || n || ' of ' || total || ' ' || unit || ' (' || round(100 * share, 1) || '%). ' || meaning || '; ' || what_to_do as message
+    finding || ': ' || n || ' of ' || total || ' ' || unit || ' (' || round(100 * share, 1) || '%' || coalesce(': ' || example, '') || '). ' || meaning || '; ' || what_to_do as message
 from {{ model }}
 where level = 'warning'
 {% endmacro %}
@@ -250,11 +270,28 @@ having
     or count(met.item_number) > 0
 {% endmacro %}
 
-{# At least one row fulfils the condition. #}
-{% macro test_some_rows(model, condition) %}
-select n_rows
-from (select count(*) as n_rows from {{ model }} where {{ condition }}) as counted
-where n_rows = 0
+{# Some item is long-tail. In a sparse log so many items have the lowest count that they do not fit into the fraction together. #}
+{% macro test_finds_a_long_tail(model) %}
+select
+    n_lowest,
+    'no item is long-tail: ' || n_lowest || ' of ' || n_items || ' items have the lowest count, ' || lowest
+    || ', and long_tail_rule {{ var('long_tail_rule') }} takes none of them; where a log is so sparse, set long_tail_rule: exact_fraction, '
+    || 'or max_count with long_tail_max_count: ' || lowest as message
+from (
+    select
+        count(*) as n_items,
+        min(n_interactions) as lowest,
+        count(case when n_interactions = smallest then 1 end) as n_lowest,
+        count(case when is_long_tail then 1 end) as n_long_tail
+    from (
+        select
+            n_interactions,
+            is_long_tail,
+            min(n_interactions) over () as smallest
+        from {{ model }}
+    ) as items
+) as counted
+where n_long_tail = 0
 {% endmacro %}
 
 {# As many rows as another relation has. #}

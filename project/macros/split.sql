@@ -2,8 +2,8 @@
 
 {# Whether the protocol splits at points in time. Refuses vars that do not go with it. #}
 {% macro splits_by_time() -%}
-{%- if var('protocol') == 'global_time' and var('order_column') == 'position' -%}
-{{ exceptions.raise_compiler_error("protocol global_time needs points in time, but order_column is `position`, a place in each user's own history; name a timestamp column, or choose another protocol") }}
+{%- if var('protocol') == 'global_time' and var('order_column') in ['position', none] -%}
+{{ exceptions.raise_compiler_error("protocol global_time needs points in time, but order_column is " ~ ("null" if var('order_column') is none else "`position`, a place in each user's own history") ~ "; name a timestamp column, or choose another protocol") }}
 {%- elif var('protocol') == 'global_time' and var('held_out_events') is not none -%}
 {{ exceptions.raise_compiler_error("held_out_events does not go with protocol global_time, which splits at train_before and query_before; set held_out_events to null") }}
 {%- endif -%}

@@ -92,7 +92,7 @@ def test_lines_that_cannot_be_read_stop_the_build_or_are_counted(tmp_path: Path)
     project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
     result = project.build(select="+log_report")
     messages = {c.check.name: c.messages for c in result.checks if c.status == "FAIL"}
-    assert messages["log_rows_have_user_item_and_order"][0].endswith("rows have neither user nor item")  # fmt: skip
+    assert messages["log_rows_have_user_item_and_order"][0].startswith("1 of 530 rows have neither user nor item; max_rejected_share: ")  # fmt: skip
     assert messages["lines_are_readable_amazon_items"] == (
         "cannot read: {'asin': 'B0001', 'cut off",
     )
@@ -186,11 +186,11 @@ def test_types_are_guessed_from_all_files(tmp_path: Path) -> None:
     found = project.rows("select typeof(any_value(item_id)), count(*) from log_events")[1]
     assert found == [("VARCHAR", 13)]
     (tmp_path / "11.csv").write_text("user,item,at\n1,7,1\n1,8,2,3\n")
-    result = Project.load(ROOT, vars=vars, target_path=tmp_path / "target").build("log_events")
-    (error,) = [node.error for node in result.nodes if node.error]
-    assert error.what == "source log.interactions has a broken line"
-    assert error.where == str(tmp_path / "11.csv")
-    assert error.found == "line 3: 4 fields, the first line has 3"
+    project = Project.load(ROOT, vars=vars, target_path=tmp_path / "target")
+    with pytest.raises(ProjectError, match=r"source log\.interactions has a broken line") as error:
+        project.build("log_events")
+    assert error.value.where == str(tmp_path / "11.csv")
+    assert error.value.found == "line 3: 4 fields, the first line has 3"
 
 
 def test_a_header_that_comes_again_is_no_event(tmp_path: Path) -> None:
@@ -199,7 +199,9 @@ def test_a_header_that_comes_again_is_no_event(tmp_path: Path) -> None:
     (tmp_path / "clicks.csv").write_text(CLICKS + header + "\n")
     result = Project.load(ROOT, vars=vars, target_path=tmp_path / "target").build("+first_events")
     (failed,) = [c for c in result.checks if c.status == "FAIL"]
-    assert failed.messages == ("1 of 7 rows have the header once more",)
+    assert failed.messages == (
+        "1 of 7 rows have the header once more; max_rejected_share: 0.143 would leave them out",
+    )
     share = {**vars, "max_rejected_share": 0.2}
     project = Project.load(ROOT, vars=share, target_path=tmp_path / "target")
     assert project.build("+first_events").success
@@ -225,7 +227,7 @@ def test_ids_of_two_kinds_are_an_error(tmp_path: Path) -> None:
     (failed,) = [c for c in result.checks if c.status == "FAIL"]
     assert failed.check.name == "ids_of_one_kind_log_items"
     assert failed.messages[0].startswith(
-        "the log has ids of type VARCHAR, the items file of type BIGINT"
+        "2 of 3 items of the log are in the items file only but for leading zeros"
     )
 
 

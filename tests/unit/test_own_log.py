@@ -70,10 +70,10 @@ def test_rows_that_lack_something_are_counted_and_left_out() -> None:
     }
     failing = house.failures("log_events")["log_rows_have_user_item_and_order"]
     assert {row[2] for row in failing} == {
-        "1 of 8 rows have no item",
-        "1 of 8 rows have no user",
-        "1 of 8 rows have neither user nor item",
-        "1 of 8 rows have no order value",
+        "1 of 8 rows have no item; max_rejected_share: 0.5 would leave them out",
+        "1 of 8 rows have no user; max_rejected_share: 0.5 would leave them out",
+        "1 of 8 rows have neither user nor item; max_rejected_share: 0.5 would leave them out",
+        "1 of 8 rows have no order value; max_rejected_share: 0.5 would leave them out",
     }
 
 
@@ -146,6 +146,7 @@ def test_a_report_counts_what_it_sees() -> None:
     log += [("u2", "a", 5), ("u2", "b", 5), ("u3", "a", 1), ("u3", "b", 1), ("u3", "c", 2)]
     items = "select * from (values ('a', 'Kite'), ('b', 'Drum'), ('c', null), ('d', 'Ball')) as t(item_id, title)"
     assert report(log, items) == {
+        "dominant_user": ("warning", 6, 11),
         "no_order": ("warning", 1, 3),
         "tied_order": ("warning", 4, 10),
         "tied_targets": ("warning", 1, 4),
@@ -203,3 +204,152 @@ def test_a_report_counts_users_without_a_target_by_time() -> None:
     # validation: a alone; test: b's z was never met before, c has nothing before.
     assert found["users_without_validation_target"] == ("warning", 2, 3)
     assert found["users_without_test_target"] == ("warning", 3, 3)
+
+
+# -- logs as they are --------------------------------------------------------------------------------------------------
+
+
+def finding(house: Warehouse, name: str) -> tuple[str, int, int, str | None] | None:
+    """Level, n, total and example of one finding of log_report."""
+    house.build("log_report")
+    rows = house.rows(f"select level, n, total, example from log_report where finding = '{name}'")
+    return rows[0] if rows else None
+
+
+@pytest.mark.parametrize(
+    ("times", "name", "expected"),
+    [
+        ("1700000000 + ts", "mixed_time_units", None),
+        ("case when ts = 0 then 1700000000000 else 1700000000 + ts end", "mixed_time_units", ("warning", 1, 4, "1700000000000 and 1700000001")),
+        ("case when ts = 0 then 1700000000000000 else 1700000000000 + ts end", "mixed_time_units", ("warning", 1, 4, "1700000000000000 and 1700000000001")),
+        ("case when ts = 0 then 0 else 1700000000 + ts end", "times_out_of_range", ("warning", 1, 4, "0")),
+        ("case when ts = 0 then -1 else 1700000000 + ts end", "times_out_of_range", ("warning", 1, 4, "-1")),
+        ("timestamp '1970-01-01' + to_days(case ts when 0 then 0 else 19000 end)", "times_out_of_range", ("warning", 1, 4, "1970-01-01 00:00:00")),
+        ("date '1994-12-30' + ts", "times_out_of_range", ("warning", 2, 4, "1994-12-30")),
+        ("4102444800 + ts", "times_out_of_range", ("warning", 4, 4, "4102444800")),
+        ("timestamp '2999-01-01'", "times_out_of_range", ("warning", 4, 4, "2999-01-01 00:00:00")),
+        ("ts", "times_out_of_range", None),
+        ("timestamp '2024-01-01' + to_days(ts)", "times_out_of_range", None),
+    ],
+)  # fmt: skip
+def test_times_that_cannot_be_right(times: str, name: str, expected: Any) -> None:
+    house = Warehouse([("u", "a", 0), ("u", "b", 1), ("u", "c", 2), ("v", "a", 3)])
+    house.connection.execute(f"create or replace table log__interactions as select user_id, item_id, {times} as ts from log__interactions")  # fmt: skip
+    assert finding(house, name) == expected
+
+
+def test_text_that_is_no_time_is_read_by_its_format() -> None:
+    log = [("u", "first", "25.12.24"), ("u", "second", "03.01.25"), ("u", "third", "14.02.25"), ("u", "never", "99.99.25")]  # fmt: skip
+
+    def house(**vars: Any) -> Warehouse:
+        made = Warehouse([("u", "a", 0)], **vars)
+        made.connection.execute("create or replace table log__interactions (user_id varchar, item_id varchar, ts varchar)")  # fmt: skip
+        made.connection.executemany("insert into log__interactions values (?, ?, ?)", log)
+        return made
+
+    level, n, total, _ = finding(house(), "order_is_text") or ("", 0, 0, None)
+    assert (level, n, total) == ("warning", 4, 4)
+    parsed = house(order_format="%d.%m.%y", max_rejected_share=1).build("interactions")
+    assert parsed.rows("select item_id from interactions order by position") == [("first",), ("second",), ("third",)]  # fmt: skip
+    assert parsed.rows("select item_id, problem from log_events where problem is not null") == [("never", "no order value that order_format reads")]  # fmt: skip
+
+
+def test_a_log_without_an_order() -> None:
+    house = Warehouse([("u", "a", 5), ("u", "b", 1)], order_column=None)
+    assert finding(house, "no_order") == ("warning", 1, 1, None)
+    assert house.rows("select count(*) from log_events where problem is not null") == [(0,)]
+    assert house.manifest.nodes["log__interactions"].columns == ("user_id", "item_id")
+
+
+def test_time_cuts_need_an_order() -> None:
+    with pytest.raises(ProjectError, match="global_time needs points in time"):
+        Warehouse([("u", "a", 0)], order_column=None, protocol="global_time").build("targets")
+
+
+NOTHING = [("", "a", 1), ("u", "  ", 2), ("NULL", "a", 3), (r"\N", "b", 4), ("u", "nan", 5), ("u", "c", 6)]  # fmt: skip
+
+
+def test_blank_text_is_nothing_and_words_for_nothing_are_told() -> None:
+    house = Warehouse(NOTHING, max_rejected_share=1)
+    assert finding(house, "missing_words") == ("warning", 3, 6, "NULL")
+    assert house.rows("select problem from log_events order by order_value") == [
+        ("no user",),
+        ("no item",),
+        *[(None,)] * 4,
+    ]
+
+
+def test_words_for_nothing_are_nothing_where_they_are_named() -> None:
+    house = Warehouse(NOTHING, max_rejected_share=1, null_values=["NULL", r"\N", "nan"])
+    assert finding(house, "missing_words") is None
+    assert house.rows("select user_id, item_id from first_events") == [("u", "c")]
+
+
+def test_an_order_value_that_is_no_number_is_none() -> None:
+    house = Warehouse([("u", "a", 0), ("u", "b", 1)], max_rejected_share=1)
+    house.connection.execute("create or replace table log__interactions as select user_id, item_id, case when ts = 0 then 'nan'::double else ts end as ts from log__interactions")  # fmt: skip
+    assert house.build("log_events").rows("select item_id, problem from log_events order by 1") == [
+        ("a", "no order value"),
+        ("b", None),
+    ]
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.5, True), (0.7, False)])
+def test_one_user_with_most_of_the_events_is_named(share: float, found: bool) -> None:
+    log = [("guest", item, n) for n, item in enumerate("abcdef")] + [("7", i, 1) for i in "abc"]
+    house = Warehouse(log, dominant_user_share=share)
+    expected = ("warning", 6, 9, "user guest") if found else None
+    assert finding(house, "dominant_user") == expected
+    messages = [row[1] for row in house.failures("log_report").get("log_report", [])]
+    assert any("user guest)" in message for message in messages) == found
+
+
+def test_ids_that_a_spreadsheet_shortened_are_told() -> None:
+    log = [("u", "1.23E+12", 1), ("u", "7", 2), ("v", "1.5e+07", 3)]
+    assert finding(Warehouse(log), "scientific_ids") == ("warning", 2, 5, "1.23E+12")
+
+
+def test_the_fullest_row_of_an_item_counts() -> None:
+    items = """select * from (values
+        ('a', 'Red kite', 'Acme', 'Toys'), ('a', 'A kite (old)', null, null), ('b', '', null, ' '), ('b', null, 'Zed', null), ('c', 'z', null, null), ('c', 'y', null, null)
+    ) as t(item_id, title, brand, category)"""
+    house = Warehouse([("u", "a", 1), ("u", "b", 2), ("u", "c", 3)], items)
+    assert finding(house, "repeated_items") == ("warning", 3, 6, None)
+    assert house.build("items").rows("select item_id, title, brand from items order by 1") == [
+        ("a", "Red kite", "Acme"),
+        ("b", None, "Zed"),
+        ("c", "y", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("log", "items", "message"),
+    [
+        (["007", "008"], ["7", "8"], "2 of 2 items of the log are in the items file only but for leading zeros"),
+        (["a1", "b"], ["A1", "b", "B2"], None),
+        (["7", "007"], ["7", "007"], None),
+        (["12.0", "x"], ["12", "y"], "1 of 2 items"),
+        (["7"], [], None),
+    ],
+)  # fmt: skip
+def test_ids_that_one_file_writes_otherwise(
+    log: list[str], items: list[str], message: str | None
+) -> None:
+    rows = ", ".join(f"('{item}', 't')" for item in items) or "(null, null)"
+    house = Warehouse([("u", item, n) for n, item in enumerate(log)], f"select * from (values {rows}) as t(item_id, title)")  # fmt: skip
+    failing = house.build("log_items", "first_events").failures("log_items")
+    assert [row[0].startswith(message or "") for (row,) in failing.values()] == [True] * bool(message)  # fmt: skip
+
+
+def test_a_log_too_sparse_for_a_long_tail_says_so() -> None:
+    house = Warehouse([("u", item, n) for n, item in enumerate("abcdef")])
+    ((message,),) = [
+        row[1:2] for row in house.build("item_long_tail").failures("item_long_tail").popitem()[1]
+    ]
+    assert message.startswith("no item is long-tail: 6 of 6 items have the lowest count, 1,")
+    assert "long_tail_rule: exact_fraction" in message
+
+
+def test_settings_of_the_items_file_are_known_ones() -> None:
+    with pytest.raises(ProjectError, match="items_file has 'encodng', which is none of encoding"):
+        Warehouse([], items_file={"encodng": "latin-1"})

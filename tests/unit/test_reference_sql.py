@@ -33,7 +33,7 @@ AWKWARD = [
     "per%cent",
     "<i_0>",
     "back\\slash",
-    "",
+    "NULL",
 ]
 
 Log = list[tuple[str, str, int]]
@@ -311,7 +311,11 @@ def test_an_event_without_an_item_fails_loudly() -> None:
     ((problem, n_rows, message, _),) = house.failures("log_events")[
         "log_rows_have_user_item_and_order"
     ]
-    assert (problem, n_rows, message) == ("no item", 1, "1 of 2 rows have no item")
+    assert (problem, n_rows, message) == (
+        "no item",
+        1,
+        "1 of 2 rows have no item; max_rejected_share: 0.5 would leave them out",
+    )
     assert house.rows("select item_id from interactions") == [("a",)]
 
 

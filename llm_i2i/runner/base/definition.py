@@ -102,7 +102,8 @@ class ProjectDefinition:
         self.store = Store(self.target_dir)
         self.calls = CallCache(self.target_dir)
         self.holds = Holds(self.target_dir)
-        self.sources = SourceFiles(project_dir, JsonCache(self.target_dir / "cache" / "files.json"))
+        files = JsonCache(self.target_dir / "cache" / "files.json")
+        self.sources = SourceFiles(project_dir, files, lambda: self.manifest.nodes)
         self.compiled_cache = JsonCache(self.target_dir / "cache" / "compiled.json")
 
     @classmethod
@@ -125,6 +126,7 @@ class ProjectDefinition:
         for cached in ("manifest", "renderer", "selection"):
             other.__dict__.pop(cached, None)
         other.vars = merge_vars(self.loaded.var_settings, vars)
+        other.sources = self.sources.of(lambda: other.manifest.nodes)
         other.environment = Environment(self.target_dir, env)
         return other
 

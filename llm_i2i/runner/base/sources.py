@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import glob
 import json
 import os
 import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llm_i2i.engine.base import Columns, Engine
-from llm_i2i.errors import EngineError, ProjectError, closest
+from llm_i2i.errors import EngineError, LlmI2iError, ProjectError, closest
 from llm_i2i.fingerprint import file_digest, fingerprint
 from llm_i2i.graph.node import Node
 from llm_i2i.names import quote_literal
 from llm_i2i.runner.base.bad_lines import first_bad_line
+from llm_i2i.runner.base.column_types import (
+    INTEGER,
+    TEXT,
+    is_as_found,
+    select_list,
+)
+from llm_i2i.runner.base.source_layout import Layout, raw_scan, source_layout
+from llm_i2i.runner.base.text_files import TextFile, examine, write_clean
 from llm_i2i.store.files import replace_text
 
-READERS = {"parquet": "read_parquet", "csv": "read_csv", "json": "read_json"}
-# Types are guessed from all of a text file: ids that are numbers may be followed by text, far below or in the next file.
-ALL_LINES = {
-    "parquet": "",
-    "csv": ", sample_size = -1, files_to_sniff = -1",
-    "json": ", sample_size = -1",
-}
+READERS = ("parquet", "csv", "json")
+TEXT_FORMS = ("csv", "json", "lines")
 # One column and no quotes; the separator is a control character, which text files do not hold.
 LINES = (
     "select line from read_csv([{files}], columns = {{'line': 'VARCHAR'}}, auto_detect = false, header = false,"
     " delim = '\x01', strict_mode = false, quote = '', escape = '', max_line_size = 16777216) where trim(line) <> ''"
 )
+# A new number makes every text source be looked at again: the rules by which types are found have changed.
+RULES = 2
 FORMATS = {
     ".parquet": "parquet",
     ".csv": "csv",
@@ -53,6 +61,10 @@ class JsonCache:
         self.values: dict[str, Any] = found if isinstance(found, dict) else {}
         self._saved = set(self.values)
 
+    @property
+    def folder(self) -> Path:
+        return self._path.parent
+
     def save(self) -> None:
         if self.values.keys() != self._saved:
             with contextlib.suppress(OSError):  # a store that may only be read
@@ -61,11 +73,25 @@ class JsonCache:
 
 
 class SourceFiles:
-    """The files behind a project's sources."""
+    """The files behind a project's sources.
 
-    def __init__(self, project_dir: Path, digests: JsonCache) -> None:
+    Args:
+        nodes: The nodes of the project's graph, asked for when they are needed: ids have one type in all sources that hold them.
+    """
+
+    def __init__(
+        self,
+        project_dir: Path,
+        digests: JsonCache,
+        nodes: Callable[[], Mapping[str, Node]] = dict,
+    ) -> None:
         self._project_dir = project_dir
         self._digests = digests
+        self._nodes = nodes
+
+    def of(self, nodes: Callable[[], Mapping[str, Node]]) -> SourceFiles:
+        """The same files, of a project with other nodes; what was read of them is shared."""
+        return SourceFiles(self._project_dir, self._digests, nodes)
 
     def files(self, source: Node) -> list[Path]:
         """The files of a source, sorted.
@@ -73,7 +99,17 @@ class SourceFiles:
         Raises:
             ProjectError: There is none.
         """
-        pattern = str(self._project_dir / source.file_path)
+        remote = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://?", source.file_path)
+        if remote:
+            raise ProjectError(
+                f"source {source.name.replace('__', '.', 1)} is not on this machine",
+                where=source.path,
+                found=source.file_path,
+                fix="copy it here first and name the copy:"
+                + (" curl -O" if remote[0].startswith("http") else " with the client of the store")
+                + "; sources are files that this machine can open",
+            )
+        pattern = str(self._project_dir / Path(source.file_path).expanduser())
         found = (
             [Path(pattern)]
             if Path(pattern).is_file()
@@ -102,12 +138,11 @@ class SourceFiles:
 
     def fingerprint(self, source: Node) -> str:
         """Digest of the content (not the place) of all files, and of how they are read."""
-        parts = [[self._format(source, path), self._digest(path)] for path in self.files(source)]
-        options = _options(source)
-        return fingerprint(["source", parts, *([options] if options else [])])
+        ids = self._ids(source)
+        return fingerprint(["source", self._content(source), *([ids] if ids else [])])
 
     def save_digests(self) -> None:
-        """Remember the digests of files: the next start need not read them again."""
+        """Remember what was found in the files: the next start need not read them again."""
         self._digests.save()
 
     def file_digests(self, source: Node) -> list[tuple[Path, str]]:
@@ -117,6 +152,7 @@ class SourceFiles:
             ProjectError: They are text, whose types a file alone does not tell.
         """
         found = []
+        ids = self._ids(source)
         for path in self.files(source):
             form = self._format(source, path)
             if form not in ("parquet", "lines"):
@@ -126,22 +162,32 @@ class SourceFiles:
                     found=f"{path.name}, a {form} file, whose types are guessed from all files together",
                     fix="write the log as Parquet, or remove partition_by",
                 )
-            found.append((path, fingerprint([form, self._digest(path)])))
+            found.append((path, fingerprint([form, self._digest(path), *([ids] if ids else [])])))
         return found
 
     def scan(self, source: Node, files: list[Path] | None = None) -> str:
         """A query over the source's files, or some of them."""
         files = files or self.files(source)
-        listed = ", ".join(quote_literal(p) for p in files)
         form = self._format(source, files[0])
         if form == "lines":
-            return LINES.format(files=listed)
-        return f"select * from {READERS[form]}([{listed}]{ALL_LINES[form]}{_options(source)})"
+            readable = ", ".join(quote_literal(p) for p in self._readable(source, files))
+            return LINES.format(files=readable)
+        layout = self._layout(source)
+        scan = raw_scan(source, form, self._readable(source, files), layout)
+        if self._is_as_found(source, layout):
+            return scan
+        separator = source.config.get("list_separator")
+        columns = select_list(layout.columns, self._ids(source), separator)
+        return f"select {columns} from ({scan}) as files"
 
     def parquet_files(self, source: Node) -> list[Path]:
         """The files of a source that is plain Parquet, which every engine reads; none of another."""
         files = self.files(source)
-        is_plain = self._format(source, files[0]) == "parquet" and not _options(source)
+        is_plain = (
+            self._format(source, files[0]) == "parquet"
+            and not _options(source)
+            and self._is_as_found(source, self._layout(source))
+        )
         return files if is_plain else []
 
     def columns(self, source: Node, engine: Engine) -> Columns:
@@ -153,22 +199,118 @@ class SourceFiles:
         try:
             columns = engine.columns(self.scan(source))
         except EngineError as error:
-            raise self.broken_line(source) or ProjectError(
-                f"source {source.name.replace('__', '.', 1)} cannot be read",
-                where=", ".join(str(p) for p in self.files(source)[:3]),
-                found=error.what,
-                fix="is it a whole Parquet, CSV or JSON file? set `format:` in YAML if its name does not say",
-            ) from error
+            raise self._unreadable(source, error) from error
         try:
             check_declared(source, columns)
         except ProjectError as error:
             raise self.broken_line(source) or error from None
         return columns
 
+    def _unreadable(self, source: Node, error: EngineError) -> ProjectError:
+        reason = str(error.__cause__ or error.what).split("\n\n")[0].strip()
+        return self.broken_line(source) or ProjectError(
+            f"source {source.name.replace('__', '.', 1)} cannot be read",
+            where=", ".join(str(p) for p in self.files(source)[:3]),
+            found="\n".join(reason.splitlines()[:4]),
+            fix="is it a whole Parquet, CSV or JSON file? set `format:` in YAML if its name does not say; encoding, delimiter,"
+            " quote, header and skip say how a text file is written (docs/formats.md)",
+        )
+
+    def _layout(self, source: Node) -> Layout:
+        """What was found in the files of a source; looked for once."""
+        key = f"layout|{fingerprint([self._content(source), source.config.get('ids')])}"
+        known = self._digests.values.get(key)
+        if known is None:
+            files = self.files(source)
+            form = self._format(source, files[0])
+            try:
+                layout = source_layout(source, form, self._readable(source, files), files)
+            except EngineError as error:
+                raise self._unreadable(source, error) from error
+            self._digests.values[key] = known = layout.as_json()
+        return Layout.of_json(known)
+
+    def _is_as_found(self, source: Node, layout: Layout) -> bool:
+        return is_as_found(layout.columns, self._ids(source), source.config.get("list_separator"))
+
+    def _ids(self, source: Node) -> dict[str, str]:
+        """The type of the ids that a source holds: integers only where they are so in every source that holds ids of the same things."""
+        if not source.config.get("ids") or self._format(source, self.files(source)[0]) == "lines":
+            return {}
+        types: dict[str, set[str]] = {thing: set() for thing in source.config["ids"].values()}
+        nodes = self._nodes()
+        read = {parent for node in nodes.values() for parent in node.reads}
+        others = [
+            n
+            for n in nodes.values()
+            if n.is_source and n.name in read and n.name != source.name and n.config.get("ids")
+        ]
+        for node in (source, *others):
+            if not types.keys() & set(node.config["ids"].values()):
+                continue
+            try:
+                columns = self._layout(node).columns
+            except LlmI2iError:
+                if node is source:
+                    raise
+                continue  # whoever reads the other source is told what is wrong with it
+            for column in columns:
+                if column.id_of in types and column.read_as:
+                    types[column.id_of].add(column.read_as)
+        return {thing: INTEGER if found == {INTEGER} else TEXT for thing, found in types.items()}
+
+    def _content(self, source: Node) -> str:
+        """Digest of what is in the files and of the settings they are read with."""
+        files = self.files(source)
+        parts = [[self._format(source, path), self._digest(path)] for path in files]
+        rules = [RULES] if any(form in TEXT_FORMS for form, _ in parts) else []
+        options = _options(source)
+        return fingerprint([parts, *rules, *([options] if options else [])])
+
+    def _readable(self, source: Node, files: Sequence[Path]) -> list[Path]:
+        """The files as DuckDB can read them: of text files, those that hold anything, as UTF-8."""
+        if self._format(source, files[0]) not in TEXT_FORMS:
+            return list(files)
+        encoding = str(source.config.get("reading", {}).get("encoding") or "")
+        found = [(path, self._text_file(path, encoding)) for path in files]
+        filled = [(path, text) for path, text in found if not text.is_empty]
+        if not filled:
+            raise ProjectError(
+                f"source {source.name.replace('__', '.', 1)} is empty",
+                where=", ".join(str(p) for p in files[:3]),
+                found="no line" if len(files) == 1 else f"no line in {len(files)} files",
+                fix="write the names of the columns on the first line, or correct the path",
+            )
+        return [path if text.is_plain else self._clean(path, text) for path, text in filled]
+
+    def _text_file(self, path: Path, encoding: str) -> TextFile:
+        key = f"text|{self._digest(path)}|{path.suffix}|{encoding}"
+        if key not in self._digests.values:
+            self._digests.values[key] = dataclasses.astuple(examine(path, encoding))
+        return TextFile(*self._digests.values[key])
+
+    def _clean(self, path: Path, text: TextFile) -> Path:
+        name = fingerprint([self._digest(path), text.encoding])
+        copy = self._digests.folder / "sources" / f"{path.name.split('.')[0]}-{name}.txt"
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            beside = copy.with_name(f".{uuid.uuid4().hex}.tmp")
+            write_clean(path, text.encoding, beside)
+            beside.replace(copy)
+        return copy
+
     def broken_line(self, source: Node) -> ProjectError | None:
         """An error that names the first broken line of a CSV or JSON-lines file, if there is one."""
+        delimiter = str(
+            source.config.get("reading", {}).get("delimiter")
+            or source.config.get("delimiter")
+            or ""
+        )
+        skip = int(source.config.get("reading", {}).get("skip") or 0)
         for path in self.files(source):
-            found = first_bad_line(path, self._format(source, path))
+            form = self._format(source, path)
+            (readable,) = self._readable(source, [path]) if form in TEXT_FORMS else [path]
+            found = first_bad_line(readable, form, delimiter, skip)
             if found:
                 return ProjectError(
                     f"source {source.name.replace('__', '.', 1)} has a broken line",
@@ -201,15 +343,13 @@ class SourceFiles:
         return digest
 
 
-def _options(source: Node) -> str:
-    """Arguments of the reader that a seed's config asks for."""
-    options = []
-    if delimiter := source.config.get("delimiter"):
-        options.append(f"delim = {quote_literal(delimiter)}")
-    if types := source.config.get("column_types"):
-        pairs = ", ".join(f"{quote_literal(n)}: {quote_literal(t)}" for n, t in types.items())
-        options.append(f"types = {{{pairs}}}")
-    return "".join(f", {option}" for option in options)
+def _options(source: Node) -> list[Any]:
+    """The settings that the files are read with, as far as any are given."""
+    given = {
+        key: source.config.get(key)
+        for key in ("reading", "delimiter", "column_types", "list_separator")
+    }
+    return [[key, value] for key, value in given.items() if value]
 
 
 def check_declared(source: Node, columns: Columns) -> None:
@@ -223,7 +363,8 @@ def check_declared(source: Node, columns: Columns) -> None:
                 f"the header of source {source.name.replace('__', '.', 1)} was not recognised",
                 where=source.file_path,
                 found=f"columns {', '.join(names)}",
-                fix="write the columns' names on the first line",
+                fix="write the columns' names on the first line; a log without them is read with header: false and columns: [...],"
+                " one with other separators with delimiter: (docs/formats.md)",
             )
         near = closest(missing[0], names, count=1)
         raise ProjectError(
@@ -232,5 +373,7 @@ def check_declared(source: Node, columns: Columns) -> None:
             found=f"columns {', '.join(names)}",
             fix="rename the column in the file, or set the var that names it (user_column, item_column,"
             " order_column; item_columns for the items file) to one of these columns"
-            + (f" (closest {near})" if near else ""),
+            + (f" (closest {near})" if near else "")
+            + "; if this is no header, set header: false and name the columns (docs/formats.md), or delimiter: or skip:"
+            * (len(missing) == len(source.columns)),
         )

@@ -54,7 +54,7 @@ class Builder:
         refreshes = self.planner.refreshes(full_refresh, select, exclude)
         plan = self.planner.plan_refreshed(select, exclude, refreshes)
         self.definition.write_state()
-        if full_refresh:
+        if refreshes != self.planner.past_refreshes():
             replace_text(self.planner.refresh_file, json.dumps(refreshes))
         context = self.planner.context(plan, reporter or Reporter(), max_calls, store_failures)
         context.reporter.started(
@@ -157,7 +157,7 @@ class Builder:
                     result.units.append(unit)
             checks = [check for check in chosen if isinstance(check, DataCheck)]
             if checks:
-                plan = self.planner.plan_refreshed((), (), self.planner.refreshes(False, (), ()))
+                plan = self.planner.plan_refreshed((), (), self.planner.past_refreshes())
                 context = self.planner.context(plan, reporter, store_failures=store_failures)
                 for outcome in self._run_data_checks(checks, context):
                     reporter.check_finished(outcome)

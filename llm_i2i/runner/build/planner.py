@@ -126,12 +126,22 @@ class Planner:
     def refreshes(
         self, full_refresh: bool, select: str | Iterable[str], exclude: str | Iterable[str]
     ) -> dict[str, int]:
-        """Node -> number of full refreshes, counting this one: a refresh is a new result beside the old one."""
+        """Node -> number of full refreshes, counting this one: a refresh is a new result beside the old one.
+
+        A volatile model is refreshed by each build that it is selected in.
+        """
         known: dict[str, int] = JsonCache(self.refresh_file).values
-        if not full_refresh:
+        nodes = self.definition.manifest.nodes
+        if not full_refresh and not any(node.config.get("volatile") for node in nodes.values()):
             return known
-        selected = self.definition.select(select, exclude)
-        return {**known, **{name: known.get(name, 0) + 1 for name in selected}}
+        selected = self.definition.select(list(words_of(select)) or ["*"], exclude)
+        renewed = [n for n in selected if full_refresh or nodes[n].config.get("volatile")]
+        return {**known, **{name: known.get(name, 0) + 1 for name in renewed}}
+
+    def past_refreshes(self) -> dict[str, int]:
+        """Node -> number of full refreshes so far."""
+        known: dict[str, int] = JsonCache(self.refresh_file).values
+        return known
 
     @property
     def refresh_file(self) -> Path:

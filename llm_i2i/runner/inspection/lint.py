@@ -33,7 +33,7 @@ def template_names(project_dir: Path) -> dict[str, Any]:
     models: dict[str, ModelText] = {}
     for part in loaded.parts:
         for file in files_of(part, "model_paths", ".sql"):
-            path, text = shown_path(file, loaded.root), file.read_text(encoding="utf-8")
+            path, text = shown_path(file, loaded.root), file.read_text(encoding="utf-8-sig")
             found = renderer.instances(path, text, name=file.stem)
             if found:
                 values = {**found[0].values, **values}
