@@ -210,7 +210,8 @@ counted as (
     select
         'tied_targets' as finding,
         count(case when before_it.step = held_out.step then 1 end) as n,
-        count(*) as total
+        count(*) as total,
+        cast(null as varchar) as example
     from {{ ref('targets') }} as targets
     inner join {{ ref('interactions') }} as held_out
         on held_out.user_number = targets.user_number and held_out.position = targets.position

@@ -197,10 +197,7 @@ from {{ model }}
 where
     augmentation = 'llm_i2i' and against = 'none' and split = '{{ split }}' and metric = 'recall' and k = 10
     and segment in ({% for segment in segments %}'{{ segment }}'{{ ', ' if not loop.last }}{% endfor %})
-    and upper < 0
-    {%- if var('fusion') == 'append' %}
-    and false
-    {%- endif %}
+    and upper < 0 and {{ var('fusion') != 'append' }}
 {% endmacro %}
 
 {# Rows for all users = rows for long-tail targets + rows for the others (method.md 4.1). #}
@@ -273,25 +270,12 @@ having
 {# Some item is long-tail. In a sparse log so many items have the lowest count that they do not fit into the fraction together. #}
 {% macro test_finds_a_long_tail(model) %}
 select
-    n_lowest,
-    'no item is long-tail: ' || n_lowest || ' of ' || n_items || ' items have the lowest count, ' || lowest
-    || ', and long_tail_rule {{ var('long_tail_rule') }} takes none of them; where a log is so sparse, set long_tail_rule: exact_fraction, '
-    || 'or max_count with long_tail_max_count: ' || lowest as message
-from (
-    select
-        count(*) as n_items,
-        min(n_interactions) as lowest,
-        count(case when n_interactions = smallest then 1 end) as n_lowest,
-        count(case when is_long_tail then 1 end) as n_long_tail
-    from (
-        select
-            n_interactions,
-            is_long_tail,
-            min(n_interactions) over () as smallest
-        from {{ model }}
-    ) as items
-) as counted
-where n_long_tail = 0
+    min(n_interactions) as lowest,
+    'no item is long-tail: ' || count(case when n_interactions = smallest then 1 end) || ' of ' || count(*) || ' items have the lowest count, '
+    || min(n_interactions) || ', and long_tail_rule {{ var('long_tail_rule') }} takes none of them; where a log is so sparse, set long_tail_rule: '
+    || 'exact_fraction, or max_count with long_tail_max_count: ' || min(n_interactions) as message
+from (select n_interactions, is_long_tail, min(n_interactions) over () as smallest from {{ model }}) as items
+having count(case when is_long_tail then 1 end) = 0
 {% endmacro %}
 
 {# As many rows as another relation has. #}

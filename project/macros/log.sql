@@ -76,24 +76,15 @@ try_strptime(trim(cast({{ column }} as varchar)), {{ quote_literal(var('order_fo
 "{{ column | replace('"', '""') }}"
 {%- endmacro %}
 
-{# Whether an order value is a time at midnight: a date, a timestamp, or seconds, milliseconds or microseconds since 1970 in a plausible century. #}
+{# Whether an order value is a time at midnight: a date, a timestamp, or a number of seconds and the like since 1970. #}
 {% macro is_whole_day(column) -%}
-case
-    when try_cast(cast({{ column }} as varchar) as bigint) is not null then
-        case
-            when cast(cast({{ column }} as varchar) as bigint) between 100000000 and 9999999999
-                then cast(cast({{ column }} as varchar) as bigint) % 86400 = 0
-            when cast(cast({{ column }} as varchar) as bigint) between 100000000000 and 9999999999999
-                then cast(cast({{ column }} as varchar) as bigint) % 86400000 = 0
-            when cast(cast({{ column }} as varchar) as bigint) >= 100000000000000
-                then cast(cast({{ column }} as varchar) as bigint) % 86400000000 = 0
-            else false
-        end
-    else coalesce(
-        try_cast(cast({{ column }} as varchar) as timestamp) = date_trunc('day', try_cast(cast({{ column }} as varchar) as timestamp)),
-        false
-    )
-end
+coalesce(
+    case {{ time_unit(column) }}
+        when 'time' then try_cast(cast({{ column }} as varchar) as timestamp) = date_trunc('day', try_cast(cast({{ column }} as varchar) as timestamp))
+        else {{ seconds_of(column) }} % 86400 = 0
+    end,
+    false
+)
 {%- endmacro %}
 
 {# Whether a value is one of the words that programs write for nothing. #}
@@ -103,12 +94,7 @@ upper(trim(cast({{ column }} as varchar))) in ('NULL', '(NULL)', '\N', 'NA', 'N/
 
 {# The seconds since 1970 of an order value that is a number of seconds, milliseconds, microseconds or nanoseconds since then, by its size. #}
 {% macro seconds_of(column) -%}
-case {{ time_unit(column) }}
-    when 's' then try_cast(cast({{ column }} as varchar) as double)
-    when 'ms' then try_cast(cast({{ column }} as varchar) as double) / 1000
-    when 'us' then try_cast(cast({{ column }} as varchar) as double) / 1000000
-    when 'ns' then try_cast(cast({{ column }} as varchar) as double) / 1000000000
-end
+(try_cast(cast({{ column }} as varchar) as double) / case {{ time_unit(column) }} when 's' then 1 when 'ms' then 1e3 when 'us' then 1e6 when 'ns' then 1e9 end)
 {%- endmacro %}
 
 {# The unit of an order value that is a time: s, ms, us or ns since 1970 by its size, or a `time` as such; null for what is no time. #}
