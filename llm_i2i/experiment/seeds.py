@@ -67,7 +67,14 @@ def seed_projects(
             fix=f"declare {SEED_VAR}, and give it to what draws random numbers",
         )
     found = [
-        (seed, project.variant({SEED_VAR: seed}, environment_of(project, seeds, seed)))
+        # A variant takes the vars of --vars away unless it is given them again.
+        (
+            seed,
+            project.variant(
+                {**project.definition.vars.cli, SEED_VAR: seed},
+                environment_of(project, seeds, seed),
+            ),
+        )
         for seed in seeds
     ]
     steps = found[0][1].plan(list(select), list(exclude)).steps

@@ -1,6 +1,8 @@
 -- models/fusion/fusion_trials.sql: every blend of recommender, votes and item pairs that was tried on the validation targets, with its recall@10. A trial
 -- is one combination of weights (var fusion_grid, or the one value that a var fixes). No model is called and nothing is trained: what each part gives
 -- to a candidate is summed once over the target's triggers, and a trial only adds these sums up. The test part is not looked at.
+-- A user's own votes are left out of the sums: they were made from the very history that the validation target follows, while a query in service, as a
+-- test target, comes later, or from somebody who has no votes. With them, votes look better than they are.
 -- At most fusion_targets targets are used, a seeded draw, and the best 100 items that a part relates to a trigger. The list fusions says which votes and which item pairs are blended.
 {{ instances(entries('fusions'), name='{prefix}fusion_trials') }}
 {%- set grid = fusion_grid(votes, item_pairs) %}
@@ -80,15 +82,46 @@ sums as (
     group by triggers.target_number, related.related_item_number
 ),
 
+{%- if votes %}
+-- the share of a target's sums that is the user's own, for each vote of the user.
+own_votes as (
+    select
+        drawn.target_number,
+        synthetic.item_number,
+        any_value(synthetic.vote) * sum(triggers.weight * shares.share) as score
+    from drawn
+    inner join {{ ref('evaluation_triggers') }} as triggers on triggers.target_number = drawn.target_number
+    inner join {{ ref(votes ~ '_shares') }} as shares
+        on shares.user_number = drawn.user_number and shares.item_number = triggers.trigger_item_number
+    inner join {{ ref((entries('vote_sets') | selectattr('votes', 'equalto', votes) | first).pairs) }} as synthetic
+        on synthetic.user_number = drawn.user_number
+    group by drawn.target_number, synthetic.item_number
+),
+
+mean_best_vote as (
+    select avg(best) as score from (select max(score) as best from {{ ref(votes) }} group by item_number) as bests
+),
+{%- endif %}
+
 candidates as (
     select
         sums.target_number,
         sums.item_number,
         item_long_tail.is_long_tail,
         sums.base,
+        {%- if votes %}
+        -- what is left of a sum without its only part is nothing, whatever its last bits say.
+        case when sums.votes - coalesce(own_votes.score, 0) / mean_best_vote.score > 1e-9
+            then sums.votes - coalesce(own_votes.score, 0) / mean_best_vote.score else 0 end as votes,
+        {%- else %}
         sums.votes,
+        {%- endif %}
         sums.item_pairs
     from sums
+    {%- if votes %}
+    cross join mean_best_vote
+    left join own_votes on own_votes.target_number = sums.target_number and own_votes.item_number = sums.item_number
+    {%- endif %}
     inner join drawn on drawn.target_number = sums.target_number
     inner join {{ ref('item_long_tail') }} as item_long_tail on item_long_tail.item_number = sums.item_number
     {{ join_competitors('sums') }}

@@ -79,6 +79,12 @@ def test_what_does_not_depend_on_the_seed_is_built_once(built: Result):
     assert by_seed[1]["generator"] == "OK"
 
 
+def test_vars_of_the_command_line_hold_for_every_seed(folder: Path, built: Result):
+    for env in ("dev", "dev-seed-43"):
+        ((users,),) = Project.load(folder, env=env).rows("select count(*) from users")[1]
+        assert users == 90  # the log of --vars, not the bundled one
+
+
 def test_the_tables_can_be_queried(folder: Path, built: Result):
     there = Project.load(folder, env="dev-seeds")
     _, seeds = there.rows("select distinct random_seed from metrics_by_seed order by all")

@@ -39,6 +39,7 @@ OWNERS_OF_HEAVY = (
     "lm/training/",
     "lm/inference/",
     "engine/spark.py",
+    "lm/precision.py",
     "lm/tokenizer.py",
     "i2i/",
     "experiment/plots.py",
