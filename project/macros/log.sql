@@ -111,6 +111,11 @@ case {{ time_unit(column) }}
 end
 {%- endmacro %}
 
+{# The same of any order value that is a time. #}
+{% macro time_in_seconds(column) -%}
+coalesce({{ seconds_of(column) }}, epoch(case when {{ time_unit(column) }} = 'time' then try_cast(cast({{ column }} as varchar) as timestamp) end))
+{%- endmacro %}
+
 {# The unit of an order value that is a time: s, ms, us or ns since 1970 by its size, or a `time` as such; null for what is no time. #}
 {% macro time_unit(column) -%}
 case
