@@ -54,7 +54,7 @@
 {% macro given(column, nothing=[]) -%}
 case
     when trim(cast({{ column }} as varchar)) in (''
-        {%- for word in var('null_values') + nothing %}, {{ quote_literal(word) }}{% endfor %}) then null
+        {%- for word in var('null_values') + nothing %}, {{ quote_literal(word ~ '') }}{% endfor %}) then null
     else {{ column }}
 end
 {%- endmacro %}

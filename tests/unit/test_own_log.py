@@ -386,3 +386,12 @@ def test_sessions_need_times() -> None:
     assert house.build("log_events").rows("select distinct problem from log_events") == [("no time, which session_gap needs",)]  # fmt: skip
     with pytest.raises(ProjectError, match="session_gap does not go with log_partitions"):
         Warehouse([("u", "a", 0)], session_gap=30, log_partitions=True)
+
+
+def test_ids_are_compared_as_joins_compare_them() -> None:
+    """Ids of a model of one's own may be 12.0 in the log and 12 in the items file: one item."""
+    house = Warehouse([("u", "12", 0), ("u", "13", 1)], "select * from (values (12, 'Red'), (13, 'Green')) as t(item_id, title)")  # fmt: skip
+    house.connection.execute("create or replace table log__interactions as select user_id, item_id::double as item_id, ts from log__interactions")  # fmt: skip
+    assert finding(house, "items_not_in_the_items_file") is None
+    assert house.failures("log_items") == {}
+    assert house.build("items").rows("select title from items order by 1") == [("Green",), ("Red",)]
