@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     import duckdb
 
 COLUMNS = ("trigger_item_id", "related_item_id", "score", "rank")
-IDS = "select cast(item_id as varchar) from packing.numbered order by number"
+# An item is asked for as 12, also where a program made 12.0 of its id.
+ID_TEXT = (
+    "case when typeof({id}) in ('FLOAT', 'DOUBLE') then regexp_replace(cast({id} as varchar), '[.]0$', '')"
+    " else cast({id} as varchar) end"
+)
+IDS = f"select {ID_TEXT.format(id='item_id')} from packing.numbered order by number"
 BUCKETS_PER_ITEM = 4  # so that nine lookups of ten find their item at the first place they look
 MAX_SCORE = 1e30  # a hundred of them still add up to a finite float32
 ROWS = 100_000  # texts fetched at a time
@@ -136,7 +141,7 @@ class FolderWriter:
         _execute(
             self.connection,
             "create table packing.item_facts as select numbered.number, "
-            "any_value(cast(numbered.item_id as varchar)) as item, "
+            f"any_value({ID_TEXT.format(id='numbered.item_id')}) as item, "
             f"coalesce(cast({column('title', 'null')} as varchar), '') as title, "
             f"coalesce(cast({column('is_long_tail', 'null')} as boolean), false) as is_long_tail, "
             f"coalesce(cast({column('n_interactions', 'null')} as bigint), 0) as n_interactions "

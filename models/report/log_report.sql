@@ -275,7 +275,7 @@ counted as (
         count(distinct pairs.item_id) as total,
         cast(null as varchar) as example
     from pairs
-    left join {{ ref('log_items') }} as items on cast(items.item_id as varchar) = cast(pairs.item_id as varchar)
+    left join {{ ref('log_items') }} as items on items.item_id = pairs.item_id
     {%- endif %}
     {%- for split in ['validation', 'test'] if splits_by_time() %}
     union all

@@ -1,5 +1,11 @@
 -- models/staging/log_events.sql: every row of the log as the project reads it; the model to edit for a log that needs more than other column names.
 {{ config(partition_by='file' if var('log_partitions') else none) }}
+{%- if var('session_gap') is not none and var('log_partitions') %}
+    {{- exceptions.raise_compiler_error("session_gap does not go with log_partitions: a session may begin in one file and end in the next; set log_partitions: false") }}
+{%- endif %}
+{%- if var('event_kinds') and var('event_column') is none %}
+    {{- exceptions.raise_compiler_error("event_kinds needs event_column, the name of the column that says of which kind an event is") }}
+{%- endif %}
 with log as (
     select
         {{ given(quoted(var('user_column'))) }} as user_id,
@@ -16,18 +22,57 @@ with log as (
         ) as is_header
         {%- endif %}
     from {{ ref(published_format('events')) if published_format('events') else source('log', 'interactions') }}
+    {%- if var('event_kinds') %}
+    where cast({{ quoted(var('event_column')) }} as varchar) in ({% for kind in var('event_kinds') %}{{ quote_literal(kind) }}{{ ', ' if not loop.last }}{% endfor %})
+    {%- endif %}
+),
+
+judged as (
+    select
+        user_id,
+        item_id,
+        order_value,
+        -- Such a row is set apart and counted (log_report); it does not vanish.
+        case
+            when is_header then 'the header once more'
+            when user_id is null and item_id is null then 'neither user nor item'
+            when user_id is null then 'no user'
+            when item_id is null then 'no item'
+            when order_value is null then {{ "'no order value'" if not var('order_format') else "'no order value that order_format reads'" }}
+            {%- if var('session_gap') is not none %}
+            when {{ time_in_seconds('order_value') }} is null then 'no time, which session_gap needs'
+            {%- endif %}
+        end as problem
+    from log
 )
+{%- if var('session_gap') is none %}
 
 select
     user_id,
     item_id,
     order_value,
-    -- Such a row is set apart and counted (log_report); it does not vanish.
-    case
-        when is_header then 'the header once more'
-        when user_id is null and item_id is null then 'neither user nor item'
-        when user_id is null then 'no user'
-        when item_id is null then 'no item'
-        when order_value is null then {{ "'no order value'" if not var('order_format') else "'no order value that order_format reads'" }}
-    end as problem
-from log
+    problem
+from judged
+{%- else %},
+
+-- A session begins where a user was away for longer than session_gap minutes.
+gaps as (
+    select
+        *,
+        {{ time_in_seconds('order_value') }} - lag({{ time_in_seconds('order_value') }}) over by_time > 60 * {{ var('session_gap') }} as is_new
+    from judged
+    window by_time as (partition by problem is null, user_id order by {{ time_in_seconds('order_value') }}, item_id)
+)
+
+select
+    cast(user_id as varchar) || '#' || (1 + count(case when is_new then 1 end) over by_time) as user_id,
+    item_id,
+    order_value,
+    problem
+from gaps
+window by_time as (
+    partition by problem is null, user_id
+    order by {{ time_in_seconds('order_value') }}, item_id
+    rows between unbounded preceding and current row
+)
+{%- endif %}

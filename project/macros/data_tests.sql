@@ -39,10 +39,11 @@ from (
         count(*) as n_items,
         count(exact.id) as n_exact,
         count(case when exact.id is null then alike.id end) as n_alike,
-        min(case when exact.id is null and alike.id is not null then log.id end) as log_id,
+        min(case when exact.id is null and alike.id is not null then cast(log.id as varchar) end) as log_id,
         min(case when exact.id is null then alike.id end) as items_id
-    from (select distinct cast(item_id as varchar) as id from {{ to }}) as log
-    left join (select distinct cast(item_id as varchar) as id from {{ model }}) as exact on exact.id = log.id
+    from (select distinct item_id as id from {{ to }}) as log
+    -- Compared as every join of the project compares them.
+    left join (select distinct item_id as id from {{ model }}) as exact on exact.id = log.id
     left join (
         select
             {{ id_without_dress('item_id') }} as plain_id,

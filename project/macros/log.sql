@@ -54,7 +54,7 @@
 {% macro given(column, nothing=[]) -%}
 case
     when trim(cast({{ column }} as varchar)) in (''
-        {%- for word in var('null_values') + nothing %}, {{ quote_literal(word) }}{% endfor %}) then null
+        {%- for word in var('null_values') + nothing %}, {{ quote_literal(word ~ '') }}{% endfor %}) then null
     else {{ column }}
 end
 {%- endmacro %}
@@ -95,6 +95,11 @@ upper(trim(cast({{ column }} as varchar))) in ('NULL', '(NULL)', '\N', 'NA', 'N/
 {# The seconds since 1970 of an order value that is a number of seconds, milliseconds, microseconds or nanoseconds since then, by its size. #}
 {% macro seconds_of(column) -%}
 (try_cast(cast({{ column }} as varchar) as double) / case {{ time_unit(column) }} when 's' then 1 when 'ms' then 1e3 when 'us' then 1e6 when 'ns' then 1e9 end)
+{%- endmacro %}
+
+{# The same of any order value that is a time. #}
+{% macro time_in_seconds(column) -%}
+coalesce({{ seconds_of(column) }}, epoch(case when {{ time_unit(column) }} = 'time' then try_cast(cast({{ column }} as varchar) as timestamp) end))
 {%- endmacro %}
 
 {# The unit of an order value that is a time: s, ms, us or ns since 1970 by its size, or a `time` as such; null for what is no time. #}

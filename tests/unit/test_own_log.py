@@ -353,3 +353,46 @@ def test_a_log_too_sparse_for_a_long_tail_says_so() -> None:
 def test_settings_of_the_items_file_are_known_ones() -> None:
     with pytest.raises(ProjectError, match="items_file has 'encodng', which is none of encoding"):
         Warehouse([], items_file={"encodng": "latin-1"})
+
+
+def kinds_of_events(**vars: Any) -> Warehouse:
+    house = Warehouse([("u", "a", 0)], **vars)
+    house.connection.execute("""create or replace table log__interactions as select * from (values
+        ('u', 'a', 'view', 1700000000), ('u', 'b', 'cart', 1700000060), ('u', 'a', 'purchase', 1700007200), ('v', 'b', 'view', 1700000000)
+    ) as t(user_id, item_id, kind, ts)""")
+    return house
+
+
+def test_kinds_of_events_are_chosen() -> None:
+    house = kinds_of_events(event_column="kind", event_kinds=["cart", "purchase"])
+    found = house.build("log_events").rows("select item_id, problem from log_events order by 1")
+    assert found == [("a", None), ("b", None)]
+    with pytest.raises(ProjectError, match="event_kinds needs event_column"):
+        kinds_of_events(event_kinds=["cart"])
+
+
+@pytest.mark.parametrize(
+    "times", ["ts", "ts::bigint * 1000", "make_timestamp(ts::bigint * 1000000)"]
+)
+def test_sessions_in_place_of_users(times: str) -> None:
+    house = kinds_of_events(session_gap=30)
+    house.connection.execute(f"create or replace table log__interactions as select user_id, item_id, {times} as ts from log__interactions")  # fmt: skip
+    assert house.build("log_events").rows("select user_id, item_id from log_events order by 1, order_value") == [
+        ("u#1", "a"), ("u#1", "b"), ("u#2", "a"), ("v#1", "b"),
+    ]  # fmt: skip
+
+
+def test_sessions_need_times() -> None:
+    house = Warehouse([("u", "a", 0), ("u", "b", 1)], session_gap=30, max_rejected_share=1)
+    assert house.build("log_events").rows("select distinct problem from log_events") == [("no time, which session_gap needs",)]  # fmt: skip
+    with pytest.raises(ProjectError, match="session_gap does not go with log_partitions"):
+        Warehouse([("u", "a", 0)], session_gap=30, log_partitions=True)
+
+
+def test_ids_are_compared_as_joins_compare_them() -> None:
+    """Ids of a model of one's own may be 12.0 in the log and 12 in the items file: one item."""
+    house = Warehouse([("u", "12", 0), ("u", "13", 1)], "select * from (values (12, 'Red'), (13, 'Green')) as t(item_id, title)")  # fmt: skip
+    house.connection.execute("create or replace table log__interactions as select user_id, item_id::double as item_id, ts from log__interactions")  # fmt: skip
+    assert finding(house, "items_not_in_the_items_file") is None
+    assert house.failures("log_items") == {}
+    assert house.build("items").rows("select title from items order by 1") == [("Green",), ("Red",)]

@@ -26,6 +26,7 @@ from llm_i2i.runner.base.column_types import (
 if TYPE_CHECKING:
     from llm_i2i.engine.duckdb import DuckDBEngine
 
+UNNEST = "unnest it in a staging model, one row an event"
 ALL_FILES = 1_000_000  # DuckDB looks at the first 32 JSON files by itself
 
 
@@ -99,6 +100,9 @@ def _typed(
     source: Node, form: str, files: Sequence[Path], layout: Layout, engine: DuckDBEngine
 ) -> Layout:
     """The layout of text files with the types that the values of all lines have."""
+    for column in layout.columns:
+        if column.id_of and _is_nested(column.found):
+            raise _no_ids(source, column, f"{column.found}, several values in one row", UNNEST)
     given = {n.lower(): t for n, t in (source.config.get("column_types") or {}).items()}
     texts = [c for c in layout.columns if c.is_text and c.name.lower() not in given]
     types: dict[str, str] = {}
@@ -218,12 +222,16 @@ def _read_ids(source: Node, column: ColumnLayout, scan: str, engine: DuckDBEngin
         fix = "write the ids as text or as BIGINT, from where they are still different"
     elif _is_nested(column.found):
         found = f"{column.found}, several values in one row"
-        fix = "unnest it in a staging model, one row an event"
+        fix = UNNEST
     elif (read_as := type_of_ids(column, facts)) == "BLOB":
         found = "BLOB: bytes that are neither text nor UUIDs"
     else:
         return read_as
-    raise ProjectError(
+    raise _no_ids(source, column, found, fix)
+
+
+def _no_ids(source: Node, column: ColumnLayout, found: str, fix: str) -> ProjectError:
+    return ProjectError(
         f"column {column.name!r} of source {source.name.replace('__', '.', 1)} cannot hold ids",
         where=source.file_path,
         found=found,

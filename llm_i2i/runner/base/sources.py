@@ -101,13 +101,13 @@ class SourceFiles:
         """
         remote = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://?", source.file_path)
         if remote:
+            is_page = remote[0].startswith("http")
+            how = f"such as by curl -LO {source.file_path}" if is_page else "by the store's client"
             raise ProjectError(
                 f"source {source.name.replace('__', '.', 1)} is not on this machine",
                 where=source.path,
                 found=source.file_path,
-                fix="copy it here first and name the copy:"
-                + (" curl -O" if remote[0].startswith("http") else " with the client of the store")
-                + "; sources are files that this machine can open",
+                fix=f"copy it to this machine, {how}, and name the copy: sources are files",
             )
         pattern = str(self._project_dir / Path(source.file_path).expanduser())
         found = (

@@ -337,6 +337,8 @@ def write(path: Path, content: bytes) -> None:
         ),
         ("lines before the header", b"Report of May\n\n" + TEXT.encode(), {"skip": 2}),
         ("words for nothing", TEXT.replace("b,2", "b,2\nu3,c,NULL").encode(), {"null_values": ["NULL"]}),
+        ("old line ends", TEXT.replace("\n", "\r").encode(), {}),
+        ("numbers for nothing", TEXT.replace("b,2", "b,2\nu3,c,-1").encode(), {"null_values": [-1]}),
         ("quotes", TEXT.replace("u1", '"u1"').encode(), {}),
         ("other quotes", TEXT.replace("u1", "'u1'").encode(), {"quote": "'"}),
     ],
@@ -391,6 +393,57 @@ def test_text_files_that_cannot_be_read(
     assert found in error.value.found
     assert fix in error.value.fix
     assert error.value.where
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_json_files_in_other_encodings(tmp_path: Path, encoding: str, packed: bool) -> None:
+    records = [dict(zip(COLUMNS, row, strict=True)) for row in PLAIN]
+    content = "\n".join(json.dumps(r, ensure_ascii=False) for r in records).encode(encoding)
+    write(tmp_path / "log.jsonl", gzip.compress(content) if packed else content)
+    assert read(tmp_path, log_node(tmp_path / "log.jsonl"))[1] == PLAIN
+
+
+def test_words_for_nothing_in_json_and_parquet(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"user_id": 1, "item_id": "NULL", "timestamp": 1}\n{"user_id": 1, "item_id": 7, "timestamp": 1}\n')  # fmt: skip
+    node = log_node(tmp_path / "log.jsonl", null_values=["NULL"])
+    assert [row[1] for row in read(tmp_path, node)[1]] == [None, 7]
+    path = write_parquet(tmp_path / "log.parquet", "v", "('NULL'), ('a')")
+    assert [r[1] for r in read(tmp_path, log_node(path, null_values=["NULL"]))[1]] == [None, "a"]
+
+
+def test_lists_of_ids_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"user_id": 1, "item_id": [1, 2], "timestamp": 1}\n')
+    with pytest.raises(ProjectError, match=r"column 'item_id' of .* cannot hold ids") as error:
+        read(tmp_path, log_node(tmp_path / "log.jsonl"))
+    assert "unnest" in error.value.fix
+
+
+def test_files_of_two_formats_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "1.csv", TEXT.encode())
+    write_parquet(tmp_path / "2.parquet", "v", "(1)")
+    with pytest.raises(ProjectError, match="is no text file") as error:
+        read(tmp_path, log_node(tmp_path / "*.*"))
+    assert error.value.where.endswith("2.parquet")
+
+
+@pytest.mark.parametrize(
+    ("path", "fix"),
+    [("s3://bucket/log.parquet", "store's client"), ("https://x.org/log.csv", "curl -LO https://x.org/log.csv")],
+)  # fmt: skip
+def test_paths_of_other_machines_say_what_to_do(tmp_path: Path, path: str, fix: str) -> None:
+    node = Node("log__events", "models/log.yml", "source", file_path=path, columns=COLUMNS)
+    with pytest.raises(ProjectError, match="is not on this machine") as error:
+        source_files(tmp_path, node).files(node)
+    assert fix in error.value.fix
+    assert error.value.found == path
+
+
+def test_a_path_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "log.csv", TEXT.encode())
+    node = Node("log__events", "models/log.yml", "source", file_path="~/log.csv", columns=COLUMNS)
+    assert source_files(Path("/nowhere"), node).files(node) == [tmp_path / "log.csv"]
 
 
 def test_an_encoding_that_there_is_not(tmp_path: Path) -> None:

@@ -58,6 +58,16 @@ def test_numbers_are_in_the_order_of_numbers(publish: Publish, tmp_path: Path) -
     assert index.ids.many(np.arange(4)) == ["2", "9", "10", "100"]
 
 
+def test_whole_ids_are_whole_whatever_their_type(publish: Publish, tmp_path: Path) -> None:
+    rows = "select a::double as trigger_item_id, 9.0::double as related_item_id, 1.0 as score, 1 as rank from (values (10), (2.5)) as x(a)"
+    items = "select 10 as item_id, 'Kite' as title"
+    environment = publish(i2i_index=rows, i2i_index_baseline=None, items=items, popular_items=None)
+    index = open_index(pack(tmp_path, environment))
+    assert index.ids.many(np.arange(3)) == ["2.5", "9", "10"]
+    assert index.titles is not None
+    assert index.titles[int(index.find(["10"])[0])] == "Kite"
+
+
 def test_packing_is_done_once(
     publish: Publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
