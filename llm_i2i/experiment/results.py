@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from llm_i2i.errors import LlmI2iError, ProjectError
 from llm_i2i.experiment.run import (
+    AUTO,
+    CHOSEN_SQL,
     METRICS_NODE,
     RANKS_NODE,
     Arm,
@@ -158,6 +160,7 @@ class Results:
         self._ranks: dict[tuple[str, Arm], Ranks] = {}
         self._connections: dict[str, duckdb.DuckDBPyConnection] = {}
         self._metrics: dict[str, list[dict[str, Any]]] = {}
+        self._chosen: dict[str, str] = {}
         self._summed_intervals: dict[
             Any, dict[tuple[str, int], tuple[Estimate, Estimate | None]]
         ] = {}
@@ -199,8 +202,17 @@ class Results:
             if texts is None
             else [environment.arm(a) for a in texts]
         )
-        for arm in dict.fromkeys(arms):
+        for arm in dict.fromkeys(self._resolved(environment, arm) for arm in arms):
             yield self._with_reference(trial, arm)
+
+    def _resolved(self, environment: EnvironmentPlan, arm: Arm) -> Arm:
+        """The arm as the environment's metrics name it: `auto` is the recommender that its validation targets chose."""
+        if arm.recommender != AUTO:
+            return arm
+        if environment.name not in self._chosen:
+            _, rows = fetch_rows(self._query(environment, CHOSEN_SQL))
+            self._chosen[environment.name] = str(rows[0][0])
+        return replace(arm, recommender=self._chosen[environment.name])
 
     def _arms_found(self, environment: EnvironmentPlan) -> list[Arm]:
         return list(
@@ -215,9 +227,11 @@ class Results:
         if reference is None or other is None or other.environment in self._failed:
             return Case(trial, arm)
         environment = self.plan.environment_of(other)
-        other_arm = arm if reference.arm is None else environment.arm(reference.arm)
+        named = arm if reference.arm is None else environment.arm(reference.arm)
+        other_arm = self._resolved(environment, named)
         same = other.environment == trial.environment and other_arm == arm
-        known = not environment.arms or other_arm in environment.arms
+        arms = [self._resolved(environment, one) for one in environment.arms]
+        known = not arms or other_arm in arms
         return Case(trial, arm) if same or not known else Case(trial, arm, other, other_arm)
 
     # -- ranking metrics ---------------------------------------------------------------------------

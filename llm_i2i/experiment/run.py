@@ -16,11 +16,16 @@ from llm_i2i.runner.build.events import BuildResult, Reporter
 from llm_i2i.runner.project import Project
 
 METRICS_NODE, RANKS_NODE, TARGETS_NODE = "ranking_metrics", "target_ranks_all", "targets"
+AUTO = "auto"  # the recommender that recommender_trials puts first, known when an environment is built
+CHOSEN_SQL = "select recommender from recommender_trials where place = 1"
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One line of ranking_metrics: a recommender, and how its log was augmented."""
+    """One line of ranking_metrics: a recommender, and how its log was augmented.
+
+    Before an environment is built the recommender may be `auto`; its metrics name the one that was chosen.
+    """
 
     recommender: str
     augmentation: str
@@ -45,7 +50,17 @@ class EnvironmentPlan:
         if RANKS_NODE not in nodes:
             return ()
         found = [nodes[name].values for name in nodes[RANKS_NODE].reads]
-        return tuple(Arm(v["recommender"], v["augmentation"]) for v in found if "augmentation" in v)
+        arms = [Arm(v["recommender"], v["augmentation"]) for v in found if "augmentation" in v]
+        # whatever is chosen is also there without the language model.
+        plain = [Arm(AUTO, "none")] if self.main_recommender == AUTO else []
+        return tuple(dict.fromkeys(arms + plain))
+
+    @cached_property
+    def main_recommender(self) -> str:
+        """What `none` or `llm_i2i` alone is an arm of: the recommender that the fusion adds to, which may be `auto`."""
+        fusions = self.project.renderer.entries("fusions")
+        main = next((one for one in fusions if not one.get("prefix")), {})
+        return str(main.get("recommender") or self.project.vars.get("recommender", ""))
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -63,11 +78,9 @@ class EnvironmentPlan:
         return str(self.project.vars.get("protocol", ""))
 
     def arm(self, text: str) -> Arm:
-        """`none` or `swing/none` as an arm; without a recommender the var recommender is meant."""
+        """`none` or `swing/none` as an arm; without a recommender the project's main one is meant."""
         recommender, slash, augmentation = text.rpartition("/")
-        return Arm(
-            recommender if slash else str(self.project.vars.get("recommender", "")), augmentation
-        )
+        return Arm(recommender if slash else self.main_recommender, augmentation)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def ratings(separator: str) -> str:
         ("ratings.dat", ratings("::"), "movies.dat", "661::James: the \"Peach\" (1996)::Animation|Children's\n1193::Café (1975)::Drama\n".encode("latin-1")),
         ("u.data", ratings("\t"), "u.item", ("661|James: the \"Peach\" (1996)|01-Jan-1996||http://x|" + "0|" * 18 + "1\n1193|Café (1975)|01-Jan-1975||http://y|" + "0|" * 18 + "0\n").encode("latin-1")),
         ("ratings.csv", "userId,movieId,rating,timestamp\n" + ratings(","), "movies.csv", 'movieId,title,genres\n661,"James: the ""Peach"" (1996)",Animation|Children\'s\n1193,Café (1975),Drama\n'),
-        ("ratings.csv.gz", gzip.compress(("userId,movieId,rating,timestamp\n" + ratings(",")).encode()), "movies.csv", 'movieId,title,genres\n661,"James: the ""Peach"" (1996)",Animation|Children\'s\n1193,Café (1975),Drama\n'),
+        ("ratings.csv.gz", gzip.compress(("userId,movieId,rating,timestamp\n" + ratings(",")).encode(), mtime=0), "movies.csv", 'movieId,title,genres\n661,"James: the ""Peach"" (1996)",Animation|Children\'s\n1193,Café (1975),Drama\n'),
     ],
 )  # fmt: skip
 def test_movielens(tmp_path: Path, log: str, log_text: Any, items: str, items_text: Any) -> None:

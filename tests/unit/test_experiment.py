@@ -337,6 +337,41 @@ def test_bins_of_confidence_and_segments_of_items_divide_the_synthetic_pairs(
         assert pairs(synthetic_items=segment) == {p for p in whole if p[2] == is_long_tail}
 
 
+AUTO = """
+datasets:
+  tiny:
+    vars: {{interactions: {folder}/log.csv, items: {folder}/items.csv, language_model: fake}}
+experiments:
+  sweep:
+    description: Nothing is said of the recommender.
+    select: +ranking_metrics +paired_differences
+    datasets: [tiny]
+    vars: {{controls: [], others_folds: null, bootstrap_resamples: 200}}
+    seeds: [42]
+    arms: [llm_i2i, none, swing/none]
+    reference: {{arm: none}}
+"""
+
+
+def test_arms_of_auto_are_those_of_the_chosen_recommender(tmp_path: Path) -> None:
+    run = Run(make_project(tmp_path / "shop", AUTO))
+    assert not run.failures
+    (environment,) = run.plan.environments
+    assert environment.main_recommender == "auto"
+    chosen = "select recommender from recommender_trials where place = 1"
+    ((recommender,),) = environment.project.rows(chosen)[1]
+    arms = dict.fromkeys((r.recommender, r.augmentation) for r in run.rows)
+    assert list(arms) == list(
+        dict.fromkeys([(recommender, "llm_i2i"), (recommender, "none"), ("swing", "none")])
+    )
+    differences = "select difference, lower, upper from paired_differences where split = 'test' and augmentation = 'llm_i2i' and against = 'none' and segment = 'all' and metric = 'recall' and k = 10"  # fmt: skip
+    (expected,) = environment.project.rows(differences)[1]
+    (row,) = [r for r in run.rows if (r.augmentation, r.metric, r.k, r.segment) == ("llm_i2i", "recall", 10, "all")]  # fmt: skip
+    assert row.reference == f"{recommender}/none"
+    found = (row.difference, row.difference_lower, row.difference_upper)
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
 # -- mistakes that only the compiled project knows -------------------------------------------------
 
 
