@@ -40,6 +40,7 @@ OWNERS_OF_HEAVY = (
     "lm/inference/",
     "engine/spark.py",
     "lm/tokenizer.py",
+    "lm/precision.py",
     "i2i/",
     "experiment/plots.py",
     "serve/",
