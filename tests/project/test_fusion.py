@@ -177,7 +177,7 @@ def dealt_at_random(events: Events, seed: int) -> Events:
 
 
 def test_nothing_is_gained_where_there_is_nothing_to_learn(tmp_path: Path) -> None:
-    project = load(tmp_path, dealt_at_random(made_up(users=200), seed=7))
+    project = load(tmp_path, dealt_at_random(made_up(), seed=7))
     result = build(project, "+fusion_choice +gains")
     assert rows(project, "select distil_mu, pair_mu, long_tail_vote from fusion_choice") == [(0, 0, 1)]  # fmt: skip
     assert rows(project, "select n_parts from fusion_trials join fusion_choice using (distil_mu, pair_mu, long_tail_vote)") == [(0,)]  # fmt: skip
@@ -190,9 +190,9 @@ def test_nothing_is_gained_where_there_is_nothing_to_learn(tmp_path: Path) -> No
 # -- gates -----------------------------------------------------------------------------------------
 
 
-def test_harmful_weights_do_not_pass_the_gate(tmp_path: Path) -> None:
-    project = load(tmp_path, made_up(users=300), **HARMFUL)
-    result = build(project, "+paired_differences")
+def test_harmful_weights_do_not_pass_the_gate(project: Project, folder: Path) -> None:
+    harmed = load(folder, {}, env="harmed", **HARMFUL)
+    result = build(harmed, "+paired_differences")
     [gate] = [c for c in result.checks if "index_is_not_below_its_baseline" in c.check.name]
     assert gate.status == "FAIL"
     assert "let fusion_trials choose the weights (distil_mu, pair_mu and long_tail_vote: null)" in gate.messages[0]  # fmt: skip

@@ -47,11 +47,17 @@ MUST_NOT_CHANGE = (
     "swing_sums",
     "cooccurrence",
     "text_neighbours",
-    "popular_items",
+    "judge_learning",
     "index_cooccurrence_text",
-    "index_cooccurrence_text_augmented",
+    "index_auto",
+    "index_auto_augmented",
+    # what validation events alone decide.
+    "recommender_trials",
+    "fusion_trials",
+    "fusion_choice",
 )
-MUST_CHANGE = ("interactions", "targets", "evaluation_long_tail")
+# What is served is made from the whole log, with what was decided without its test events (tests/project/test_whole_log.py).
+MUST_CHANGE = ("interactions", "targets", "evaluation_long_tail", "i2i_index", "popular_items")
 # They name a checkpoint or a call by what went into it, the whole log included, whatever came out.
 NAMES = {"checkpoint", "generator_checkpoint", "discriminator_checkpoint", "generator_call", "discriminator_call"}  # fmt: skip
 # Sums of doubles differ in the last bits by the order in which threads add; what reads this column rounds it first (index_of_arm.sql).
@@ -105,7 +111,6 @@ def write(events: Events, folder: Path) -> dict[str, Any]:
         "items": str(folder / "items.csv"),
         "order_column": "position",
         "language_model": "fake",
-        "recommender": "cooccurrence_text",
         "controls": [],
         "others_folds": None,
     }

@@ -41,6 +41,7 @@ OWNERS_OF_HEAVY = (
     "engine/spark.py",
     "lm/precision.py",
     "lm/tokenizer.py",
+    "lm/precision.py",
     "i2i/",
     "experiment/plots.py",
     "serve/",

@@ -65,9 +65,10 @@ def test_controls_deal_the_same_votes_to_other_pairs() -> None:
             assert Counter(map(len, dealt.values())) == Counter(map(len, kept.values()))
 
 
-def test_the_long_tail_factor_goes_with_the_item() -> None:
-    house = with_controls(5, long_tail_vote=3.0).build("control_popularity", "item_long_tail")
-    votes = "select user_number, vote / case when is_long_tail then 3 else 1 end as vote from {} join item_long_tail using (item_number)"
+def test_a_dealt_vote_has_no_long_tail_factor() -> None:
+    """The factor is the item's: an index multiplies by it, whoever's votes it adds (index_of_arm.sql)."""
+    house = with_controls(5, long_tail_vote=3.0).build("control_popularity")
+    votes = "select user_number, vote from {}"
     kept = defaultdict(list)
     for user, vote in house.rows(votes.format("synthetic_interactions") + " order by 2 desc"):
         kept[user].append(vote)

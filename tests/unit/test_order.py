@@ -160,7 +160,7 @@ def test_no_history_holds_an_event_of_the_targets_step() -> None:
 
 def test_figures_of_other_targets_have_another_label() -> None:
     labels = [
-        Warehouse([("u", "a", 0)], **vars).render("{{ protocol_label() }}")
+        Warehouse([("u", "a", 0)], new_users=0.1, **vars).render("{{ protocol_label() }}")
         for vars in ({}, {"tied_targets": "step"})
     ]
     assert labels == ["'standard'", "'standard (tied_targets step)'"]
