@@ -42,7 +42,8 @@ select
     n_users,
     case verdict when 'gain' then 'gained' when 'loss' then 'LOST' else 'nothing gained for sure' end
         || ' on ' || targets_in_words || ': recall@10 ' || round(value, 4) || ' against ' || round(other_value, 4) || ' of ' || other_recommender
-        || ', the best without a language model (' || case when difference >= 0 then '+' else '' end || coalesce(cast(round(100 * relative_gain, 1) as varchar) || '%, ', '')
+        || ', the best without a language model ('
+        || coalesce(case when difference >= 0 then '+' else '' end || round(100 * relative_gain, 1) || '%, ', '')
         || '95% interval of the difference ' || round(lower, 4) || ' to ' || round(upper, 4) || ', ' || n_users || ' users)' as message
 from verdicts
 order by segment
