@@ -344,7 +344,8 @@ def test_ids_that_one_file_writes_otherwise(
 def test_a_log_too_sparse_for_a_long_tail_says_so() -> None:
     house = Warehouse([("u", item, n) for n, item in enumerate("abcdef")])
     ((message,),) = [
-        row[1:2] for row in house.build("evaluation_long_tail").failures("evaluation_long_tail").popitem()[1]
+        row[1:2]
+        for row in house.build("evaluation_long_tail").failures("evaluation_long_tail").popitem()[1]
     ]
     assert message.startswith("no item is long-tail: 6 of 6 items have the lowest count, 1,")
     assert "long_tail_rule: exact_fraction" in message
