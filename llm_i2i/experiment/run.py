@@ -16,7 +16,9 @@ from llm_i2i.runner.build.events import BuildResult, Reporter
 from llm_i2i.runner.project import Project
 
 METRICS_NODE, RANKS_NODE, TARGETS_NODE = "ranking_metrics", "target_ranks_all", "targets"
-AUTO = "auto"  # the recommender that recommender_trials puts first, known when an environment is built
+AUTO = (
+    "auto"  # the recommender that recommender_trials puts first, known when an environment is built
+)
 CHOSEN_SQL = "select recommender from recommender_trials where place = 1"
 
 
@@ -59,8 +61,8 @@ class EnvironmentPlan:
     def main_recommender(self) -> str:
         """What `none` or `llm_i2i` alone is an arm of: the recommender that the fusion adds to, which may be `auto`."""
         fusions = self.project.renderer.entries("fusions")
-        main = next((one for one in fusions if not one.get("prefix")), {})
-        return str(main.get("recommender") or self.project.vars.get("recommender", ""))
+        named = [one["recommender"] for one in fusions if not one.get("prefix")]
+        return str(named[0] if named else self.project.vars.get("recommender", ""))
 
     @cached_property
     def segments(self) -> tuple[str, ...]:

@@ -211,7 +211,8 @@ def dealt_at_random(events: Events, seed: int) -> Events:
 
 
 def test_nothing_is_gained_where_there_is_nothing_to_learn(tmp_path: Path) -> None:
-    project = load(tmp_path, dealt_at_random(made_up(), seed=7))
+    # judges that could learn; those of the fake language model never do.
+    project = load(tmp_path, dealt_at_random(made_up(users=200), seed=7), judge="boosting")
     result = build(project, "+fusion_choice +gains")
     assert rows(project, "select distil_mu, pair_mu, long_tail_vote from fusion_choice") == [(0, 0, 1)]  # fmt: skip
     assert rows(project, "select n_parts from fusion_trials join fusion_choice using (distil_mu, pair_mu, long_tail_vote)") == [(0,)]  # fmt: skip

@@ -123,5 +123,8 @@ def test_the_confidence_depends_on_the_log_the_signals_and_the_checkpoint(
     assert {("log__interactions", "user_id"), ("generator", "checkpoint")} <= everything
     below = {e.target for e in reference.walk(column, "downstream")}
     assert ("ranking_metrics", "value") in below
-    assert ("i2i_index", "score") in below
+    assert ("index_auto_augmented", "score") in below
     assert ("swing", "score") not in below
+    # the served index reads the confidences of the whole log.
+    served = {e.source for e in reference.walk(("i2i_index", "score"), "upstream")}
+    assert ("whole_scored_interactions", "confidence") in served
