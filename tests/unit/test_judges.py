@@ -115,7 +115,7 @@ def test_without_scikit_learn_the_extra_is_named(
     judge_scores: Callable[..., Any], context: UdfContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(LlmI2iError, match=r"pip install 'llm_i2i\[reference\]'"):
+    with pytest.raises(LlmI2iError, match=r"pip install 'llm_i2i\[local\]'"):
         judge_scores(pa.table({"is_hit": [True]}), candidates=pa.table({}), context=context)
 
 
