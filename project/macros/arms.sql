@@ -13,17 +13,15 @@
 
 {# The recommenders that recommender_trials compares: those of the list that may be chosen, or the one that the var names. #}
 {% macro candidate_recommenders() -%}
-{%- if main_recommender() == 'auto' -%}
-    {%- do return(entries('recommenders') | selectattr('may_be_chosen') | list) -%}
-{%- endif -%}
-{%- do return(entries('recommenders') | selectattr('name', 'equalto', main_recommender()) | list) -%}
+{%- set known = entries('recommenders') -%}
+{%- do return(known | selectattr('may_be_chosen') | list if main_recommender() == 'auto' else known | selectattr('name', 'equalto', main_recommender()) | list) -%}
 {%- endmacro %}
 
 {# Whether the index that is served is made from the whole log (models/whole_log/part.yml). The parts that change the events, and the backbones, have
    their index from the train part alone. #}
 {% macro serves_whole_log() -%}
-{%- set can_be_made = candidate_recommenders() | selectattr('may_be_chosen') | list | length > 0 -%}
-{% do return(var('serve_whole_log', false) and var('fusion') == 'distil' and not is_filtering() and var('discriminator') == 'signals' and can_be_made) %}
+{%- set can_be_made = not is_filtering() and candidate_recommenders() | selectattr('may_be_chosen') | list | length > 0 -%}
+{% do return(var('serve_whole_log') and var('fusion') == 'distil' and var('discriminator') == 'signals' and can_be_made) %}
 {%- endmacro %}
 
 {# Similarity of the whole log -> weight, an SQL expression: what the chosen recommender gives it. #}
@@ -35,11 +33,10 @@
         {%- do found.update({name: found.get(name, []) + [" when '" ~ recommender.name ~ "' then " ~ weight]}) -%}
     {%- endfor -%}
 {%- endfor -%}
-{%- set weights = {} -%}
 {%- for name, cases in found.items() -%}
-    {%- do weights.update({name: 'case (select recommender from ' ~ ref('recommender_trials') ~ ' where place = 1)' ~ cases | join('') ~ ' else 0 end'}) -%}
+    {%- do found.update({name: 'case (select recommender from ' ~ ref('recommender_trials') ~ ' where place = 1)' ~ cases | join('') ~ ' else 0 end'}) -%}
 {%- endfor -%}
-{%- do return(weights) -%}
+{%- do return(found) -%}
 {%- endmacro %}
 
 {# A recommender's name, as an SQL expression. #}
@@ -51,15 +48,11 @@
 {% macro fusion_grid(votes, item_pairs) -%}
 {%- set grid = {} -%}
 {%- for name, is_there in {'distil_mu': votes, 'pair_mu': item_pairs, 'long_tail_vote': true}.items() -%}
-    {%- if not is_there -%}
-        {%- do grid.update({name: [0.0]}) -%}
-    {%- elif var(name) is not none -%}
-        {%- do grid.update({name: [var(name) | float]}) -%}
-    {%- elif var('fusion_grid').get(name) -%}
-        {%- do grid.update({name: var('fusion_grid')[name] | map('float') | list}) -%}
-    {%- else -%}
+    {%- set values = [0] if not is_there else [var(name)] if var(name) is not none else var('fusion_grid').get(name) -%}
+    {%- if not values -%}
         {{ exceptions.raise_compiler_error("var fusion_grid has no values of " ~ name ~ "; write {distil_mu: [0, 1], pair_mu: [0, 4], long_tail_vote: [1, 1.5]}, or fix " ~ name ~ " by its own var") }}
     {%- endif -%}
+    {%- do grid.update({name: values | map('float') | list}) -%}
 {%- endfor -%}
 {%- do return(grid) -%}
 {%- endmacro %}

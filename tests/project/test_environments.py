@@ -155,21 +155,21 @@ def test_diff_says_what_rows_and_columns_differ(shop: ShopProject) -> None:
         """
         select
             user_id,
-            case when score > 0.9 then 0.95 else score end as score,
+            case when score > 0.6 then 0.95 else score end as score,
             'x' as extra
         from {{ ref('scored') }}
         where score >= {{ var('threshold') }} and user_id <> 'u1'
         """,
     )
     shop.write("models/more.sql", "select 1 as one")
-    project = change(shop, 0.4)
+    project = change(shop, 0.2)
     found = project.diff("dev", "prod")
     assert (found.only_here, found.only_there) == (["more"], [])
     assert found.same == ["events", "trained", "prompts", "scored"]
     (table,) = found.tables
     scores = dict(project.query("select user_id, score from scored").fetchall())
     before = {u: s for u, s in scores.items() if s >= 0.5}
-    after = {u: 0.95 if s > 0.9 else s for u, s in scores.items() if s >= 0.4 and u != "u1"}
+    after = {u: 0.95 if s > 0.6 else s for u, s in scores.items() if s >= 0.2 and u != "u1"}
     assert (table.rows_here, table.rows_there) == (len(after), len(before))
     assert table.only_here == len(after.keys() - before.keys()) > 0
     assert table.only_there == len(before.keys() - after.keys())

@@ -246,7 +246,7 @@ def test_conclusions_are_said_in_text_in_json_and_not_when_quiet(
     [(message,)] = rows(build_and_keep(project, "+fusion_choice"), "select message from fusion_choice")  # fmt: skip
     said = CliRunner().invoke(cli, arguments)
     assert said.exit_code == 0, said.stderr
-    assert said.stderr.rstrip().endswith(message)
+    assert said.stderr.rstrip().endswith(message), said.stderr[-2000:]
     logged = CliRunner().invoke(cli, [*arguments, "--log-format", "json"])
     events = [json.loads(line) for line in logged.stderr.splitlines()]
     assert [e["conclusions"] for e in events if e["event"] == "build_finished"] == [[message]]

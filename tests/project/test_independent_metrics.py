@@ -20,13 +20,19 @@ Histories = dict[str, list[str]]
 Distance = Callable[[str, str], float]
 
 
-def read_log(project: Project) -> Histories:
-    """The items of each user, oldest first."""
-    found: Histories = defaultdict(list)
+class Log(dict[str, list[str]]):
+    """The items of each user, oldest first; `new` are the users that no model has learnt from."""
+
+    new: frozenset[str] = frozenset()
+
+
+def read_log(project: Project) -> Log:
+    found = Log()
     for user, item in project.rows(
         "select user_id, item_id from interactions order by user_id, position"
     )[1]:
-        found[user].append(item)
+        found.setdefault(user, []).append(item)
+    found.new = frozenset(u for (u,) in project.rows("select user_id from users where is_new")[1])
     return found
 
 
@@ -47,12 +53,13 @@ def rank_items(project: Project, table: str, histories: dict[str, list[str]]) ->
     return ranked
 
 
-def train_of(log: Histories) -> Histories:
-    return {u: items[:-2] if len(items) >= 3 else items for u, items in log.items()}
+def train_of(log: Log) -> Histories:
+    known = {u: items for u, items in log.items() if u not in log.new}
+    return {u: items[:-2] if len(items) >= 3 else items for u, items in known.items()}
 
 
 def plain_list_metrics(
-    log: Histories, ranked: dict[str, list[str]], targets: dict[str, str], histories: Histories,
+    log: Log, ranked: dict[str, list[str]], targets: dict[str, str], histories: Histories,
     catalogue: int, distance: Distance,
 ) -> dict[str, float]:  # fmt: skip
     """The rows of list_metrics for one arm and split."""
@@ -78,7 +85,7 @@ def plain_list_metrics(
     return found
 
 
-def trigger_class(log: Histories) -> Callable[[str], str]:
+def trigger_class(log: Log) -> Callable[[str], str]:
     """Which third of the train part's events an item lies in, the rarest items first."""
     events = Counter(item for items in train_of(log).values() for item in items)
     total = sum(events.values())
@@ -99,7 +106,7 @@ def text_distance(project: Project) -> Distance:
     return lambda a, b: 1 - sum(w * vectors[b].get(name, 0) for name, w in vectors[a].items())
 
 
-def user_distance(log: Histories) -> Distance:
+def user_distance(log: Log) -> Distance:
     users: dict[str, set[str]] = defaultdict(set)
     for user, items in train_of(log).items():
         for item in items:
@@ -112,7 +119,7 @@ def user_distance(log: Histories) -> Distance:
     return distance
 
 
-def held_out(log: Histories, split: str) -> tuple[dict[str, str], Histories]:
+def held_out(log: Log, split: str) -> tuple[dict[str, str], Histories]:
     """Target and history of each user who has one."""
     place = {"test": -1, "validation": -2}[split]
     users = {user: items for user, items in log.items() if len(items) >= 3}
@@ -126,15 +133,21 @@ def found_list_metrics(project: Project, recommender: str, augmentation: str, sp
     return dict(rows)
 
 
+def chosen(project: Project) -> str:
+    return str(project.rows("select recommender from fusion_choice")[1][0][0])
+
+
 @pytest.mark.parametrize("split", ["validation", "test"])
-def test_lists_of_the_served_index(reference_shop: tuple[Path, dict[str, Any]], split: str) -> None:
+def test_lists_of_the_evaluated_index(
+    reference_shop: tuple[Path, dict[str, Any]], split: str
+) -> None:
     project = Project.load(ROOT, vars=reference_shop[1], target_path=reference_shop[0] / "target")
     log = read_log(project)
     targets, histories = held_out(log, split)
-    ranked = rank_items(project, "i2i_index", histories)
+    ranked = rank_items(project, "index_auto_augmented", histories)
     ((catalogue,),) = project.rows("select count(*) from items")[1]
     expected = plain_list_metrics(log, ranked, targets, histories, catalogue, text_distance(project))  # fmt: skip
-    found = found_list_metrics(project, "cooccurrence_text", "llm_i2i", split)
+    found = found_list_metrics(project, chosen(project), "llm_i2i", split)
     assert found == pytest.approx(expected, abs=1e-6)
     assert 0.1 < found["diversity"] < 0.95
     assert found["coverage"] > 0.3
@@ -147,15 +160,17 @@ def test_segments_of_the_most_recent_trigger(
     project = Project.load(ROOT, vars=reference_shop[1], target_path=reference_shop[0] / "target")
     log = read_log(project)
     targets, histories = held_out(log, split)
-    ranked = rank_items(project, "i2i_index", histories)
+    ranked = rank_items(project, "index_auto_augmented", histories)
     classes = trigger_class(log)
     hits: dict[str, list[bool]] = defaultdict(list)
     for user, target in targets.items():
+        if user in log.new:
+            continue
         hits[classes(histories[user][-1]) + "_trigger"].append(target in ranked[user][:10])
     found = {
         segment: (value, n)
         for segment, value, n in project.rows(
-            "select segment, value, n_users from ranking_metrics where recommender = 'cooccurrence_text' and augmentation = 'llm_i2i'"
+            f"select segment, value, n_users from ranking_metrics where recommender = '{chosen(project)}' and augmentation = 'llm_i2i'"
             f" and split = '{split}' and metric = 'recall' and k = 10 and segment like '%trigger'"
         )[1]
     }

@@ -135,17 +135,17 @@ def test_distilled_pairs_are_votes(shop: tuple[Path, dict[str, Any]]):
     project = build(shop[0], vars)
     arms = project.rows("select recommender, augmentation from metrics_summary")[1]
     assert ("cooccurrence_text", "llm_cf") in arms
-    # The largest vote of a user for the first choice; the factor for long-tail items goes with the item.
+    # The largest vote of a user for the first choice; the factor for long-tail items is the index's.
     kept, dealt = (
         project.rows(
             f"""
-            select user_number, list(vote / case when is_long_tail then 1.25 else 1 end order by {order})
-            from {table} join item_long_tail using (item_number)
+            select user_number, list(vote order by {order})
+            from {table}
             group by user_number
             """
         )[1]
         for table, order in (
-            ("synthetic_interactions", "vote / case when is_long_tail then 1.25 else 1 end desc"),
+            ("synthetic_interactions", "vote desc"),
             ("llm_cf_interactions", "place"),
         )
     )

@@ -27,11 +27,11 @@ def run(*arguments: str | Path) -> Result:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two environments: dev, and swing."""
+    """A folder with two environments: dev, and swing, whose recommender is another one."""
     folder = tmp_path_factory.mktemp("online")
     vars = write_log(folder, users=300)
     build(folder, vars, select=TABLES)
-    swing = Project.load(ROOT, vars={**vars, "recommender": "swing"}, target_path=folder / "target", env="swing")  # fmt: skip
+    swing = Project.load(ROOT, vars={**vars, "recommender": "cosine"}, target_path=folder / "target", env="swing")  # fmt: skip
     assert swing.build(select=TABLES).success
     return folder
 

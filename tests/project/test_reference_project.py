@@ -236,6 +236,8 @@ def test_a_model_gives_the_same_rows_on_spark(
         pytest.skip("switched off by the vars of this log, or a part of the models that read it")
     if calls_training(steps[model]):
         pytest.skip("a training: it runs in this process on either engine")
+    if model == "log_report":
+        pytest.skip("its query for DuckDB asks the clock, that for a cluster does not")
     assert not difference_on(sail_url, project, bench, steps[model], tmp_path)
 
 

@@ -62,6 +62,8 @@ REGULAR, REGULAR_EVENTS = "a regular customer", 130
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("serving")
     vars = write_log(folder, users=300, items=160)
+    # the evaluated index is served, so that the answers can be compared with the evaluation.
+    vars |= {"serve_whole_log": False, "recommender": "cooccurrence_text"}
     with (folder / "log.csv").open("a", newline="") as file:
         rows = csv.writer(file)
         for event in range(REGULAR_EVENTS):

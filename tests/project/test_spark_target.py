@@ -46,6 +46,8 @@ def test_what_cannot_be_carried_is_named_with_its_place(shop: ShopProject) -> No
     add_target(shop)
     shop.replace("models/kept.sql", "    score\n", "    score,\n    hash(user_id) as bucket\n")
     shop.replace("models/events.sql", "    item_id,\n", "    item_id,\n    uuid() as id,\n")
+    text = (shop.dir / "models/events.sql").read_text()
+    shop.write("models/events.sql", "{{ config(volatile=true) }}" + text.lstrip())
     failed = shop.run("build", "--target", "cluster")
     assert failed.returncode == 2
     assert "kept: hash(...) cannot be carried to Spark" in failed.stderr

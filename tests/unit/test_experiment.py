@@ -256,7 +256,7 @@ def test_an_independent_evaluation_of_the_index_agrees(sweep: Run) -> None:
     ]:
         events[user].append(item)
     for trigger, related, score in query(
-        "select trigger_item_id, related_item_id, score from i2i_index"
+        "select trigger_item_id, related_item_id, score from index_swing_augmented"
     )[1]:
         index[trigger].append((related, score))
     train = {item for (item,) in query("select distinct item_id from interactions_train")[1]}

@@ -24,7 +24,7 @@ def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], li
         ("fetchdf x", "No such command 'fetchdf'. Instead: llmi2i query SQL."),
         ("biuld", "No such command 'biuld'. Did you mean 'build'"),
         ("build --profile x", "No such option '--profile'. Targets are in project.yml"),
-        ("build --treads 2", "No such option '--treads'. Did you mean '--threads'?"),
+        ("build --thread 2", "No such option '--thread'. Did you mean '--threads'?"),
         ("--quiet build", "Options stand behind the command: llmi2i build --quiet"),
         ("--log-format json build", "behind the command: llmi2i build --log-format"),
     ],
