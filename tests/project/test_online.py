@@ -31,7 +31,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("online")
     vars = write_log(folder, users=300)
     build(folder, vars, select=TABLES)
-    swing = Project.load(ROOT, vars={**vars, "recommender": "cosine"}, target_path=folder / "target", env="swing")  # fmt: skip
+    swing = Project.load(ROOT, vars={**vars, "recommender": "text_neighbours"}, target_path=folder / "target", env="swing")  # fmt: skip
     assert swing.build(select=TABLES).success
     return folder
 
