@@ -13,6 +13,14 @@ import pytest
 os.environ.setdefault("LLMI2I_JOBS", "1")
 
 
+@pytest.fixture(autouse=True)
+def log_format_of_one_command() -> Iterator[None]:
+    """A command with `--log-format json` says so in the environment, for its own end. In this process that would reach the next test."""
+    os.environ.pop("LLMI2I_LOG_FORMAT", None)
+    yield
+    os.environ.pop("LLMI2I_LOG_FORMAT", None)
+
+
 @pytest.fixture(scope="session")
 def sail_url() -> Iterator[str]:
     """A server of Sail in this process: Spark Connect and Spark SQL without a JVM."""
