@@ -6,10 +6,11 @@
 -- At most fusion_targets targets are used, a seeded draw, and the best 100 items that a part relates to a trigger. The list fusions says which votes and which item pairs are blended.
 {{ instances(entries('fusions'), name='{prefix}fusion_trials') }}
 {%- set grid = fusion_grid(votes, item_pairs) %}
-{%- set candidate_score = rounded('(open_pairs.base + weights.distil_mu * open_pairs.votes + weights.pair_mu * open_pairs.item_pairs)
-            * case when open_pairs.is_long_tail then weights.long_tail_vote else 1 end') %}
-{%- set target_score = rounded('(open_pairs.target_base + weights.distil_mu * open_pairs.target_votes + weights.pair_mu * open_pairs.target_item_pairs)
-            * case when open_pairs.target_is_long_tail then weights.long_tail_vote else 1 end') %}
+{#- The score of a candidate under the weights of a trial; `of.` stands for whose sums they are. #}
+{%- set blend = rounded('(of.base + weights.distil_mu * of.votes + weights.pair_mu * of.item_pairs)
+            * case when of.is_long_tail then weights.long_tail_vote else 1 end') %}
+{%- set candidate_score = blend | replace('of.', 'open_pairs.') %}
+{%- set target_score = blend | replace('of.', 'open_pairs.target_') %}
 {%- set parts = [] %}
 {%- for similarity, weight in arm_similarities(recommender, 'none').items() %}{% do parts.append(('base', similarity, weight)) %}{% endfor %}
 {%- if votes %}{% do parts.append(('votes', votes, 1)) %}{% endif %}
@@ -204,8 +205,7 @@ target_scores as (
     select
         weights.trial,
         candidates.target_number,
-        {{ rounded('(candidates.base + weights.distil_mu * candidates.votes + weights.pair_mu * candidates.item_pairs)
-            * case when candidates.is_long_tail then weights.long_tail_vote else 1 end') }} as score
+        {{ blend | replace('of.', 'candidates.') }} as score
     from candidates
     inner join drawn on drawn.target_number = candidates.target_number and drawn.item_number = candidates.item_number
     cross join weights
