@@ -1,7 +1,7 @@
 -- models/discriminator/discriminator.sql: trains the Yes/No models (eq. 3): discriminator judges a user's candidates, item_pair_discriminator (only with
--- fusion distil) the item pairs. Under the defaults both are small models that are trained from nothing, on the words of their prompts alone: they learn
+-- fusion distil) the item pairs. With judge small both are small models that are trained from nothing, on the words of their prompts alone: they learn
 -- from all folds of users but 0 and 1, keep the weights that judge fold 1 best, and start again from another seed if these have learned nothing
--- (`attempt`). With judge logistic or boosting there is no model to train: scored_interactions and scored_item_pairs fit it where they need it.
+-- (`attempt`). With judge boosting, the default, or logistic there is no model to train: scored_interactions and scored_item_pairs fit it where they need it.
 {{ instances([
     {'judge': 'discriminator', 'enabled': var('judge') == 'small' or var('discriminator') != 'signals'},
     {

@@ -17,15 +17,6 @@ with at_ten as (
     group by recommender, augmentation, protocol
 ),
 
-best_arm as (
-    -- a protocol without validation targets leaves only test.
-    select recommender
-    from {{ ref('ranking_metrics') }}
-    where augmentation = 'none' and segment = 'all' and metric = 'recall' and k = 10
-    order by split desc, value desc, recommender
-    limit 1
-),
-
 best as (
     select
         at_ten.recommender,
@@ -33,7 +24,7 @@ best as (
         at_ten.recall_all,
         at_ten.recall_long_tail
     from at_ten
-    inner join best_arm on best_arm.recommender = at_ten.recommender
+    inner join {{ ref('best_arm') }} as best_arm on best_arm.recommender = at_ten.recommender
     where at_ten.augmentation = 'none'
 )
 select

@@ -6,15 +6,6 @@ with arms as (
     select distinct recommender, augmentation from {{ ref('target_ranks_all') }}
 ),
 
-best_arm as (
-    -- chosen on validation; a protocol without validation targets leaves only test.
-    select recommender
-    from {{ ref('ranking_metrics') }}
-    where augmentation = 'none' and segment = 'all' and metric = 'recall' and k = 10
-    order by split desc, value desc, recommender
-    limit 1
-),
-
 comparisons as (
     select arm.recommender, arm.augmentation, other.augmentation as against, other.recommender as other_recommender, other.augmentation as other_augmentation
     from arms as arm
@@ -23,7 +14,7 @@ comparisons as (
         (arm.augmentation = 'llm_i2i' and other.augmentation <> 'llm_i2i')
         or (arm.augmentation = 'llm_i2i_others' and other.augmentation = 'none')
     union all
-    select {{ recommender_name(main_recommender()) }}, 'llm_i2i', 'best_without_language_model', recommender, 'none' from best_arm
+    select {{ recommender_name(main_recommender()) }}, 'llm_i2i', 'best_without_language_model', recommender, 'none' from {{ ref('best_arm') }}
 ),
 
 -- how many users have each pair of ranks. Past the last cutoff a rank is a miss, so the pairs stay few, however long the log.

@@ -1,6 +1,6 @@
 -- models/fusion/recommender_trials.sql: the recommenders that var recommender lets the project choose from, each with its recall@10 on the validation
--- targets, without the language model. Place 1 is the best: with recommender auto its index is i2i_index_baseline, and what the language model adds is
--- added to it. The test part is not looked at.
+-- targets, without the language model. Place 1 is the best: with recommender auto its index is index_auto, and what the language model adds is added
+-- to it. The test part is not looked at.
 with ranks as (
     {%- for recommender in candidate_recommenders() %}
     select

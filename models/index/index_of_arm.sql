@@ -1,6 +1,6 @@
 -- models/index/index_of_arm.sql: the best related items of each item: one index for each arm (an arm is one way of making an index that is evaluated
 -- beside the others; project/arms.yml and models/*/part.yml list them).
--- An arm adds up one or more similarities, each with a weight. Under the defaults the served index, index_auto_augmented, is
+-- An arm adds up one or more similarities, each with a weight. Under the defaults the evaluated index, index_auto_augmented, is
 --   the index of the best recommender + distil_mu * distilled_votes + pair_mu * distilled_item_pairs, times long_tail_vote for long-tail items
 -- with the weights of fusion_choice, and `llmi2i compile -s index_auto_augmented` shows that query. The macro arm_similarities
 -- (project/macros/arms.sql) reads the parts off the arm's entry. With fusion append an augmented arm reads similarities that were made from real and
