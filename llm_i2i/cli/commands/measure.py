@@ -21,6 +21,16 @@ from llm_i2i.cli.options import (
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=42, show_default=True, help="Of all that is drawn."
 )  # fmt: skip
+requests_option = click.option(
+    "--requests-a-day",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=0.6,
+    show_default=True,
+    help="Mean requests of a user a day.",
+)
+shoppers_option = click.option(
+    "--users", type=click.IntRange(min=2), help="Shoppers at most; all without."
+)
 
 
 @click.command()
@@ -87,14 +97,8 @@ def experiment(
     show_default=True,
     help="Days before it, when all meet control.",
 )
-@click.option(
-    "--requests-a-day",
-    type=click.FloatRange(0, 100, min_open=True),
-    default=0.6,
-    show_default=True,
-    help="Mean requests of a user a day.",
-)
-@click.option("--users", type=click.IntRange(min=2), help="Shoppers at most; all without.")
+@requests_option
+@shoppers_option
 @click.option(
     "-k",
     type=click.IntRange(1, 1000),
@@ -140,14 +144,8 @@ def simulate_shop(out: str, output: str, **settings: Any) -> None:
 @click.option(
     "--days", type=click.IntRange(1, 366), default=7, show_default=True, help="Of a round."
 )
-@click.option(
-    "--requests-a-day",
-    type=click.FloatRange(0, 100, min_open=True),
-    default=0.6,
-    show_default=True,
-    help="Mean requests of a user a day.",
-)
-@click.option("--users", type=click.IntRange(min=2), help="Shoppers at most; all without.")
+@requests_option
+@shoppers_option
 @click.option(
     "--page",
     type=click.IntRange(1, 1000),
