@@ -47,10 +47,10 @@
 {# The weights that fusion_trials tries: those of var fusion_grid, or the one value of a var. Without votes or item pairs their weight is 0. #}
 {% macro fusion_grid(votes, item_pairs) -%}
 {%- set grid = {} -%}
-{%- for name, is_there in {'distil_mu': votes, 'pair_mu': item_pairs, 'long_tail_vote': true}.items() -%}
-    {%- set values = [0] if not is_there else [var(name)] if var(name) is not none else var('fusion_grid').get(name) -%}
-    {%- if not values -%}
-        {{ exceptions.raise_compiler_error("var fusion_grid has no values of " ~ name ~ "; write {distil_mu: [0, 1], pair_mu: [0, 4], long_tail_vote: [1, 1.5]}, or fix " ~ name ~ " by its own var") }}
+{%- for name, is_there, least in [('distil_mu', votes, 0), ('pair_mu', item_pairs, 0), ('long_tail_vote', true, 1)] -%}
+    {%- set values = [least] if not is_there else [var(name)] if var(name) is not none else var('fusion_grid').get(name) -%}
+    {%- if not values or values is string or values is not sequence or values | reject('number') | list or values | min < least -%}
+        {{ exceptions.raise_compiler_error("var fusion_grid needs a list of numbers from " ~ least ~ " on for " ~ name ~ ", and has " ~ values ~ "; write {distil_mu: [0, 1], pair_mu: [0, 4], long_tail_vote: [1, 1.5]}, or fix " ~ name ~ " by its own var") }}
     {%- endif -%}
     {%- do grid.update({name: values | map('float') | list}) -%}
 {%- endfor -%}

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from llm_i2i.cli.main import cli
+from llm_i2i.errors import LlmI2iError
 from llm_i2i.runner.build.events import BuildResult
 from llm_i2i.runner.project import Project
 from tests.project.test_no_leak import Events, made_up, write
@@ -236,6 +237,17 @@ def test_harmful_weights_do_not_pass_the_gate(project: Project, folder: Path) ->
 
 
 # -- what a build says of it -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"distil_mu": [0, "x"]}, {"distil_mu": [0, -1]}, {"pair_mu": 2}, {"pair_mu": []}, {"long_tail_vote": [0.5, 1]}],
+)  # fmt: skip
+def test_a_grid_of_what_are_no_weights_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    ((name, values),) = wrong.items()
+    project = Project.load(ROOT, vars={"fusion_grid": {**SMALL_GRID, **wrong}}, target_path=tmp_path)  # fmt: skip
+    with pytest.raises(LlmI2iError) as refused:
+        project.compile("fusion_trials")
+    assert f"on for {name}, and has {values}; write" in str(refused.value)
 
 
 def test_conclusions_are_said_in_text_in_json_and_not_when_quiet(
