@@ -51,8 +51,8 @@ def write_log(folder: Path, *, users: int = 150, items: int = 70, seed: int = 1)
     }
 
 
-def build(folder: Path, vars: dict[str, Any], select: str = "") -> Project:
-    project = Project.load(ROOT, vars=vars, target_path=folder / "target")
+def build(folder: Path, vars: dict[str, Any], select: str = "", env: str | None = None) -> Project:
+    project = Project.load(ROOT, vars=vars, target_path=folder / "target", env=env)
     result = project.build(select=select)
     failed = [c.check.name for c in result.checks if c.status in ("FAIL", "ERROR")]
     errors = [f"{n.step.node.name}: {n.error}" for n in result.nodes if n.status == "ERROR"]
@@ -140,7 +140,8 @@ def test_segments_add_up(shop: tuple[Path, dict[str, Any]]) -> None:
 def test_other_settings_build_and_pass_their_data_tests(
     shop: tuple[Path, dict[str, Any]], changes: dict[str, Any]
 ) -> None:
-    build(shop[0], {**shop[1], **changes})
+    # an environment of its own: the shop is one for all tests of a worker, and others read what it publishes.
+    build(shop[0], {**shop[1], **changes}, env="other")
 
 
 def test_a_log_without_item_text_or_timestamps(tmp_path: Path) -> None:
@@ -254,7 +255,7 @@ def test_models_of_other_settings_give_the_same_rows_on_spark(
 ) -> None:
     """Of the models whose own SQL the settings change, and those they switch on."""
     known = {s.node.name: s.compiled.digest for s in default[1].plan.steps}
-    project = build(shop[0], {**shop[1], **changes})
+    project = build(shop[0], {**shop[1], **changes}, env="other")
     bench = build_context(project)
     wrong = {}
     for step in bench.plan.steps:
