@@ -51,7 +51,7 @@ def write_log(folder: Path, *, users: int = 150, items: int = 70, seed: int = 1)
     }
 
 
-def build(folder: Path, vars: dict[str, Any], select: str = "", env: str | None = None) -> Project:
+def build(folder: Path, vars: dict[str, Any], select: str = "", env: str = "dev") -> Project:
     project = Project.load(ROOT, vars=vars, target_path=folder / "target", env=env)
     result = project.build(select=select)
     failed = [c.check.name for c in result.checks if c.status in ("FAIL", "ERROR")]
