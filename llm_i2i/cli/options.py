@@ -199,4 +199,6 @@ def open_project(project_dir: str, vars_text: str, **settings: Any) -> Project:
     from llm_i2i.runner.project import Project
 
     check_folder(project_dir)
-    return Project.load(Path(project_dir), vars=parse_vars_argument(vars_text), **settings)
+    project = Project.load(Path(project_dir), vars=parse_vars_argument(vars_text), **settings)
+    project.sources.remote.say = lambda text: click.echo(text, err=True)
+    return project

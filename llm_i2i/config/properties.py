@@ -355,15 +355,59 @@ def checked_reading(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     return given
 
 
+class ConnectionTable(Settings):
+    """A table of a database that the target attaches. Every value may be Jinja.
+
+    Attributes:
+        connection: Its alias in `attach:`.
+        table: Its name there, such as public.events.
+        version: A query whose one value changes when the rows do; files of databases and Iceberg tables need none.
+        key: A column with another value in each row, by which a read that broke off goes on.
+    """
+
+    title: ClassVar[str] = "the source: of a table"
+
+    connection: str
+    table: str
+    version: str | None = None
+    key: str | None = None
+
+
+def checked_table(value: Any, where: str) -> dict[str, str]:
+    """A `ConnectionTable` as a var or Jinja gave it, without what it does not say.
+
+    Raises:
+        ProjectError: It is none.
+    """
+    from llm_i2i.errors import ProjectError
+
+    known = ConnectionTable.model_fields
+    given = {key: item for key, item in value.items() if item is not None}
+    wrong = [key for key, item in given.items() if key not in known or not isinstance(item, str)]
+    missing = [key for key in ("connection", "table") if not given.get(key)]
+    if wrong or missing:
+        raise ProjectError(
+            "this does not name a table of a connection",
+            where=where,
+            found=f"{', '.join(wrong)}: unknown, or no text" if wrong else f"no {missing[0]}",
+            fix="write {connection: shop, table: public.events, version: select max(id) from public.events, key: id}",
+        )
+    return given
+
+
 class SourceTable(_Table):
-    """Files read as a table; `path` is a file or glob below the project, and may hold Jinja.
+    """Files, a lakehouse table or a table of a database.
+
+    `path` is a file or glob below the project, an address such as s3://bucket/log/*.parquet, or the folder of a Delta or Iceberg
+    table, and may hold Jinja; where that gives a mapping it is read as `source` is.
 
     With a `list_separator`, lists become text with it between their values. Format `lines` gives one row a line that is not blank, as text in the column `line`: for what no reader knows, parsed by a model.
     """
 
     title: ClassVar[str] = "a source table"
 
-    path: str
+    path: str | None = None
+    source: ConnectionTable | None = None
     format: Literal["auto", "parquet", "csv", "json", "lines"] = "auto"
     columns: list[SourceColumn] = Field(default_factory=list)  # type: ignore[assignment]
     reading: Reading = Reading()
@@ -374,13 +418,20 @@ class SourceTable(_Table):
     meta: PlainDict = Field(default_factory=dict)
     config: SourceConfig = SourceConfig()
 
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.source is None):
+            raise ValueError("must say where it is; write either path: or source:")
+        return self
+
 
 class SourceProperties(Settings):
     """A named group of source tables."""
 
     title: ClassVar[str] = "a source"
     hints: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("schema", "database"), "remove it: source tables here are files, give each table a path"
+        ("schema", "database"),
+        "remove it: give each table a path, or source: {connection: ..., table: ...}",
     )
 
     name: str

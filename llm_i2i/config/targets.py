@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from llm_i2i.config.base import Settings
 
@@ -26,10 +26,47 @@ def _check_url(text: str) -> str:
     return text.strip()
 
 
+_PASSWORD = re.compile(
+    r"://[^/@\s]*:(?!\{\{)[^/@\s{]+@|\b(password|pwd)\s*=\s*(?!\{\{)[^\s{]", re.IGNORECASE
+)
+
+
+def _check_no_password(text: str) -> str:
+    if _PASSWORD.search(text):
+        raise ValueError(
+            "holds a password; write \"{{ env_var('SHOP_URL') }}\" and set that variable"
+        )
+    return text
+
+
+class Attached(Settings):
+    """A database that source tables may name as their connection.
+
+    Attributes:
+        alias: What sources call it.
+        path: A file, or an address such as postgresql://user@host/name; may hold Jinja, which alone may read secrets.
+        type: Found from the path where it is not given; iceberg is a catalogue, whose settings are `properties`.
+    """
+
+    title: ClassVar[str] = "an attached database"
+    hints: ClassVar[dict[str, str]] = {
+        "read_only": "remove it: what is attached is only read",
+        "secret": "write path: \"{{ env_var('SHOP_URL') }}\"",
+    }
+
+    alias: str
+    path: Annotated[str, AfterValidator(_check_no_password)] = ""
+    type: Literal["duckdb", "sqlite", "postgres", "mysql", "iceberg"] | None = None
+    properties: dict[str, Annotated[str, AfterValidator(_check_no_password)]] = Field(
+        default_factory=dict
+    )
+
+
 class _LocalTarget(Settings):
     """What is said of this process, whichever engine runs the queries.
 
     Attributes:
+        attach: Databases that sources may read, as in dbt-duckdb.
         threads: Of the engine.
         jobs: Table UDFs (trainings) that run at once, each in a process of its own, while the build goes on with what does not
             need them; 1: in this process, one after another.
@@ -39,6 +76,14 @@ class _LocalTarget(Settings):
     jobs: Annotated[int, Field(ge=1)] = 1
     memory_limit: Annotated[str, AfterValidator(_check_size)] | None = None
     temp_directory: str | None = None
+    attach: list[Attached] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        names = [one.alias.lower() for one in self.attach]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"attaches {twice!r} twice; give each database an alias of its own")
+        return self
 
 
 class DuckDBTarget(_LocalTarget):

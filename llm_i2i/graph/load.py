@@ -12,7 +12,9 @@ from llm_i2i.config.properties import (
     ModelConfig,
     ModelProperties,
     SourceProperties,
+    SourceTable,
     checked_reading,
+    checked_table,
     merge_model_config,
     parse_model_config,
 )
@@ -434,7 +436,9 @@ def _source_node(
         },
         location,
     )
-    file_path = renderer.render_expression(table.path, location).sql
+    file_path, connected = _place_of(table, renderer)
+    if part is not project and not connected and "://" not in file_path:
+        file_path = shown_path(part.root / file_path, project.root)
     layers = (source, source.config, table, table.config)
     freshness: dict[str, Any] = {}
     for layer in layers:
@@ -445,7 +449,7 @@ def _source_node(
         name=source_node_name(source.name, table_name),
         path=location,
         materialized="source",
-        file_path=file_path if part is project else shown_path(part.root / file_path, project.root),
+        file_path=file_path,
         file_format=table.format,
         tags=tuple(dict.fromkeys(tag for layer in layers for tag in layer.tags)),
         description=table.description,
@@ -460,11 +464,26 @@ def _source_node(
             "ids": {name.lower(): id_of for name, id_of in named if name and id_of},
             "reading": reading,
             "list_separator": table.list_separator,
+            **({"source": connected} if connected else {}),
         },
         resource_type="source",
         package=part.config.name,
         fqn=(part.config.name, source.name, table_name),
     )
+
+
+def _place_of(table: SourceTable, renderer: Renderer) -> tuple[str, dict[str, str]]:
+    """Where a source table is, as text, and the table of a connection that it is, if it is one."""
+    where = table.location
+    if table.source is not None:
+        values = table.source.model_dump()
+        found: Any = {key: renderer.evaluated(value, where) for key, value in values.items()}
+    else:
+        found = renderer.evaluated(table.path, where)
+    if not isinstance(found, dict):
+        return str(found), {}
+    connected = checked_table(found, where)
+    return f"{connected['connection']}:{connected['table']}", connected
 
 
 def _check_references(

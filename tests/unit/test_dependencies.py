@@ -33,6 +33,11 @@ HEAVY = {
     "uvicorn",
     "msgspec",
     "redis",
+    "fsspec",
+    "adbc_driver_manager",
+    "adbc_driver_postgresql",
+    "deltalake",
+    "pyiceberg",
 }
 OWNERS_OF_HEAVY = (
     "dbt_plugin.py",
@@ -44,6 +49,7 @@ OWNERS_OF_HEAVY = (
     "lm/precision.py",
     "i2i/",
     "experiment/plots.py",
+    "runner/remote/",
     "serve/",
 )
 
@@ -166,7 +172,8 @@ def test_a_circle_is_found() -> None:
 
 # What each room of the runner may see of the others.
 ROOMS = {
-    "base": set(),
+    "remote": set(),
+    "base": {"remote"},
     "artifacts": {"base", "build"},
     "environments": {"base", "build"},
     "build": {"base", "artifacts"},

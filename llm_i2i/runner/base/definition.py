@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from llm_i2i.config.base import unknown_fix
 from llm_i2i.config.loader import load_project
 from llm_i2i.config.vars import merge_vars
 from llm_i2i.errors import ProjectError
@@ -16,6 +17,7 @@ from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.runner.base.selection import ProjectSelection, write_state
 from llm_i2i.runner.base.sources import JsonCache, SourceFiles
+from llm_i2i.runner.remote.sources import RemoteSources
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
 from llm_i2i.store.holds import Holds
@@ -25,6 +27,7 @@ from llm_i2i.udf.registry import UdfRegistry
 if TYPE_CHECKING:
     from llm_i2i.render.cache import RenderCache
     from llm_i2i.render.renderer import Renderer
+    from llm_i2i.runner.remote.databases import Database
 
 LONGEST_NAME = 100  # characters of an environment's name
 TAKEN_NAMES = ("memory", "system", "temp")
@@ -103,7 +106,8 @@ class ProjectDefinition:
         self.calls = CallCache(self.target_dir)
         self.holds = Holds(self.target_dir)
         files = JsonCache(self.target_dir / "cache" / "files.json")
-        self.sources = SourceFiles(project_dir, files, lambda: self.manifest.nodes)
+        remote = RemoteSources(project_dir, self.target_dir, self._database)
+        self.sources = SourceFiles(project_dir, files, remote, lambda: self.manifest.nodes)
         self.compiled_cache = JsonCache(self.target_dir / "cache" / "compiled.json")
 
     @classmethod
@@ -170,6 +174,39 @@ class ProjectDefinition:
             secrets: Whether env_var() may read secret variables.
         """
         return self.renderer.render_expression(sql, where, secrets=secrets).sql
+
+    def _database(self, alias: str) -> Database:
+        """A database that the target attaches; its address may be made of secrets.
+
+        Raises:
+            ProjectError: There is none of this name.
+        """
+        from llm_i2i.runner.remote.databases import Database, database_kind
+
+        attached = {one.alias.lower(): one for one in self.target.attach}
+        where = self.loaded.file.name
+        if alias.lower() not in attached:
+            raise ProjectError(
+                f"target {self._target_name!r} attaches no database {alias!r}",
+                where=where,
+                found=f"attached: {', '.join(attached) or '(none)'}",
+                fix=unknown_fix(
+                    alias.lower(),
+                    attached,
+                    otherwise=f"add it under targets: {self._target_name}: attach: [{{alias: {alias}, path: ...}}]",
+                ),
+            )
+        found = attached[alias.lower()]
+        where = found.location or where
+        path = self.render(found.path, where, secrets=True).strip()
+        kind = found.type or database_kind(path)
+        if kind in ("duckdb", "sqlite"):
+            path = str(self.dir / Path(path).expanduser())
+        properties = {
+            name: self.render(value, where, secrets=True)
+            for name, value in found.properties.items()
+        }
+        return Database(found.alias, kind, path, properties)
 
     @functools.cached_property
     def udfs(self) -> UdfRegistry:

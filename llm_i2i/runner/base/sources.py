@@ -27,6 +27,7 @@ from llm_i2i.runner.base.column_types import (
 )
 from llm_i2i.runner.base.source_layout import Layout, raw_scan, source_layout
 from llm_i2i.runner.base.text_files import TextFile, examine, write_clean
+from llm_i2i.runner.remote.sources import RemoteSources
 from llm_i2i.store.files import replace_text
 
 READERS = ("parquet", "csv", "json")
@@ -76,6 +77,7 @@ class SourceFiles:
     """The files behind a project's sources.
 
     Args:
+        remote: Copies of the sources that are somewhere else.
         nodes: The nodes of the project's graph, asked for when they are needed: ids have one type in all sources that hold them.
     """
 
@@ -83,15 +85,17 @@ class SourceFiles:
         self,
         project_dir: Path,
         digests: JsonCache,
+        remote: RemoteSources,
         nodes: Callable[[], Mapping[str, Node]] = dict,
     ) -> None:
+        self.remote = remote
         self._project_dir = project_dir
         self._digests = digests
         self._nodes = nodes
 
     def of(self, nodes: Callable[[], Mapping[str, Node]]) -> SourceFiles:
         """The same files, of a project with other nodes; what was read of them is shared."""
-        return SourceFiles(self._project_dir, self._digests, nodes)
+        return SourceFiles(self._project_dir, self._digests, self.remote, nodes)
 
     def files(self, source: Node) -> list[Path]:
         """The files of a source, sorted.
@@ -99,16 +103,8 @@ class SourceFiles:
         Raises:
             ProjectError: There is none.
         """
-        remote = re.match(r"[A-Za-z][A-Za-z0-9+.-]+://?", source.file_path)
-        if remote:
-            is_page = remote[0].startswith("http")
-            how = f"such as by curl -LO {source.file_path}" if is_page else "by the store's client"
-            raise ProjectError(
-                f"source {source.name.replace('__', '.', 1)} is not on this machine",
-                where=source.path,
-                found=source.file_path,
-                fix=f"copy it to this machine, {how}, and name the copy: sources are files",
-            )
+        if (copies := self.remote.files(source)) is not None:
+            return copies
         pattern = str(self._project_dir / Path(source.file_path).expanduser())
         found = (
             [Path(pattern)]

@@ -217,7 +217,7 @@ MODEL = "models:\n  - name: m\n"
         ("models: [m]", "'models[0]' must be a mapping", "1:10", "'m'", "mapping"),
         (
             "sources: [{name: s, tables: [{name: t}]}]",
-            "missing key 'path'",
+            "must say where it is",
             "1:30",
             "name",
             "path:",

@@ -18,6 +18,8 @@ from llm_i2i.engine.duckdb import DuckDBEngine
 from llm_i2i.errors import ProjectError
 from llm_i2i.graph.node import Node
 from llm_i2i.runner.base.sources import JsonCache, SourceFiles
+from llm_i2i.runner.remote.databases import Database
+from llm_i2i.runner.remote.sources import RemoteSources
 
 COLUMNS = ("user_id", "item_id", "timestamp")
 
@@ -36,7 +38,12 @@ def items_node(path: Path, **config: Any) -> Node:
 def source_files(folder: Path, *nodes: Node) -> SourceFiles:
     reader = Node("model", "models/model.sql", "table", reads=tuple(n.name for n in nodes))
     known = {node.name: node for node in (*nodes, reader)}
-    return SourceFiles(folder, JsonCache(folder / "cache" / "files.json"), lambda: known)
+    digests = JsonCache(folder / "cache" / "files.json")
+    return SourceFiles(folder, digests, RemoteSources(folder, folder, no_database), lambda: known)
+
+
+def no_database(alias: str) -> Database:
+    raise AssertionError(alias)
 
 
 def read(folder: Path, node: Node, *others: Node) -> tuple[dict[str, str], list[tuple[Any, ...]]]:
@@ -425,18 +432,6 @@ def test_files_of_two_formats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="is no text file") as error:
         read(tmp_path, log_node(tmp_path / "*.*"))
     assert error.value.where.endswith("2.parquet")
-
-
-@pytest.mark.parametrize(
-    ("path", "fix"),
-    [("s3://bucket/log.parquet", "store's client"), ("https://x.org/log.csv", "curl -LO https://x.org/log.csv")],
-)  # fmt: skip
-def test_paths_of_other_machines_say_what_to_do(tmp_path: Path, path: str, fix: str) -> None:
-    node = Node("log__events", "models/log.yml", "source", file_path=path, columns=COLUMNS)
-    with pytest.raises(ProjectError, match="is not on this machine") as error:
-        source_files(tmp_path, node).files(node)
-    assert fix in error.value.fix
-    assert error.value.found == path
 
 
 def test_a_path_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
