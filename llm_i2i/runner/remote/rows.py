@@ -62,7 +62,7 @@ def copy_rows(
     rows = rows_of(parts)
     if rows:
         say(f"{name}: going on after the {rows:,} rows that are read")
-    reader = open_rows(after)
+    reader = _times_in_utc(open_rows(after))
     writer = _PartWriter(folder, len(parts), reader.schema)
     told = started = time.monotonic()
     try:
@@ -85,12 +85,34 @@ def write_rows(path: Path, reader: pa.RecordBatchReader) -> None:
     """Write all rows to one file, which is there only once it is whole."""
     import pyarrow.parquet as pq
 
+    reader = _times_in_utc(reader)
+
     def write(beside: Path) -> None:
         with pq.ParquetWriter(beside, reader.schema, compression="zstd") as writer:
             for group in _groups(reader, None, None, path.name):
                 writer.write_table(group.combine_chunks(), row_group_size=GROUP_ROWS)
 
     replace_file(path, write)
+
+
+def _times_in_utc(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """Times with an offset as the same times in UTC without one, as those of text files are read."""
+    import pyarrow as pa
+
+    fields = [
+        field.with_type(pa.timestamp(field.type.unit))
+        if pa.types.is_timestamp(field.type) and field.type.tz
+        else field
+        for field in reader.schema
+    ]
+    schema = pa.schema(fields)
+    if schema == reader.schema:
+        return reader
+    batches = (
+        pa.record_batch([c.cast(t) for c, t in zip(b.columns, schema.types, strict=True)], schema)
+        for b in reader
+    )
+    return pa.RecordBatchReader.from_batches(schema, batches)
 
 
 def rows_of(files: list[Path]) -> int:
