@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-fuzz test-crash audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools clean
+.PHONY: build test test-fuzz test-crash test-sources audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -41,6 +41,18 @@ audit: .venv-audit/.installed
 # Commands killed at every commit point and at 200 random ones, full and read-only disks (as root), ten builds at once: project/docs/guarantees.md.
 test-crash: $(VENV)/.installed
 	$(BIN)/pytest -q -m crash tests/crash
+
+# Sources and publications with the real thing on loopback: PostgreSQL and Redis (Debian's packages, where this may install them), an S3 server,
+# Delta and Iceberg tables. What is missing is said (-rs). SOURCES_TESTS='not speed' leaves out the five million rows.
+SOURCES_TESTS ?= test
+test-sources: .venv-sources/.installed
+	test -d /usr/lib/postgresql -a -x /usr/bin/redis-server || ! test -w /usr/bin || apt-get install -y -q --no-install-recommends postgresql redis-server || true
+	.venv-sources/bin/pytest -q -s -rs -m sources -k '$(SOURCES_TESTS)' tests/sources
+
+.venv-sources/.installed: pyproject.toml .ci/constraints-sources.txt
+	test -x .venv-sources/bin/python || $(PYTHON) -m venv .venv-sources
+	.venv-sources/bin/pip --disable-pip-version-check -q install -c .ci/constraints-sources.txt -e '.[databases,object-stores,lakes,redis,serve]' pytest 'pyiceberg[sql-sqlite]' 'moto[server]'
+	touch $@
 
 # DeepSpeed lives in an environment of its own. No GPU is needed: ZeRO-2 runs on CPU processes over gloo.
 test-deepspeed: .venv-deepspeed/.installed

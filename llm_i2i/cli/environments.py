@@ -18,6 +18,7 @@ from llm_i2i.cli.output import line_width, print_rows, render_table
 if TYPE_CHECKING:
     from llm_i2i.runner.environments.move import Move
     from llm_i2i.runner.project import Project
+    from llm_i2i.runner.remote.publish import Published
     from llm_i2i.store.gc import Collection
 
 
@@ -179,7 +180,17 @@ def size(n: float) -> str:
 
 
 def export(project: Project, table: str, file: str, *, force: bool) -> None:
-    """Write a table to a file and say how large it is."""
+    """Write a table to a file and say how large it is, or to an object store."""
+    if "://" in file:
+        say_published(table, project.export_to_store(table, file))
+        return
     rows = project.export(table, file, force=force)
     written = size(Path(file).stat().st_size)
     click.echo(f"Wrote {rows:,} rows of {table} to {file} ({written}).", err=True)
+
+
+def say_published(table: str, published: Published) -> None:
+    """Say what a publication did."""
+    what = f"{published.rows:,} rows" if published.rows else "written"
+    done = what if published.is_new else "it is there already"
+    click.echo(f"{table}: version {published.digest} at {published.place}, {done}", err=True)

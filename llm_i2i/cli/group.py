@@ -17,7 +17,7 @@ MODULES = {
     "explore": ("Look", "ls vars query show shell lineage docs export source"),
     "measure": ("Measure", "experiment simulate-shop simulate-loop simulate-log"),
     "environments": ("Publish", "promote rollback diff gc"),
-    "serving": ("Serve", "serve publish-redis"),
+    "serving": ("Serve", "serve publish publish-redis"),
     "calls": ("UDF calls", "calls"),
     "setup": ("Set up", "init debug schema completion"),
 }

@@ -16,7 +16,7 @@ from pydantic import Field
 from llm_i2i.config.base import Settings, StrList
 from llm_i2i.errors import ProjectError, closest, raise_all
 
-VarType = Literal["number", "integer", "boolean", "text", "list", "mapping", "any"]
+VarType = Literal["number", "integer", "boolean", "text", "list", "mapping", "place", "any"]
 TYPE_WORDS = {
     "number": "a finite number",
     "integer": "a whole number",
@@ -24,6 +24,7 @@ TYPE_WORDS = {
     "text": "text",
     "list": "a list",
     "mapping": "a mapping (key: value lines)",
+    "place": "a path as text, or a table as {connection: ..., table: ...}",
     "any": "a value",
 }
 LANGUAGE_MODEL_VAR = "language_model"
@@ -100,6 +101,8 @@ def _has_type(value: Any, kind: VarType) -> bool:
     if kind in ("number", "integer"):
         kinds = (int,) if kind == "integer" else (int, float)
         return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+    if kind == "place":
+        return isinstance(value, (str, dict))
     return isinstance(value, {"boolean": bool, "list": list, "mapping": dict, "text": str}[kind])
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from llm_i2i.runner.build.events import BuildResult, CheckOutcome, Reporter, UnitOutcome
     from llm_i2i.runner.environments.diff import Difference
     from llm_i2i.runner.environments.move import Move, Storage
+    from llm_i2i.runner.remote.publish import Published
     from llm_i2i.store.calls import CallCache
     from llm_i2i.store.environment import Environment, Pointer
     from llm_i2i.store.gc import Collection
@@ -357,6 +358,18 @@ class Project:
         return export_table(
             environment, self.store, self.target_dir, table, Path(file), force=force
         )
+
+    def publish(self, table: str, place: str) -> Published:
+        """Write a table of the environment where it is served; see `runner.environments.publish`."""
+        from llm_i2i.runner.environments.publish import publish_table
+
+        return publish_table(self.environment, self.store, table, place, self.definition.database)
+
+    def export_to_store(self, table: str, address: str) -> Published:
+        """Write a table of the environment to an object store, as Parquet with a manifest and a pointer."""
+        from llm_i2i.runner.environments.publish import export_to_store
+
+        return export_to_store(self.environment, self.store, table, address)
 
     def gc(self, *, dry_run: bool = True, **scope: Any) -> Collection:
         """Find, and unless `dry_run` remove, results that no environment points to; `scope` as in `store.gc.Scope`."""

@@ -12,7 +12,7 @@ with log as (
         {{ given(quoted(var('item_column'))) }} as item_id,
         {{ order_value() }} as order_value,
         -- Text files may have been pasted together with their headers, which makes text of a column of numbers, too.
-        {%- if var('interactions').endswith('.parquet') %}
+        {%- if (var('interactions') | string).endswith('.parquet') %}
         false as is_header
         {%- else %}
         coalesce(

@@ -14,7 +14,7 @@
 
 {# How the text files of a log as it is published are written, by the end of their name; `what` is events or items. #}
 {% macro published_reading(what, setting) -%}
-{%- set path = (var('interactions') if what == 'events' else var('items')) or '' -%}
+{%- set path = (var('interactions') if what == 'events' else var('items')) | default('', true) | string -%}
 {%- set written = {
     'movielens events': {
         '.dat': {'delimiter': '::', 'names': ['userId', 'movieId', 'rating', 'timestamp']},

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,12 +48,7 @@ class Postgres:
         self._programs, self._folder, self.port = programs, folder, free_port()
         # PostgreSQL does not run as root; Debian's package brings a user for it.
         self._user = pwd.getpwnam("postgres").pw_uid if os.getuid() == 0 else os.getuid()
-        if os.getuid() == 0:
-            for place in (folder, *folder.parents):
-                if place == Path("/tmp"):
-                    break
-                place.chmod(0o755)
-            os.chown(folder, self._user, -1)
+        os.chown(folder, self._user, -1)
         (folder / "password").write_text(PASSWORD)
         self._run("initdb", "-D", folder / "data", "-U", "shop", "-A", "scram-sha-256", "--pwfile", folder / "password", "--no-sync")  # fmt: skip
         self.start()
@@ -97,14 +93,16 @@ def postgres_programs() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     pytest.importorskip("adbc_driver_postgresql", reason="needs the extra databases")
     programs = postgres_programs()
     if programs is None:
         pytest.skip("needs PostgreSQL: apt-get install postgresql")
-    server = Postgres(programs, tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.kill()
+    # A folder of pytest's is its user's alone.
+    with tempfile.TemporaryDirectory(prefix="llmi2i-postgres-") as folder:
+        server = Postgres(programs, Path(folder))
+        yield server
+        server.kill()
 
 
 class ObjectStore:

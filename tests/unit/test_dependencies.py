@@ -175,7 +175,7 @@ ROOMS = {
     "remote": set(),
     "base": {"remote"},
     "artifacts": {"base", "build"},
-    "environments": {"base", "build"},
+    "environments": {"base", "build", "remote"},
     "build": {"base", "artifacts"},
     "inspection": {"base", "build", "environments", "project"},
 }

@@ -217,7 +217,7 @@ def docs(action: str, port: int, **settings: Any) -> None:
 def export(table: str, file: str, force: bool, **settings: Any) -> None:
     """Write a table to a file.
 
-    FILE ends in .parquet, .csv, .csv.gz, .tsv, .json, .jsonl or .duckdb.
+    FILE ends in .parquet, .csv, .csv.gz, .tsv, .json, .jsonl or .duckdb, or is an address such as s3://bucket/index.
     """
     from llm_i2i.cli.environments import export
 

@@ -1,4 +1,4 @@
-"""The index outside of the warehouse: serve, publish-redis."""
+"""The index outside of the warehouse: serve, publish, publish-redis."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ def serve(host: str, port: int, index: str, **settings: Any) -> None:
     from llm_i2i.cli.serve import run_serve
 
     run_serve(open_project(**settings), index, host, port)
+
+
+@click.command()
+@project_options
+@click.argument("table")
+@click.argument("place")
+def publish(table: str, place: str, **settings: Any) -> None:
+    """Write a table where it is served, and switch readers to it.
+
+    PLACE is shop:public.i2i_index, a view in the attached database shop, or the folder or address of a Delta table.
+    """
+    from llm_i2i.cli.environments import say_published
+
+    say_published(table, open_project(**settings).publish(table, place))
 
 
 @click.command("publish-redis")

@@ -106,7 +106,7 @@ class ProjectDefinition:
         self.calls = CallCache(self.target_dir)
         self.holds = Holds(self.target_dir)
         files = JsonCache(self.target_dir / "cache" / "files.json")
-        remote = RemoteSources(project_dir, self.target_dir, self._database)
+        remote = RemoteSources(project_dir, self.target_dir, self.database)
         self.sources = SourceFiles(project_dir, files, remote, lambda: self.manifest.nodes)
         self.compiled_cache = JsonCache(self.target_dir / "cache" / "compiled.json")
 
@@ -175,7 +175,7 @@ class ProjectDefinition:
         """
         return self.renderer.render_expression(sql, where, secrets=secrets).sql
 
-    def _database(self, alias: str) -> Database:
+    def database(self, alias: str) -> Database:
         """A database that the target attaches; its address may be made of secrets.
 
         Raises:

@@ -157,7 +157,7 @@ def _plain(path: str) -> str:
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
+def reading(what: str, done: str = "read") -> Iterator[None]:
     """An exception of a table's library as one of ours."""
     try:
         yield
@@ -165,7 +165,7 @@ def reading(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # each library has exceptions of its own, without a common base
         raise BrokenOff(
-            f"{what} cannot be read",
+            f"{what} cannot be {done}",
             found=without_passwords(f"{type(error).__name__}: {first_lines(error)}"),
             fix="run the same command again: files that are copied are kept; credentials and endpoints are read from the environment"
             " (docs/databases.md)",

@@ -112,6 +112,31 @@ class FileStore:
         with self._reached():
             replace_file(place, download)
 
+    def read(self) -> bytes:
+        """The content of the one file that the address names.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        with self._reached():
+            if not self.files.exists(self.path):
+                content = None
+            else:
+                content = bytes(self.files.cat_file(self.path))
+        if content is None:
+            raise FileNotFoundError(self.address)
+        return content
+
+    def put(self, file: Path) -> None:
+        """Write a file of this machine to the address; stores show it only once it is whole."""
+        with self._reached():
+            self.files.put_file(str(file), self.path)
+
+    def write(self, text: str) -> None:
+        """Write a text to the address."""
+        with self._reached():
+            self.files.pipe_file(self.path, text.encode())
+
     def _first_pattern(self) -> int:
         parts = self.path.split("/")
         return next((n for n, part in enumerate(parts) if _GLOB.search(part)), len(parts) - 1)
