@@ -42,7 +42,7 @@ def test_five_million_events(postgres: Postgres, tmp_path: Path) -> None:
         pytest.skip("needs psql: apt-get install postgresql-client")
     postgres.sql(
         "drop table if exists clicks, few",
-        f"create table clicks as select g::bigint as id, 'U' || (g * 7919 % 200000) as user_id, 'P' || (g * 104729 % 50000) as item_id, timestamp '2024-01-01' + g * interval '1 second' as seen from generate_series(1, {ROWS}) g",
+        f"create table clicks as select g as id, 'U' || (g * 7919 % 200000) as user_id, 'P' || (g * 104729 % 50000) as item_id, timestamp '2024-01-01' + g * interval '1 second' as seen from generate_series(1, {ROWS}::bigint) g",
         "alter table clicks add primary key (id)",
         "create table few as select * from clicks limit 1000",
     )
