@@ -45,7 +45,7 @@ class Attached(Settings):
     Attributes:
         alias: What sources call it.
         path: A file, or an address such as postgresql://user@host/name; may hold Jinja, which alone may read secrets.
-        type: Found from the path where it is not given; iceberg is a catalogue, whose settings are `properties`.
+        type: Found from the path where it is not given; iceberg is a catalogue, whose settings are `options`.
     """
 
     title: ClassVar[str] = "an attached database"
@@ -57,7 +57,7 @@ class Attached(Settings):
     alias: str
     path: Annotated[str, AfterValidator(_check_no_password)] = ""
     type: Literal["duckdb", "sqlite", "postgres", "mysql", "iceberg"] | None = None
-    properties: dict[str, Annotated[str, AfterValidator(_check_no_password)]] = Field(
+    options: dict[str, Annotated[str, AfterValidator(_check_no_password)]] = Field(
         default_factory=dict
     )
 

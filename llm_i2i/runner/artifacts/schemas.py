@@ -18,7 +18,12 @@ from llm_i2i.store.files import replace_text
 Schema = dict[str, Any]
 FOLDER = ".llmi2i/schema"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_JSON_TYPES = {"text": "string", "list": "array", "mapping": "object"}
+_JSON_TYPES = {
+    "text": ("string",),
+    "list": ("array",),
+    "mapping": ("object",),
+    "place": ("string", "object"),
+}
 
 
 def write_schemas(project_dir: Path, folder: Path | None = None) -> list[Path]:
@@ -77,8 +82,9 @@ def _declared_schema(declared: VarDeclaration, names: list[str]) -> Schema:
         return {"enum": [*values, *([None] if nullable else [])]}
     found: Schema = {}
     if declared.kind != "any":
-        name = _JSON_TYPES.get(declared.kind, declared.kind)
-        found["type"] = [name, "null"] if nullable else name
+        known = _JSON_TYPES.get(declared.kind, (declared.kind,))
+        types = [*known, *(["null"] if nullable else [])]
+        found["type"] = types if len(types) > 1 else types[0]
     if values is not None:
         found["items"] = {"enum": values}
     limits = {"minimum": declared.min, "maximum": declared.max}

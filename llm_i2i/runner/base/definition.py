@@ -202,11 +202,10 @@ class ProjectDefinition:
         kind = found.type or database_kind(path)
         if kind in ("duckdb", "sqlite"):
             path = str(self.dir / Path(path).expanduser())
-        properties = {
-            name: self.render(value, where, secrets=True)
-            for name, value in found.properties.items()
+        options = {
+            name: self.render(value, where, secrets=True) for name, value in found.options.items()
         }
-        return Database(found.alias, kind, path, properties)
+        return Database(found.alias, kind, path, options)
 
     @functools.cached_property
     def udfs(self) -> UdfRegistry:

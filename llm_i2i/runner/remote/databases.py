@@ -36,7 +36,7 @@ class Database:
     alias: str
     kind: str
     address: str
-    properties: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:

@@ -71,15 +71,13 @@ def iceberg_table(address: str) -> LakeTable:
         return _iceberg(StaticTable.from_metadata(_metadata_file(address)), address)
 
 
-def catalogue_table(
-    alias: str, address: str, properties: Mapping[str, str], name: str
-) -> LakeTable:
+def catalogue_table(alias: str, address: str, options: Mapping[str, str], name: str) -> LakeTable:
     """An Iceberg table of a catalogue."""
     need_extra("lakes", "pyiceberg")
     from pyiceberg.catalog import load_catalog
 
     with reading("the Iceberg table"):
-        catalogue = load_catalog(alias, **{"uri": address} if address else {}, **properties)
+        catalogue = load_catalog(alias, **{"uri": address} if address else {}, **options)
         return _iceberg(catalogue.load_table(name), f"{alias}:{name}")
 
 

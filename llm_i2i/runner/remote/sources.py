@@ -98,7 +98,7 @@ class RemoteSources:
         if database.kind != "iceberg":
             return self._table(node, shown, connected, database)
         found = catalogue_table(
-            database.alias, database.address, database.properties, connected["table"]
+            database.alias, database.address, database.options, connected["table"]
         )
         return self._lake(node, shown, found)
 
