@@ -213,7 +213,12 @@ SETTINGS = (
     {"items": None},
     {"min_common_users": 2, "swing_form": "by_item"},
 )
-CASES = [pytest.param(m, marks=pytest.mark.spark) if m.startswith(LATER) else m for m in MODELS]
+CASES = [
+    pytest.param(m, marks=pytest.mark.spark)
+    if m.startswith(LATER) or m.endswith("_fusion_trials")
+    else m
+    for m in MODELS
+]
 
 
 def calls_training(step: PlanStep) -> bool:

@@ -53,7 +53,7 @@ class JsonCache:
     """A small dictionary on disk, written back only if it changed. Losing it costs time, never correctness."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -63,12 +63,12 @@ class JsonCache:
 
     @property
     def folder(self) -> Path:
-        return self._path.parent
+        return self.path.parent
 
     def save(self) -> None:
         if self.values.keys() != self._saved:
             with contextlib.suppress(OSError):  # a store that may only be read
-                replace_text(self._path, json.dumps(self.values))
+                replace_text(self.path, json.dumps(self.values))
             self._saved = set(self.values)
 
 
