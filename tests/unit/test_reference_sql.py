@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
 import statistics
@@ -16,6 +17,9 @@ from llm_i2i.config.loader import load_project
 from llm_i2i.config.vars import merge_vars
 from llm_i2i.engine.duckdb import DuckDBEngine
 from llm_i2i.graph.load import load_manifest, make_renderer
+from llm_i2i.graph.manifest import Manifest
+from llm_i2i.render.cache import RenderCache
+from llm_i2i.render.renderer import Renderer
 from llm_i2i.sql.hoist import hoist
 from llm_i2i.udf.registry import UdfRegistry
 
@@ -53,15 +57,29 @@ AS_IN_THE_PAPER = {
 }
 
 
+RENDERED: dict[str, Any] = {}  # by content: only what a test's vars change is rendered again
+
+
+PROJECTS: dict[str, tuple[Renderer, Manifest]] = {}
+
+
+def read_project(vars: dict[str, Any]) -> tuple[Renderer, Manifest]:
+    """The reference project with these vars; read once for equal ones."""
+    key = json.dumps(vars)
+    if key not in PROJECTS:
+        merged = merge_vars(PROJECT.var_settings, vars)
+        renderer = make_renderer(PROJECT, merged, "dev", RenderCache(RENDERED))
+        PROJECTS[key] = renderer, load_manifest(PROJECT, renderer)
+    return PROJECTS[key]
+
+
 class Warehouse:
     """Models of the reference project run as DuckDB tables on a small log, without the runner."""
 
     def __init__(
         self, log: Log, items: str = "select null as item_id where false", **vars: Any
     ) -> None:
-        merged = merge_vars(PROJECT.var_settings, {"order_column": "ts"} | AS_IN_THE_PAPER | vars)
-        self.renderer = make_renderer(PROJECT, merged, "dev")
-        self.manifest = load_manifest(PROJECT, self.renderer)
+        self.renderer, self.manifest = read_project({"order_column": "ts"} | AS_IN_THE_PAPER | vars)
         self.engine = DuckDBEngine(threads=2)
         self.connection = self.engine._connection
         self.connection.execute(
