@@ -122,6 +122,8 @@ class FromSizesSettings(TrainingSettings):
         min_feature_items: A feature carried by fewer items is dropped, it cannot carry anything from one item to another.
         min_steps: Epochs are added until a training has so many steps. With validation rows it ends earlier, but only once it has
             learned something: its AUC on them is above one half by two standard errors.
+        targets_per_item: The training ends, within an epoch if need be, once it has seen so many targets for each item of the
+            catalogue (84 on Toys in 6 epochs); 0 for no such end. On a dense log items are known long before the last epoch.
         evaluations: With validation rows, how often they are evaluated.
         patience: With validation rows, so many evaluations in a row without a lower loss end a training that has learned something.
         retries: With validation rows, how often a training that learned nothing starts again from another seed.
@@ -152,6 +154,7 @@ class FromSizesSettings(TrainingSettings):
     max_features_per_item: Natural = 24
     min_feature_items: Count = 2
     min_steps: Natural = 0
+    targets_per_item: Natural = 0
     evaluations: Count = 40
     patience: Count = 6
     retries: Natural = 2

@@ -86,7 +86,7 @@ def test_a_checkpoint_lists_settings_in_an_order_that_stays():
     assert " ".join(from_sizes) == (
         "architecture backend hidden_size num_layers num_heads intermediate_size dropout epochs learning_rate batch_size "
         "sampled_negatives full_softmax_items weight_decay warmup clip max_length init max_features_per_item "
-        "min_feature_items min_steps evaluations patience retries threads serving schedule pretrained"
+        "min_feature_items min_steps targets_per_item evaluations patience retries threads serving schedule pretrained"
     )
     pretrained = parse_settings('{"pretrained": "a"}').dump()
     assert " ".join(pretrained) == (
