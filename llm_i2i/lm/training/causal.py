@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from llm_i2i.lm.settings import PretrainedSettings
-from llm_i2i.lm.training.examples import Batch, Ints
+from llm_i2i.lm.tokenizer import TokenizerVocabulary
+from llm_i2i.lm.training.examples import Batch, Ints, RawExamples
 from llm_i2i.lm.training.strategies import TrainingStrategy
 from llm_i2i.lm.training.targets import (
     TargetRows,
@@ -25,18 +26,24 @@ from llm_i2i.lm.training.targets import (
 class AnswerLoss(nn.Module):
     """Sum over the targets of a batch of weight x mean negative log-likelihood of the answer's tokens, in nats, float32.
 
-    Eq. 2 (and 1 and 3) before it is divided by the number of targets. The softmax runs over the whole vocabulary. Logits are
-    computed only in the columns where some row has a target.
+    Eq. 2 (and 1 and 3) before it is divided by the number of targets. Logits are computed only where some row has a target.
+
+    Args:
+        answers: Ascending ids of the tokens that compete, as they do when items of one token are generated; None for the whole
+            vocabulary. With few answers a step needs a fraction of the memory and time.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, answers: Tensor | None = None) -> None:
         super().__init__()
         self.model = model
         # peft hides the signature of the model it wraps.
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self.can_select = "logits_to_keep" in inspect.signature(inner.forward).parameters
+        self._inner = (model.get_base_model() if hasattr(model, "get_base_model") else model,)
+        self.can_select = "logits_to_keep" in inspect.signature(self._inner[0].forward).parameters
+        self.answers = answers
 
     def forward(self, batch: Batch) -> Tensor:
+        if self.answers is not None:
+            return self._among_answers(batch, self.answers)
         device = next(self.model.parameters()).device
         inputs = torch.from_numpy(batch.inputs).to(device)
         # Right padding; the mask tells attention kernels of it, the causal mask alone would do for the loss.
@@ -56,6 +63,31 @@ class AnswerLoss(nn.Module):
             chosen.float(), torch.from_numpy(batch.targets).to(device), reduction="none"
         )
         return (nll * torch.from_numpy(batch.weights).to(device)).sum()
+
+    def _among_answers(self, batch: Batch, answers: Tensor) -> Tensor:
+        """The loss with a softmax over `answers` alone."""
+        (inner,) = self._inner
+        device = next(self.model.parameters()).device
+        inputs = torch.from_numpy(batch.inputs).to(device)
+        mask = torch.from_numpy(batch.inside).to(device, torch.int64)
+        states = inner.base_model(
+            input_ids=inputs, attention_mask=mask, use_cache=False
+        ).last_hidden_state
+        at_targets = states.flatten(0, 1)[torch.from_numpy(batch.places).to(device)]
+        answers = answers.to(device)
+        logits = functional.linear(at_targets, inner.get_output_embeddings().weight[answers])
+        targets = torch.searchsorted(answers, torch.from_numpy(batch.targets).to(device))
+        weights = torch.from_numpy(batch.weights).to(device)
+        # blanks that fill a batch up have weight 0 and no answer
+        targets = targets.clamp_max(len(answers) - 1)
+        return (functional.cross_entropy(logits.float(), targets, reduction="none") * weights).sum()
+
+
+def competing_tokens(vocabulary: TokenizerVocabulary, raw: RawExamples) -> Tensor | None:
+    """Ascending ids of the items' tokens, where all answers are items of one token each; None otherwise."""
+    if vocabulary.item_ids != "token" or not set(raw.answers) <= set(vocabulary.item_tokens):
+        return None
+    return torch.tensor(sorted(ids[0] for ids in vocabulary.item_sequences))
 
 
 class TargetSteps:

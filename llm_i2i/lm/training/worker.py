@@ -25,7 +25,7 @@ from llm_i2i.lm.checkpoint import Metadata, check_complete, save_metadata
 from llm_i2i.lm.settings import WHERE, PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
-from llm_i2i.lm.training.causal import AnswerLoss, TargetSteps
+from llm_i2i.lm.training.causal import AnswerLoss, TargetSteps, competing_tokens
 from llm_i2i.lm.training.examples import read_examples
 from llm_i2i.lm.training.job import TrainingJob, load_job
 from llm_i2i.lm.training.loop import TrainingLoop
@@ -41,6 +41,7 @@ from llm_i2i.lm.training.pretrained import (
 from llm_i2i.lm.training.resume import ResumeFolder
 from llm_i2i.lm.training.strategies import open_strategy
 from llm_i2i.lm.training.targets import encode_targets, item_tokens_for, training_kind
+from llm_i2i.lm.training.text_start import text_start
 
 Emit = Callable[[dict[str, Any]], None]
 MARK = "llmi2i"  # tells our lines on stdout from those of other packages
@@ -57,10 +58,10 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
     vocabulary, added = item_vocabulary(tokenizer, item_tokens_for(raw, job.items, known), settings)
     targets = encode_targets(raw, vocabulary, settings.max_length)
     model = load_model(source, settings, job.base_dir)
-    add_rows(model, len(tokenizer), added)
+    add_rows(model, len(tokenizer), added, text_start(tokenizer, job.items, added))
     if settings.lora is not None:
         model = with_lora(model, settings, train_embeddings=bool(added))
-    module = AnswerLoss(model)
+    module = AnswerLoss(model, competing_tokens(vocabulary, raw))
     strategy = open_strategy(module, settings, job.base_dir)
     resume = ResumeFolder(job.states, strategy.rank, strategy.barrier)
 

@@ -18,7 +18,7 @@ from llm_i2i.lm.checkpoint import WEIGHTS, check_complete, load_vocabulary
 from llm_i2i.lm.settings import PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
-from llm_i2i.lm.training.causal import AnswerLoss
+from llm_i2i.lm.training.causal import AnswerLoss, competing_tokens
 from llm_i2i.lm.training.examples import make_batch, read_examples
 from llm_i2i.lm.training.job import TrainingJob
 from llm_i2i.lm.training.loop import TrainingLoop
@@ -347,6 +347,39 @@ def test_validation_loss_is_the_mean_over_the_rows_held_out(base: Path):
     with torch.no_grad():
         loss = module(make_batch(targets.examples, held_out)).item() / len(held_out)
     assert loss == pytest.approx(min(told), rel=1e-4)
+
+
+def test_items_of_one_token_compete_among_themselves(base: Path):
+    """Eq. 2 with a softmax over the items alone, as they are ranked when they are generated."""
+    settings = llama_settings(item_ids="token")
+    rows = as_tokens(walks())
+    whole, targets = prepared(base, rows, settings)
+    raw = read_examples(rows)
+    vocabulary, _ = item_vocabulary(load_tokenizer(settings, base), items_of(settings), settings)
+    answers = competing_tokens(vocabulary, raw)
+    assert answers is not None
+    assert answers.tolist() == sorted(ids[0] for ids in vocabulary.item_sequences)
+    batch = make_batch(targets.examples, np.arange(len(targets.examples)))
+    with torch.no_grad():
+        found = AnswerLoss(whole.model, answers)(batch)
+        logits = whole.model(input_ids=torch.from_numpy(batch.inputs)).logits.flatten(0, 1)
+        among = logits[torch.from_numpy(batch.places)][:, answers].log_softmax(dim=1)
+    place = {token: number for number, token in enumerate(answers.tolist())}
+    expected = -sum(
+        weight * among[row, place[int(target)]].item()
+        for row, (target, weight) in enumerate(zip(batch.targets, batch.weights, strict=True))
+        if weight > 0
+    )
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_answers_that_are_no_items_compete_with_all_tokens(base: Path):
+    settings = llama_settings(item_ids="token")
+    tokenizer = load_tokenizer(settings, base)
+    vocabulary, _ = item_vocabulary(tokenizer, items_of(settings), settings)
+    assert competing_tokens(vocabulary, read_examples(questions())) is None
+    spelled, _ = item_vocabulary(tokenizer, items_of(llama_settings()), llama_settings())
+    assert competing_tokens(spelled, read_examples(walks())) is None
 
 
 # -- what is missing or wrong -----------------------------------------------------------------------------------------------
