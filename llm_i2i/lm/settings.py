@@ -186,6 +186,8 @@ class PretrainedSettings(TrainingSettings):
         pretrained: A folder (relative to the project) or a hub name; a folder with a config but no weights starts at random.
         tokenizer: Folder or name of the tokenizer; null: that of `pretrained`.
         item_ids: How items are spelled: one added token each, as text, or as several added code tokens.
+        chat: `auto` writes a prompt as the user's turn of the tokenizer's chat template, where it has one and items are spelled as
+            text; answers are the assistant's. Sequences of item tokens are no conversation. `off` leaves prompts plain.
         lora: Train low-rank adapters only; null trains every weight.
         precision: `bfloat16` keeps float32 master weights and computes in bfloat16; the checkpoint is saved in it.
         gradient_accumulation: Parts a process takes its share of a step in; more parts, less memory, equal result.
@@ -215,6 +217,7 @@ class PretrainedSettings(TrainingSettings):
     pretrained: Name
     tokenizer: Name | None = None
     item_ids: Literal["token", "text", "semantic"] = "text"
+    chat: Literal["auto", "off"] = "auto"
     lora: LoraSettings | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     gradient_accumulation: Count = 1

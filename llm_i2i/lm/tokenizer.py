@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.history import TITLE_LIMITS, cut_spans, cut_texts, history_entries
@@ -19,6 +19,41 @@ ANCHOR = ":"
 CHUNK = 65_536  # answers tokenised in one call
 
 
+class ChatFrame(NamedTuple):
+    """What the chat template of a tokenizer writes around a prompt, up to where the assistant's answer begins.
+
+    It is rendered once and kept in the checkpoint: some templates write the date of today.
+    """
+
+    before: str
+    behind: str
+
+
+def chat_frame(tokenizer: Any) -> ChatFrame | None:
+    """The user's turn and the beginning of the assistant's, without thinking where the template knows it; None without a template.
+
+    Raises:
+        LlmI2iError: The template does not show what the user says, exactly once.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+    said = "THE-PROMPT-STANDS-HERE"
+    text: str = tokenizer.apply_chat_template(
+        [{"role": "user", "content": said}],
+        tokenize=False,
+        add_generation_prompt=True,
+        enable_thinking=False,
+    )
+    if text.count(said) != 1:
+        raise LlmI2iError(
+            "the chat template of the tokenizer does not show the prompt exactly once",
+            where="language_model.chat",
+            found=f"{text.count(said)} times in {len(text)} characters",
+            fix="set chat: off, or give a tokenizer with another template",
+        )
+    return ChatFrame(*text.split(said))
+
+
 class TokenizerVocabulary:
     """A tokenizer and the items it spells.
 
@@ -28,12 +63,20 @@ class TokenizerVocabulary:
     Attributes:
         tokenizer: A fast tokenizer of transformers.
         item_tokens: Item tokens in the order of the items relation.
+        chat: The turns around a prompt; None for a model that reads plain text.
     """
 
-    def __init__(self, tokenizer: Any, item_tokens: Sequence[str], item_ids: ItemIds) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        item_tokens: Sequence[str],
+        item_ids: ItemIds,
+        chat: ChatFrame | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
         self.item_tokens = tuple(item_tokens)
         self.item_ids = item_ids
+        self.chat = chat
         _check_items(self.item_tokens, item_ids)
         if item_ids != "text":
             self._add_item_words()
@@ -84,10 +127,15 @@ class TokenizerVocabulary:
         """Token ids of a prompt, at most `max_length`, the start token first where the tokenizer adds one.
 
         What is too long loses the oldest history entries, then the text behind the ids, and only then words from its
-        beginning: the newest entry and the question at the end stay as long as they fit at all.
+        beginning: the newest entry and the question at the end stay as long as they fit at all. Of a chat the turns around the
+        prompt stay, too.
         """
+        before, behind = self._turns
+        room = max(1, max_length - len(before) - len(behind))
         ids = self._ids(prompt)
-        return ids if len(ids) <= max_length else self._fitted(prompt, len(ids), max_length)
+        if len(ids) > room:
+            ids = self._fitted(prompt, len(ids), room)
+        return [*before, *ids, *behind]
 
     def answer(self, text: str) -> list[int]:
         """Token ids of an answer behind a prompt (no start token, no end token)."""
@@ -95,10 +143,10 @@ class TokenizerVocabulary:
         if self.item_ids != "text" and text in self.item_index:
             ids: list[int] = self.tokenizer.convert_tokens_to_ids(text.split())
             return ids
-        return self._behind_anchor([" " + text])[0]
+        return self._behind_anchor([self._gap + text])[0]
 
     def spellings(self, text: str) -> list[list[int]]:
-        """The different ways to write an answer behind a prompt: with a space before it, as `answer`, and without."""
+        """The different ways to write an answer behind a prompt: as `answer`, and without a space before it."""
         plain = self._behind_anchor([text.strip()])[0]
         spaced = self.answer(text)
         return [spaced] if plain == spaced else [spaced, plain]
@@ -111,9 +159,10 @@ class TokenizerVocabulary:
     def save(self, folder: Path) -> None:
         """Write the tokenizer's files and items.json."""
         self.tokenizer.save_pretrained(folder)
-        text = json.dumps(
-            {"item_ids": self.item_ids, "items": self.item_tokens}, ensure_ascii=False
-        )
+        values: dict[str, Any] = {"item_ids": self.item_ids, "items": self.item_tokens}
+        if self.chat is not None:
+            values["chat"] = [self.chat.before, self.chat.behind]
+        text = json.dumps(values, ensure_ascii=False)
         (folder / ITEMS).write_text(text + "\n", encoding="utf-8")
 
     @cached_property
@@ -132,8 +181,24 @@ class TokenizerVocabulary:
         if new:
             self.tokenizer.add_tokens(new)
 
+    @cached_property
+    def _turns(self) -> tuple[list[int], list[int]]:
+        """Token ids before and behind a prompt."""
+        if self.chat is None:
+            return [], []
+        before, behind = self.tokenizer(list(self.chat), add_special_tokens=False)["input_ids"]
+        return before, behind
+
+    @property
+    def _gap(self) -> str:
+        """What stands between a prompt and its answer, apart from what the turns of a chat end with."""
+        return " " if self.chat is None or self.chat.behind.endswith(("]", ":")) else ""
+
     def _ids(self, prompt: str) -> list[int]:
-        ids: list[int] = self.tokenizer(prompt, verbose=False)["input_ids"]
+        # What looks like a special token in a prompt is text: a title "<|im_end|>" must not end a turn.
+        ids: list[int] = self.tokenizer(
+            prompt, verbose=False, split_special_tokens=True, add_special_tokens=self.chat is None
+        )["input_ids"]
         return ids
 
     def _fitted(self, prompt: str, length: int, max_length: int) -> list[int]:
@@ -160,9 +225,9 @@ class TokenizerVocabulary:
         """How many of the oldest entries hold `excess` tokens: a guess, pieces of a text may join when others go."""
         if not entries:
             return 0
-        offsets = self.tokenizer(prompt, return_offsets_mapping=True, verbose=False)[
-            "offset_mapping"
-        ]
+        offsets = self.tokenizer(
+            prompt, return_offsets_mapping=True, verbose=False, split_special_tokens=True
+        )["offset_mapping"]
         starts = sorted(begin for begin, end in offsets if end > begin)
         place, removed = 0, 0
         for number, (begin, end) in enumerate(entries):
@@ -177,19 +242,21 @@ class TokenizerVocabulary:
         if self.item_ids != "text":
             convert = self.tokenizer.convert_tokens_to_ids
             return [tuple(convert(token.split())) for token in self.item_tokens]
-        texts = [" " + token.strip() for token in self.item_tokens]
+        texts = [self._gap + token.strip() for token in self.item_tokens]
         chunks = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
         return [tuple(ids) for chunk in chunks for ids in self._behind_anchor(chunk)]
 
     def _behind_anchor(self, texts: list[str]) -> list[list[int]]:
-        (head,) = self.tokenizer([ANCHOR], add_special_tokens=False)["input_ids"]
-        rows = self.tokenizer([ANCHOR + text for text in texts], add_special_tokens=False)
+        plain = {"add_special_tokens": False, "split_special_tokens": True}
+        anchor = ANCHOR if self.chat is None else self.chat.behind[-1]
+        (head,) = self.tokenizer([anchor], **plain)["input_ids"]
+        rows = self.tokenizer([anchor + text for text in texts], **plain)
         found = []
         for text, ids in zip(texts, rows["input_ids"], strict=True):
             if ids[: len(head)] == head and len(ids) > len(head):
                 found.append(ids[len(head) :])
-            else:  # the tokenizer joins the colon with what follows
-                found.append(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+            else:  # the tokenizer joins the anchor with what follows
+                found.append(self.tokenizer(text, **plain)["input_ids"])
         return found
 
     def _same_spelling(self, spelled: list[tuple[int, ...]]) -> LlmI2iError:
@@ -220,7 +287,8 @@ def load_tokenizer_vocabulary(folder: Path) -> TokenizerVocabulary:
     tokenizer = AutoTokenizer.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False
     )
-    return TokenizerVocabulary(tokenizer, values["items"], values["item_ids"])
+    chat = ChatFrame(*values["chat"]) if "chat" in values else None
+    return TokenizerVocabulary(tokenizer, values["items"], values["item_ids"], chat)
 
 
 def _check_items(item_tokens: tuple[str, ...], item_ids: ItemIds) -> None:

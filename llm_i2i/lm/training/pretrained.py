@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS
 from llm_i2i.lm.settings import WHERE, PretrainedSettings
-from llm_i2i.lm.tokenizer import TokenizerVocabulary
+from llm_i2i.lm.tokenizer import TokenizerVocabulary, chat_frame
 from llm_i2i.lm.weights import Weights, locate
 
 NEW_ROW_NOISE = (
@@ -137,7 +137,9 @@ def item_vocabulary(
 ) -> tuple[TokenizerVocabulary, list[int]]:
     """The vocabulary of the items, and the ids of the tokens that were added for them."""
     before = set(tokenizer.get_vocab())
-    vocabulary = TokenizerVocabulary(tokenizer, item_tokens, settings.item_ids)
+    is_chat = settings.chat == "auto" and settings.item_ids == "text"
+    chat = chat_frame(tokenizer) if is_chat else None
+    vocabulary = TokenizerVocabulary(tokenizer, item_tokens, settings.item_ids, chat)
     added = {word: token for word, token in tokenizer.get_vocab().items() if word not in before}
     return vocabulary, sorted(added.values())
 
