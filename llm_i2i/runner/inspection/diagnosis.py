@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llm_i2i.errors import LlmI2iError, ProjectErrors, counted
+from llm_i2i.lm.weights import locate
 from llm_i2i.runner.project import Project
 
 Status = Literal["ok", "absent", "missing"]
@@ -78,6 +79,7 @@ def diagnose(open_project: Callable[[], Project], *, verify: bool = False) -> li
         found += _mistakes("project", error)
     if project is not None:
         found += [*_store(project), *(_verified(project) if verify else ()), *_sources(project)]
+        found += _language_models(project)
     found += _extras(requirements, needed_extras(project) if project else [])
     return found
 
@@ -253,6 +255,39 @@ def _project(project: Project) -> Iterator[Finding]:
         yield from _mistakes("project", error)
         return
     yield Finding("project", "found", "ok", counted(counts))
+
+
+def _language_models(project: Project) -> Iterator[Finding]:
+    """The pretrained models of the project: whether their weights are here, and how to get those of the chosen one."""
+    chosen = project.vars.get("language_model")
+    for name, entry in project.loaded.config.language_models.items():
+        if not (pretrained := entry.get("pretrained")):
+            continue
+        otherwise: Status = "missing" if name == chosen else "absent"
+        try:
+            found = locate(str(pretrained), project.definition.dir)
+        except LlmI2iError as error:
+            fix = error.fix if name == chosen else ""
+            yield Finding("language models", name, otherwise, error.what, fix)
+            continue
+        if isinstance(found.place, Path):
+            place = found.place / found.gguf
+            size = size_text(place.stat().st_size if found.gguf else _size(place))
+            yield Finding("language models", name, "ok", f"{place}, {size}")
+        elif not _is_in_hub_cache(found.place):
+            fix = f"hf download {found.place}, or give a folder as `pretrained`"
+            fix = fix if name == chosen else ""
+            detail = f"{found.place}: no weights on this machine"
+            yield Finding("language models", name, otherwise, detail, fix)
+        else:
+            yield Finding("language models", name, "ok", f"{found.place}, in the cache of the hub")
+
+
+def _is_in_hub_cache(name: str) -> bool:
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    folder = cache / f"models--{name.replace('/', '--')}" / "snapshots"
+    return any(folder.glob("*/*.safetensors"))
 
 
 def _sources(project: Project) -> Iterator[Finding]:
