@@ -103,6 +103,7 @@ def _from_gguf(found: Weights, attention: str, dtype: torch.dtype) -> Any:
         attn_implementation=attention,
         dtype=dtype,
         trust_remote_code=False,
+        use_safetensors=True,  # of what is no .gguf: pickles are never read
         quantization_config=GgufConfig(dequantize=True),
         **found.options,
     )
