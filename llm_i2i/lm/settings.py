@@ -191,6 +191,8 @@ class PretrainedSettings(TrainingSettings):
         lora: Train low-rank adapters only; null trains every weight.
         precision: `bfloat16` keeps float32 master weights and computes in bfloat16; the checkpoint is saved in it.
         gradient_accumulation: Parts a process takes its share of a step in; more parts, less memory, equal result.
+        tokens_at_once: Most tokens of one such part, padding included, without DeepSpeed; a larger part is split, with equal result.
+            So memory follows the model and this number, not the batch or the length of histories.
         gradient_checkpointing: Compute activations again in the backward pass instead of keeping them.
         attention: `auto` is flash_attention_2 on CUDA in bfloat16 where flash_attn is installed, and sdpa otherwise.
         processes: Training processes, one per GPU; more than one needs `deepspeed`.
@@ -221,6 +223,7 @@ class PretrainedSettings(TrainingSettings):
     lora: LoraSettings | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     gradient_accumulation: Count = 1
+    tokens_at_once: Count = 4096
     gradient_checkpointing: bool = False
     attention: Literal["auto", "flash_attention_2", "sdpa", "eager"] = "auto"
     processes: Count = 1

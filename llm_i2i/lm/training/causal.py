@@ -19,6 +19,7 @@ from llm_i2i.lm.training.targets import (
     batch_of,
     epoch_batches,
     parts_of,
+    split_by_tokens,
     split_rows,
 )
 
@@ -130,4 +131,9 @@ class TargetSteps:
             self.strategy.processes,
             self.settings.gradient_accumulation,
         )
+        if self.settings.deepspeed is None:  # its processes must take equally many parts
+            most = self.settings.tokens_at_once
+            parts = [
+                few for part in parts for few in split_by_tokens(self.targets.examples, part, most)
+            ]
         return [batch_of(self.targets.examples, part) for part in parts]

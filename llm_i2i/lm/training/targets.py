@@ -254,6 +254,19 @@ def parts_of(rows: Ints, rank: int, processes: int, accumulation: int) -> list[I
     return parts[rank * accumulation : (rank + 1) * accumulation]
 
 
+def split_by_tokens(examples: Examples, rows: Ints, most: int) -> list[Ints]:
+    """The rows in parts of at most `most` tokens, padding included, rows of like length together; a longer row is a part of its own."""
+    if not len(rows):
+        return [rows]
+    rows = rows[np.argsort(examples.lengths[rows], kind="stable")]
+    parts, start = [], 0
+    for place, row in enumerate(rows):
+        if place > start and (place + 1 - start) * int(examples.lengths[row]) > most:
+            parts.append(rows[start:place])
+            start = place
+    return [*parts, rows[start:]]
+
+
 def batch_of(examples: Examples, rows: Ints) -> Batch:
     """The padded batch of some rows; without rows one row of weight 0, as every process must take part in a step."""
     if len(rows):

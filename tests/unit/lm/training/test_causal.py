@@ -19,7 +19,7 @@ from llm_i2i.lm.settings import PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
 from llm_i2i.lm.training.causal import AnswerLoss, competing_tokens
-from llm_i2i.lm.training.examples import make_batch, read_examples
+from llm_i2i.lm.training.examples import Examples, make_batch, read_examples
 from llm_i2i.lm.training.job import TrainingJob
 from llm_i2i.lm.training.loop import TrainingLoop
 from llm_i2i.lm.training.pretrained import (
@@ -32,7 +32,7 @@ from llm_i2i.lm.training.pretrained import (
     with_lora,
 )
 from llm_i2i.lm.training.strategies import PlainStrategy
-from llm_i2i.lm.training.targets import TargetRows, encode_targets
+from llm_i2i.lm.training.targets import TargetRows, encode_targets, split_by_tokens
 from llm_i2i.lm.training.worker import run_job
 from tests.tiny_llama import (
     as_tokens,
@@ -380,6 +380,30 @@ def test_answers_that_are_no_items_compete_with_all_tokens(base: Path):
     assert competing_tokens(vocabulary, read_examples(questions())) is None
     spelled, _ = item_vocabulary(tokenizer, items_of(llama_settings()), llama_settings())
     assert competing_tokens(spelled, read_examples(walks())) is None
+
+
+def test_a_step_in_parts_of_few_tokens_is_the_step(base: Path):
+    """Memory follows `tokens_at_once`; losses and weights do not."""
+    logs = {}
+    for most in (4096, 40, 1):
+        settings = llama_settings(tokens_at_once=most, epochs=2)
+        logs[most] = [row.loss for row in train(base, next_items(), settings, f"out-{most}")]
+    assert logs[40] == pytest.approx(logs[4096], rel=1e-5)
+    assert logs[1] == pytest.approx(logs[4096], rel=1e-5)
+    for name, tensor in weights_of(base / "out-4096").items():
+        torch.testing.assert_close(weights_of(base / "out-1")[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_parts_hold_like_lengths_and_at_most_so_many_tokens():
+    lengths = np.array([9, 2, 3, 30, 2, 8])
+    tokens = np.zeros(int(lengths.sum()), dtype=np.int64)
+    zeros = np.zeros(len(tokens), dtype=np.float32)
+    examples = Examples(tokens, zeros, zeros, np.cumsum(lengths) - lengths, lengths)
+    parts = split_by_tokens(examples, np.arange(6), 18)
+    assert [part.tolist() for part in parts] == [[1, 4, 2], [5, 0], [3]]
+    assert [
+        part.tolist() for part in split_by_tokens(examples, np.array([], dtype=np.int64), 18)
+    ] == [[]]
 
 
 # -- what is missing or wrong -----------------------------------------------------------------------------------------------
