@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build build-llm test test-fuzz test-crash audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools clean
+.PHONY: build build-llm test test-fuzz test-crash audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools docs clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -39,6 +39,15 @@ test-contract: .venv-contract/.installed
 # More than 20,000 spoilt inputs; each is answered, or refused with an error of ours. LLMI2I_FUZZ_SCALE=0.1 for a tenth of them.
 test-fuzz: $(VENV)/.installed
 	$(BIN)/pytest -q -m fuzz tests/fuzz
+
+# The pages of project/docs as a site with search, readable offline: target/site/index.html. `llmi2i docs` is another one, of a project's tables.
+docs: .venv-docs/.installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build -q
+
+.venv-docs/.installed: .ci/constraints-docs.txt
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip --disable-pip-version-check -q install -c .ci/constraints-docs.txt mkdocs-material
+	touch $@
 
 # Known vulnerabilities of the pinned packages; asks PyPI, so it needs an index that answers such questions, and fails where it does not.
 audit: .venv-audit/.installed

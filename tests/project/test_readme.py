@@ -72,3 +72,10 @@ def test_its_commands_run(
             words = [*words, "--project-dir", str(ROOT), "--target-path", str(target / "target")]
         done = CliRunner().invoke(cli, words)
         assert done.exit_code == 0, done.output
+
+
+def test_the_site_has_every_page() -> None:
+    """`make docs` names all pages of project/docs, and no other."""
+    named = re.findall(r"([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)  # fmt: skip
+    docs = ROOT / "project/docs"
+    assert sorted(named) == sorted(str(p.relative_to(docs)) for p in docs.rglob("*.md"))
