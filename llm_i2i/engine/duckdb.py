@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,9 +50,12 @@ class DuckDBEngine:
         if spill_dir:
             spill_dir.mkdir(parents=True, exist_ok=True)
             config["temp_directory"] = str(spill_dir)
-        self._is_alone = isolated
         self._instance = Instance(config) if isolated else shared_instance(config)
         self._name, self._connection = self._instance.open_session()
+        # A session that nobody closes ends with its engine: an instance gets slower with each database that stays in it.
+        self._end = weakref.finalize(
+            self, _end_session, self._instance, self._name, self._connection, isolated
+        )
 
     def columns(self, sql: str) -> Columns:
         described = self._execute(f"describe {sql}").fetchall()
@@ -169,15 +173,21 @@ class DuckDBEngine:
         return int(written[0][0])
 
     def close(self) -> None:
-        self._instance.close_session(self._name, self._connection)
-        if self._is_alone:
-            self._instance.close()
+        self._end()
 
     def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(sql)
         except (duckdb.Error, RuntimeError) as error:
             raise as_engine_error(error) from error
+
+
+def _end_session(
+    instance: Instance, name: str, connection: duckdb.DuckDBPyConnection, is_alone: bool
+) -> None:
+    instance.close_session(name, connection)
+    if is_alone:
+        instance.close()
 
 
 def as_engine_error(error: Exception) -> EngineError:
