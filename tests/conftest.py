@@ -42,7 +42,9 @@ def reference_project_compiled_once(tmp_path_factory: pytest.TempPathFactory) ->
     make, save = ProjectDefinition.__init__, JsonCache.save
 
     def made_with_cache(self: ProjectDefinition, project_dir: Path, **settings: Any) -> None:
-        if (target := settings.get("target_path")) and project_dir == REFERENCE:
+        # its own folder, or one with links to its models; never the target folder of a developer.
+        target = settings.get("target_path") or ("target" if project_dir != REFERENCE else None)
+        if target and (project_dir / "models").resolve() == REFERENCE / "models":
             cache = project_dir / target / "cache"
             if not cache.exists() and all((kept / name).exists() for name in COMPILED):
                 cache.mkdir(parents=True)

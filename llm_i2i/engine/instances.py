@@ -86,10 +86,12 @@ class Instance:
 
 
 def shared_instance(config: dict[str, str | int]) -> Instance:
-    """The instance of this process with these settings, made at the first call."""
+    """The instance of this process with these settings, made at the first call; an idle one with other settings makes room for it."""
     key = (os.getpid(), *sorted(config.items()))
     with _lock:
         if key not in _instances:
+            for other in [one for one in _instances.values() if not one.sessions]:
+                other.close()
             _instances[key] = Instance(config)
         return _instances[key]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llm_i2i.engine.duckdb import DuckDBEngine
-from llm_i2i.engine.instances import Instance, shared_instance
+from llm_i2i.engine.instances import Instance, _instances, shared_instance
 from llm_i2i.errors import EngineError
 from llm_i2i.udf.registry import UdfRegistry
 
@@ -70,6 +70,13 @@ def test_an_idle_instance_that_holds_much_is_closed() -> None:
     again = DuckDBEngine(threads=1, memory_limit="1.5GB")
     assert shared_instance({"autoinstall_known_extensions": "false", "threads": 1, "memory_limit": "1.5GB"}) is instance_of(again)  # fmt: skip
     again.close()
+
+
+def test_an_idle_instance_makes_room_for_one_with_other_settings(tmp_path: Path) -> None:
+    """Each project has a folder of its own to spill to: a process that opens many keeps one."""
+    for number in range(5):
+        DuckDBEngine(threads=1, spill_dir=tmp_path / str(number)).close()
+    assert len([i for i in _instances.values() if not i.sessions]) == 1
 
 
 def test_another_function_of_the_same_name_replaces_the_first(tmp_path: Path) -> None:
