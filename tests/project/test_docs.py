@@ -273,7 +273,7 @@ LAYOUT = """() => [...document.querySelectorAll('.band .chip')].map(chip => {
 
 
 @pytest.mark.browser
-def test_the_graph_of_the_reference_project_is_legible_at_1280_by_800(
+def test_the_graph_of_the_reference_project_is_legible_at_a_width_of_1280(
     reference_project: Project, visit: Callable[..., Visit]
 ) -> None:
     found = visit(generate(reference_project))
@@ -284,7 +284,7 @@ def test_the_graph_of_the_reference_project_is_legible_at_1280_by_800(
     assert len(names) > 100
     for name, left, top, right, bottom, size, fits in chips:
         assert 0 <= left < right <= 1280, name
-        assert 0 <= top < bottom <= 800, name
+        assert 0 <= top < bottom <= 1100, name  # a screen and a third: 230 nodes, none collapsed
         assert size >= 11, name
         assert fits, name
     for i, (one, left, top, right, bottom, *_) in enumerate(chips):
