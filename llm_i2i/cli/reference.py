@@ -236,7 +236,8 @@ def _docstring(value: Any) -> str:
 
 
 def _title(title: str, text: str) -> str:
-    return f"# {title}\n\n{MADE}\n\n{text}"
+    """The head of a page; a search shows these pages before tables of measurements, which hold the same words more often."""
+    return f"---\nsearch:\n  boost: 4\n---\n# {title}\n\n{MADE}\n\n{text}"
 
 
 def _joined(blocks: Iterable[str]) -> str:
