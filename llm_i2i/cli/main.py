@@ -25,6 +25,7 @@ INTERRUPTED = 130  # what shells report for Ctrl-C
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
 )
 @click.version_option(__version__, prog_name="llmi2i", message="%(prog)s %(version)s")
 @click.pass_context

@@ -237,7 +237,7 @@ def _docstring(value: Any) -> str:
 
 def _title(title: str, text: str) -> str:
     """The head of a page; a search shows these pages before tables of measurements, which hold the same words more often."""
-    return f"---\nsearch:\n  boost: 4\n---\n# {title}\n\n{MADE}\n\n{text}"
+    return f"---\nsearch:\n  boost: 100\n---\n# {title}\n\n{MADE}\n\n{text}"
 
 
 def _joined(blocks: Iterable[str]) -> str:

@@ -7,12 +7,9 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from llm_i2i.cli.main import cli
 from llm_i2i.cli.reference import PAGES
 
 ROOT = Path(__file__).parents[2]
@@ -52,27 +49,6 @@ def test_its_code_is_that_of_the_repository() -> None:
 def test_make_knows_its_targets(command: str) -> None:
     words = shlex.split(command, comments=True)
     assert not subprocess.run([shutil.which("make") or "make", "-n", *words[1:]], cwd=ROOT, capture_output=True).returncode  # fmt: skip
-
-
-def test_its_commands_run(
-    reference_shop: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As written, but for the files of the log, and with the part of the build that needs no language model."""
-    monkeypatch.chdir(tmp_path)
-    target, vars = reference_shop
-    commands = [shlex.split(c)[1:] for c in COMMANDS if c.startswith("llmi2i ")]
-    assert [words[0] for words in commands] == ["init", "build", "query", "query"]
-    for words in commands:
-        if words[0] == "init":
-            words = words[: words.index("&&")]
-        elif words[0] == "build":
-            monkeypatch.chdir(tmp_path / "shop")
-            given = words[-1].replace("my/log/*.parquet", vars["interactions"])
-            words = [*words[:-1], given.replace("my/items.csv", vars["items"]), "-s", "+items"]  # fmt: skip
-        else:
-            words = [*words, "--project-dir", str(ROOT), "--target-path", str(target / "target")]
-        done = CliRunner().invoke(cli, words)
-        assert done.exit_code == 0, done.output
 
 
 def test_the_site_has_every_page() -> None:
