@@ -24,7 +24,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Length = Annotated[int, Field(ge=2)]
 Name = Annotated[str, Field(min_length=1)]
-Backend = Literal["transformers", "vllm", "openai", "fake"]
+Backend = Literal["auto", "transformers", "vllm", "openai", "fake"]
 Schedule = Literal["cosine", "linear", "constant"]
 
 
@@ -65,7 +65,8 @@ class TrainingSettings(BaseModel):
 
     Attributes:
         architecture: `llama` is trained; `fake` writes a checkpoint in milliseconds, for tests.
-        backend: What runs the checkpoint afterwards; recorded in it, the inference UDFs may choose another.
+        backend: What runs the checkpoint afterwards; recorded in it, the inference UDFs may choose another. `auto` is vLLM where it
+            is installed and there is a CUDA device, and transformers elsewhere.
         epochs: Passes over the examples.
         warmup: Share of the steps in which the learning rate rises linearly.
         clip: Largest norm of the gradient of a step.
@@ -189,7 +190,8 @@ class PretrainedSettings(TrainingSettings):
         chat: `auto` writes a prompt as the user's turn of the tokenizer's chat template, where it has one and items are spelled as
             text; answers are the assistant's. Sequences of item tokens are no conversation. `off` leaves prompts plain.
         lora: Train low-rank adapters only; null trains every weight.
-        precision: `bfloat16` keeps float32 master weights and computes in bfloat16; the checkpoint is saved in it.
+        precision: `bfloat16` keeps float32 master weights and computes in bfloat16; the checkpoint is saved in it. `auto` is
+            bfloat16 on CUDA and float32 elsewhere.
         gradient_accumulation: Parts a process takes its share of a step in; more parts, less memory, equal result.
         tokens_at_once: Most tokens of one such part, padding included, without DeepSpeed; a larger part is split, with equal result.
             So memory follows the model and this number, not the batch or the length of histories.
@@ -205,7 +207,7 @@ class PretrainedSettings(TrainingSettings):
     title: ClassVar[str] = "a pretrained model"
 
     architecture: Literal["llama"] = "llama"
-    backend: Backend = "transformers"
+    backend: Backend = "auto"
     epochs: Count = 1
     learning_rate: Positive = 5e-5
     batch_size: Count = 16
@@ -221,7 +223,7 @@ class PretrainedSettings(TrainingSettings):
     item_ids: Literal["token", "text", "semantic"] = "text"
     chat: Literal["auto", "off"] = "auto"
     lora: LoraSettings | None = None
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     gradient_accumulation: Count = 1
     tokens_at_once: Count = 4096
     gradient_checkpointing: bool = False
@@ -254,7 +256,7 @@ class PretrainedSettings(TrainingSettings):
                     fix="set deepspeed: project/deepspeed/zero2.json",
                 )
             )
-        if self.attention == "flash_attention_2" and self.precision != "bfloat16":
+        if self.attention == "flash_attention_2" and self.precision == "float32":
             errors.append(
                 LlmI2iError(
                     "FlashAttention-2 does not compute in float32",
