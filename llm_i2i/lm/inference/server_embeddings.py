@@ -60,13 +60,13 @@ class ServerEncoder:
             raise RowsFailed(result, dict(sorted(errors.items())))
         return result
 
-    def _ask(
-        self, texts: Sequence[str], rows: list[int]
-    ) -> tuple[dict[int, Any], dict[int, str]]:
+    def _ask(self, texts: Sequence[str], rows: list[int]) -> tuple[dict[int, Any], dict[int, str]]:
         """Vectors of these rows, and why the others have none."""
         body = {"model": self.model, "input": [texts[row] for row in rows]}
         try:
-            return dict(zip(rows, _read(self.client.post("embeddings", body), len(rows)), strict=True)), {}
+            return dict(
+                zip(rows, _read(self.client.post("embeddings", body), len(rows)), strict=True)
+            ), {}
         except RequestFailed as failure:
             # A server that does not answer at all is not asked again for every half of the rows.
             if len(rows) == 1 or failure.kind == "unanswered":
