@@ -22,6 +22,7 @@ from transformers import AutoTokenizer
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import Metadata, check_complete, save_metadata
+from llm_i2i.lm.history import is_open_list
 from llm_i2i.lm.settings import WHERE, PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
@@ -55,7 +56,10 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
         torch.set_num_threads(settings.threads)
     raw = read_examples(job.examples)
     known, tokenizer, source = _start(job)
-    vocabulary, added = item_vocabulary(tokenizer, item_tokens_for(raw, job.items, known), settings)
+    is_list = all(is_open_list(prompt) for prompt in set(raw.prompts))
+    vocabulary, added = item_vocabulary(
+        tokenizer, item_tokens_for(raw, job.items, known), settings, is_list=is_list
+    )
     targets = encode_targets(raw, vocabulary, settings.max_length)
     model = load_model(source, settings, job.base_dir)
     add_rows(model, len(tokenizer), added, text_start(tokenizer, job.items, added))
