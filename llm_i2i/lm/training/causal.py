@@ -25,7 +25,6 @@ from llm_i2i.lm.training.targets import (
     split_rows,
 )
 
-
 VALUES_AT_ONCE = 2**24  # logits in memory at one time: 64 MB in float32
 
 
