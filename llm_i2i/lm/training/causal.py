@@ -135,11 +135,13 @@ class TargetSteps:
         settings: PretrainedSettings,
         seed: int,
         strategy: TrainingStrategy,
+        tokens_at_once: int,
     ) -> None:
         self.targets = targets
         self.settings = settings
         self.seed = seed
         self.strategy = strategy
+        self.tokens_at_once = tokens_at_once
         stop = settings.early_stop
         self.rows, self.others = split_rows(targets, stop.share if stop else 0.0, seed)
         self.lengths = [-(-len(self.rows) // settings.batch_size)] * settings.epochs
@@ -167,8 +169,9 @@ class TargetSteps:
             self.settings.gradient_accumulation,
         )
         if self.settings.deepspeed is None:  # its processes must take equally many parts
-            most = self.settings.tokens_at_once
             parts = [
-                few for part in parts for few in split_by_tokens(self.targets.examples, part, most)
+                few
+                for part in parts
+                for few in split_by_tokens(self.targets.examples, part, self.tokens_at_once)
             ]
         return [batch_of(self.targets.examples, part) for part in parts]
