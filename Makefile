@@ -40,8 +40,11 @@ test-contract: .venv-contract/.installed
 test-fuzz: $(VENV)/.installed
 	$(BIN)/pytest -q -m fuzz tests/fuzz
 
-# The pages of project/docs as a site with search, readable offline: target/site/index.html. `llmi2i docs` is another one, of a project's tables.
-docs: .venv-docs/.installed
+# The handbook: the pages of project/docs and reference pages made from the code, as a site with search, readable offline: target/site/index.html.
+# `llmi2i docs` writes another site, that of a project's tables.
+docs: .venv-docs/.installed $(VENV)/.installed
+	rm -rf target/handbook && mkdir -p target && cp -R project/docs target/handbook
+	$(BIN)/python -m llm_i2i.cli.reference target/handbook/reference
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build -q
 
 .venv-docs/.installed: .ci/constraints-docs.txt

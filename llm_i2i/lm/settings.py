@@ -24,7 +24,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Length = Annotated[int, Field(ge=2)]
 Name = Annotated[str, Field(min_length=1)]
-Backend = Literal["transformers", "vllm", "openai", "fake"]
+Backend = Literal["auto", "transformers", "vllm", "openai", "fake"]
 Schedule = Literal["cosine", "linear", "constant"]
 
 
@@ -65,7 +65,8 @@ class TrainingSettings(BaseModel):
 
     Attributes:
         architecture: `llama` is trained; `fake` writes a checkpoint in milliseconds, for tests.
-        backend: What runs the checkpoint afterwards; recorded in it, the inference UDFs may choose another.
+        backend: What runs the checkpoint afterwards; recorded in it, the inference UDFs may choose another. `auto` is vLLM where it
+            is installed and there is a CUDA device, and transformers elsewhere.
         epochs: Passes over the examples.
         warmup: Share of the steps in which the learning rate rises linearly.
         clip: Largest norm of the gradient of a step.
@@ -192,7 +193,8 @@ class PretrainedSettings(TrainingSettings):
             (`lm.training.text_start`). `text_svd`: there, moved by the PPMI-SVD of the training sequences, where an item is one token
             (`lm.training.behaviour_start`). `mean`: at the mean of the model's rows.
         lora: Train low-rank adapters only; null trains every weight.
-        precision: `bfloat16` keeps float32 master weights and computes in bfloat16; the checkpoint is saved in it.
+        precision: `bfloat16` keeps float32 master weights and computes in bfloat16; the checkpoint is saved in it. `auto` is
+            bfloat16 on CUDA and float32 elsewhere.
         gradient_accumulation: Parts a process takes its share of a step in; more parts, less memory, equal result.
         memory_gb: Memory of the training without DeepSpeed, about; null: half of what the machine or its GPU has. A step takes as many
             parts as that needs, with equal result, so memory does not follow the batch or the length of histories.
@@ -209,7 +211,7 @@ class PretrainedSettings(TrainingSettings):
     title: ClassVar[str] = "a pretrained model"
 
     architecture: Literal["llama"] = "llama"
-    backend: Backend = "transformers"
+    backend: Backend = "auto"
     epochs: Count = 1
     learning_rate: Positive = 5e-5
     batch_size: Count = 16
@@ -226,7 +228,7 @@ class PretrainedSettings(TrainingSettings):
     chat: Literal["auto", "off"] = "auto"
     init: Literal["text", "text_svd", "mean"] = "text"
     lora: LoraSettings | None = None
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     gradient_accumulation: Count = 1
     memory_gb: Positive | None = None
     tokens_at_once: Count | None = None
@@ -260,7 +262,7 @@ class PretrainedSettings(TrainingSettings):
                     fix="set deepspeed: project/deepspeed/zero2.json",
                 )
             )
-        if self.attention == "flash_attention_2" and self.precision != "bfloat16":
+        if self.attention == "flash_attention_2" and self.precision == "float32":
             errors.append(
                 LlmI2iError(
                     "FlashAttention-2 does not compute in float32",

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from llm_i2i.cli.reference import PAGES
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
@@ -50,7 +52,9 @@ def test_make_knows_its_targets(command: str) -> None:
 
 
 def test_the_site_has_every_page() -> None:
-    """`make docs` names all pages of project/docs, and no other."""
+    """`make docs` names all pages of project/docs and those made from the code, and no other."""
     named = re.findall(r"([\w/]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)  # fmt: skip
     docs = ROOT / "project/docs"
-    assert sorted(named) == sorted(str(p.relative_to(docs)) for p in docs.rglob("*.md"))
+    written = [str(p.relative_to(docs)) for p in docs.rglob("*.md")]
+    made = [f"reference/{name}" for name in PAGES]
+    assert sorted(named) == sorted([*written, *made])

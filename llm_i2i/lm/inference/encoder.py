@@ -11,13 +11,14 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from llm_i2i.errors import LlmI2iError
+from llm_i2i.lm.device import choose_device
 
 BATCH = 64
 LONGEST = 512  # tokens
 
 
 class MeanPooledEncoder:
-    """Loads a folder or a name of the hub; on CUDA where there is one."""
+    """Loads a folder or a name of the hub; on a GPU where there is one."""
 
     def __init__(self, name: str) -> None:
         try:
@@ -34,7 +35,7 @@ class MeanPooledEncoder:
             ) from error
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = torch.device(choose_device())
         self.model.to(self.device)
 
     @torch.inference_mode()

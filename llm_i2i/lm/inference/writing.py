@@ -39,11 +39,13 @@ def write(
         for prompt in prompts
         for sample in range(n)
     ]
-    tokens, mask = _padded_on_the_left([prompt for prompt in prompts for _ in range(n)])
-    chances = torch.from_numpy(np.stack(draws))
+    device = model.get_output_embeddings().weight.device
+    rows = _padded_on_the_left([prompt for prompt in prompts for _ in range(n)])
+    tokens, mask = (values.to(device) for values in rows)
+    chances = torch.from_numpy(np.stack(draws)).to(device)
     end = tokenizer.eos_token_id
-    written = torch.zeros((len(tokens), 0), dtype=torch.long)
-    done = torch.zeros(len(tokens), dtype=torch.bool)
+    written = torch.zeros((len(tokens), 0), dtype=torch.long, device=device)
+    done = torch.zeros(len(tokens), dtype=torch.bool, device=device)
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
     cache = None
     for step in range(max_tokens):
@@ -60,7 +62,7 @@ def write(
         if bool(done.all()):
             break
         tokens, positions = chosen[:, None], positions[:, -1:] + 1
-        mask = torch.cat([mask, torch.ones((len(mask), 1), dtype=mask.dtype)], dim=1)
+        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
     texts = [_text(row, end, tokenizer) for row in written.tolist()]
     return [texts[start : start + n] for start in range(0, len(texts), n)]
 

@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS
+from llm_i2i.lm.device import choose_device, choose_precision
 from llm_i2i.lm.settings import WHERE, PretrainedSettings
 from llm_i2i.lm.tokenizer import TokenizerVocabulary, chat_frame
 from llm_i2i.lm.weights import Weights, locate
@@ -24,6 +25,12 @@ NEW_ROW_NOISE = (
     0.1  # of the old rows' standard deviation: tells new items apart, keeps them near the mean
 )
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def on_this_machine(settings: PretrainedSettings) -> PretrainedSettings:
+    """The settings with the precision that `auto` means here; the checkpoint records it."""
+    precision = choose_precision(settings.precision, choose_device())
+    return settings.model_copy(update={"precision": precision})
 
 
 def load_tokenizer(settings: PretrainedSettings, base_dir: Path) -> Any:

@@ -38,6 +38,7 @@ from llm_i2i.lm.training.pretrained import (
     load_model,
     load_tokenizer,
     merged,
+    on_this_machine,
     save_pretrained,
     with_lora,
 )
@@ -52,7 +53,7 @@ MARK = "llmi2i"  # tells our lines on stdout from those of other packages
 
 def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
     """Train and save; process 0 writes the checkpoint. Equal job, equal weights (on a CPU to the bit)."""
-    settings = job.settings
+    settings = on_this_machine(job.settings)
     torch.manual_seed(job.random_seed)
     if settings.threads:
         torch.set_num_threads(settings.threads)

@@ -247,7 +247,7 @@ def _project(project: Project) -> Iterator[Finding]:
     if name in config.language_models:
         entry = config.language_models[name]
         kind = entry.get("pretrained") or entry.get("architecture", "llama")
-        text = f"{name} ({kind}, backend {entry.get('backend', 'transformers')})"
+        text = f"{name} ({kind}, backend {entry.get('backend', 'auto' if entry.get('pretrained') else 'transformers')})"
         yield Finding("project", "language model", "ok", text)
     try:
         counts = {**project.manifest.counts(), "UDF": len(project.udfs.signatures)}

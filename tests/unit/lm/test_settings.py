@@ -108,7 +108,7 @@ def test_a_checkpoint_lists_settings_in_an_order_that_stays():
         ('{"pretrained": "a", "schedule": "step"}', "'schedule' has a wrong value", "schedule"),
         ('{"pretrained": "a", "processes": 2}', "several processes need DeepSpeed", "processes"),
         ('{"pretrained": "a", "batch_size": 6, "gradient_accumulation": 4}', "cannot be split evenly", "batch_size"),
-        ('{"pretrained": "a", "attention": "flash_attention_2"}', "does not compute in float32", "attention"),
+        ('{"pretrained": "a", "attention": "flash_attention_2", "precision": "float32"}', "does not compute in float32", "attention"),
         ('{"pretrained": "a", "architecture": "fake"}', "a fake model has no pretrained", "pretrained"),
     ],
 )  # fmt: skip

@@ -312,7 +312,7 @@ def test_the_checkpoint_is_plain_files_without_a_machines_path(base: Path):
     }  # fmt: skip
     metadata = check_complete(folder)
     assert (metadata.vocabulary, metadata.kind, metadata.n_items) == ("tokenizer", "completion", 12)
-    assert metadata.settings == llama_settings()
+    assert metadata.settings == llama_settings(precision="float32")
     assert json.loads((folder / "items.json").read_text())["item_ids"] == "text"
     for path in folder.iterdir():
         assert str(base).encode() not in path.read_bytes()
