@@ -1,4 +1,4 @@
-"""Tokens that a pretrained model trains on: one row a target with its history, against one row a user (`make bench`)."""
+"""Tokens that a pretrained model trains on: one row for each target with its history, against one row for each user (`make bench`)."""
 # ruff: noqa: TID253
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def test_tokens_of_rows(tmp_path: Path) -> None:
             counts[name] = Side(name, float(found), "tokens")
             report.append((model, name, len(rows), n_targets, f"{found:,}", found / n_targets))
         if counts:
-            what = f"{model}: tokens of a row a target / a row a user"
+            what = f"{model}: tokens of one row for each target, by one row for each user"
             ratios.append(
                 Ratio.of(what, counts["by_position"], counts["by_user"], better="higher", aim=AIM)
             )
