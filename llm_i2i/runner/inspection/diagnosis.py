@@ -274,20 +274,13 @@ def _language_models(project: Project) -> Iterator[Finding]:
             place = found.place / found.gguf
             size = size_text(place.stat().st_size if found.gguf else _size(place))
             yield Finding("language models", name, "ok", f"{place}, {size}")
-        elif not _is_in_hub_cache(found.place):
+        elif found.snapshot is None:
             fix = f"hf download {found.place}, or give a folder as `pretrained`"
             fix = fix if name == chosen else ""
             detail = f"{found.place}: no weights on this machine"
             yield Finding("language models", name, otherwise, detail, fix)
         else:
             yield Finding("language models", name, "ok", f"{found.place}, in the cache of the hub")
-
-
-def _is_in_hub_cache(name: str) -> bool:
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    folder = cache / f"models--{name.replace('/', '--')}" / "snapshots"
-    return any(folder.glob("*/*.safetensors"))
 
 
 def _sources(project: Project) -> Iterator[Finding]:

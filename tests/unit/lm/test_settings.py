@@ -91,7 +91,7 @@ def test_a_checkpoint_lists_settings_in_an_order_that_stays():
     pretrained = parse_settings('{"pretrained": "a"}').dump()
     assert " ".join(pretrained) == (
         "architecture backend epochs learning_rate batch_size weight_decay warmup clip max_length threads serving schedule "
-        "pretrained tokenizer item_ids chat lora precision gradient_accumulation tokens_at_once gradient_checkpointing attention processes "
+        "pretrained weights tokenizer item_ids chat lora precision gradient_accumulation tokens_at_once gradient_checkpointing attention processes "
         "deepspeed early_stop checkpoint_every normalise"
     )
 
