@@ -437,6 +437,7 @@ class Rendering:
         self.language_models[name] = None
         settings = {**known[name], **overrides}
         settings.pop("vars", None)  # what the project's vars become with it; no setting of its own
+        settings.pop("needs", None)  # what it asks of a machine; changes no answer
         if settings.get("pretrained") and "item_ids" in self.inputs.vars:
             spelling = self.var("item_ids")
             settings.setdefault("item_ids", "text" if spelling == "title" else spelling)

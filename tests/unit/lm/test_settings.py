@@ -154,7 +154,9 @@ def test_null_is_nothing_on_either_kind():
 def test_presets_of_the_project():
     models = yaml.safe_load(Path("project/project.yml").read_text())["language_models"]
     settings = {
-        name: settings_from({key: value for key, value in values.items() if key != "vars"})
+        name: settings_from(
+            {key: value for key, value in values.items() if key not in ("vars", "needs")}
+        )
         for name, values in models.items()
     }
     llama = settings["llama2-7b-chat"]
