@@ -185,6 +185,8 @@ class PretrainedSettings(TrainingSettings):
         architecture: Always `llama`, which says nothing: the model's own config.json tells what it is.
         batch_size: Rows of a step, over all processes.
         pretrained: A folder (relative to the project) or a hub name; a folder with a config but no weights starts at random.
+        weights: Digest of what `pretrained` and `tokenizer` name, chat template included; `language_model()` sets it where they are
+            on this machine, so that other weights under the same name are another model.
         tokenizer: Folder or name of the tokenizer; null: that of `pretrained`.
         item_ids: How items are spelled: one added token each, as text, or as several added code tokens.
         chat: `auto` writes a prompt as the user's turn of the tokenizer's chat template, where it has one and items are spelled as
@@ -223,6 +225,7 @@ class PretrainedSettings(TrainingSettings):
     serving: ServingSettings = ServingSettings()
     schedule: Schedule = "cosine"
     pretrained: Name
+    weights: str = ""
     tokenizer: Name | None = None
     item_ids: Literal["token", "text", "semantic"] = "text"
     chat: Literal["auto", "off"] = "auto"

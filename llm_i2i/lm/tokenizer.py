@@ -23,10 +23,15 @@ class ChatFrame(NamedTuple):
     """What the chat template of a tokenizer writes around a prompt, up to where the assistant's answer begins.
 
     It is rendered once and kept in the checkpoint: some templates write the date of today.
+
+    Attributes:
+        end: The special token behind an answer. It need not be the end token of the tokenizer: Gemma's turns end with
+            `<end_of_turn>`, its texts with `<eos>`. Empty where the template puts none.
     """
 
     before: str
     behind: str
+    end: str = ""
 
 
 def chat_frame(tokenizer: Any) -> ChatFrame | None:
@@ -38,11 +43,9 @@ def chat_frame(tokenizer: Any) -> ChatFrame | None:
     if not getattr(tokenizer, "chat_template", None):
         return None
     said = "THE-PROMPT-STANDS-HERE"
+    turns = [{"role": "user", "content": said}]
     text: str = tokenizer.apply_chat_template(
-        [{"role": "user", "content": said}],
-        tokenize=False,
-        add_generation_prompt=True,
-        enable_thinking=False,
+        turns, tokenize=False, add_generation_prompt=True, enable_thinking=False
     )
     if text.count(said) != 1:
         raise LlmI2iError(
@@ -51,7 +54,18 @@ def chat_frame(tokenizer: Any) -> ChatFrame | None:
             found=f"{text.count(said)} times in {len(text)} characters",
             fix="set chat: off, or give a tokenizer with another template",
         )
-    return ChatFrame(*text.split(said))
+    before, behind = text.split(said)
+    return ChatFrame(before, behind, _end_of_answer(tokenizer, turns))
+
+
+def _end_of_answer(tokenizer: Any, turns: list[dict[str, str]]) -> str:
+    answer = "THE-ANSWER-STANDS-HERE"
+    text: str = tokenizer.apply_chat_template(
+        [*turns, {"role": "assistant", "content": answer}], tokenize=False
+    )
+    rest = text.rpartition(answer)[2].lstrip()
+    special = [token for token in tokenizer.all_special_tokens if rest.startswith(token)]
+    return max(special, key=len, default="")
 
 
 class TokenizerVocabulary:
@@ -115,13 +129,15 @@ class TokenizerVocabulary:
 
     @property
     def end(self) -> int:
-        """The end token; in a list the end of the line.
+        """The token behind an answer: in a list the end of the line; else the end of the assistant's turn, or the end token.
 
         Raises:
-            LlmI2iError: The tokenizer has none.
+            LlmI2iError: There is neither.
         """
         if self.is_list:
             return self.line_break[0]
+        if self.chat is not None and self.chat.end:
+            return int(self.tokenizer.convert_tokens_to_ids(self.chat.end))
         if self.tokenizer.eos_token_id is None:
             raise LlmI2iError(
                 "the tokenizer has no end token, and items of unequal length need one",
@@ -136,6 +152,13 @@ class TokenizerVocabulary:
         end, bullet = self.tokenizer(["\n", BULLET], add_special_tokens=False)["input_ids"]
         # A tokenizer may begin every text with a blank.
         return (end[-1], *bullet)
+
+    @property
+    def ends(self) -> list[int]:
+        """Tokens that end a text the model writes: the end of its turn, and the end token."""
+        own = [] if self.tokenizer.eos_token_id is None else [int(self.tokenizer.eos_token_id)]
+        turn = [self.end] if self.chat is not None and self.chat.end else []
+        return list(dict.fromkeys([*turn, *own]))
 
     def encode(self, prompt: str, max_length: int) -> list[int]:
         """Token ids of a prompt, at most `max_length`, the start token first where the tokenizer adds one.
@@ -175,7 +198,7 @@ class TokenizerVocabulary:
         self.tokenizer.save_pretrained(folder)
         values: dict[str, Any] = {"item_ids": self.item_ids, "items": self.item_tokens}
         if self.chat is not None:
-            values["chat"] = [self.chat.before, self.chat.behind]
+            values["chat"] = list(self.chat)
         if self.is_list:
             values["is_list"] = True
         text = json.dumps(values, ensure_ascii=False)
@@ -202,7 +225,7 @@ class TokenizerVocabulary:
         """Token ids before and behind a prompt."""
         if self.chat is None:
             return [], []
-        before, behind = self.tokenizer(list(self.chat), add_special_tokens=False)["input_ids"]
+        before, behind = self.tokenizer(list(self.chat[:2]), add_special_tokens=False)["input_ids"]
         return before, behind
 
     @property

@@ -91,7 +91,7 @@ def test_a_checkpoint_lists_settings_in_an_order_that_stays():
     pretrained = parse_settings('{"pretrained": "a"}').dump()
     assert " ".join(pretrained) == (
         "architecture backend epochs learning_rate batch_size weight_decay warmup clip max_length threads serving schedule "
-        "pretrained tokenizer item_ids chat init lora precision gradient_accumulation memory_gb tokens_at_once gradient_checkpointing attention processes "
+        "pretrained weights tokenizer item_ids chat init lora precision gradient_accumulation memory_gb tokens_at_once gradient_checkpointing attention processes "
         "deepspeed early_stop checkpoint_every normalise"
     )
 
@@ -154,7 +154,9 @@ def test_null_is_nothing_on_either_kind():
 def test_presets_of_the_project():
     models = yaml.safe_load(Path("project/project.yml").read_text())["language_models"]
     settings = {
-        name: settings_from({key: value for key, value in values.items() if key != "vars"})
+        name: settings_from(
+            {key: value for key, value in values.items() if key not in ("vars", "needs")}
+        )
         for name, values in models.items()
     }
     llama = settings["llama2-7b-chat"]
