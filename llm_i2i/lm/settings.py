@@ -185,16 +185,22 @@ class PretrainedSettings(TrainingSettings):
         architecture: Always `llama`, which says nothing: the model's own config.json tells what it is.
         batch_size: Rows of a step, over all processes.
         pretrained: A folder (relative to the project) or a hub name; a folder with a config but no weights starts at random.
+        weights: Digest of what `pretrained` and `tokenizer` name, chat template included; `language_model()` sets it where they are
+            on this machine, so that other weights under the same name are another model.
         tokenizer: Folder or name of the tokenizer; null: that of `pretrained`.
         item_ids: How items are spelled: one added token each, as text, or as several added code tokens.
         chat: `auto` writes a prompt as the user's turn of the tokenizer's chat template, where it has one and items are spelled as
             text; answers are the assistant's. Sequences of item tokens are no conversation. `off` leaves prompts plain.
+        init: Where the rows of added item tokens start. `text`: at what the model knows of the items' words
+            (`lm.training.text_start`). `text_svd`: there, moved by the PPMI-SVD of the training sequences, where an item is one token
+            (`lm.training.behaviour_start`). `mean`: at the mean of the model's rows.
         lora: Train low-rank adapters only; null trains every weight.
         precision: `bfloat16` keeps float32 master weights and computes in bfloat16; the checkpoint is saved in it. `auto` is
             bfloat16 on CUDA and float32 elsewhere.
         gradient_accumulation: Parts a process takes its share of a step in; more parts, less memory, equal result.
-        tokens_at_once: Most tokens of one such part, padding included, without DeepSpeed; a larger part is split, with equal result.
-            So memory follows the model and this number, not the batch or the length of histories.
+        memory_gb: Memory of the training without DeepSpeed, about; null: half of what the machine or its GPU has. A step takes as many
+            parts as that needs, with equal result, so memory does not follow the batch or the length of histories.
+        tokens_at_once: Most tokens of one such part, padding included; null: what `memory_gb` has room for.
         gradient_checkpointing: Compute activations again in the backward pass instead of keeping them.
         attention: `auto` is flash_attention_2 on CUDA in bfloat16 where flash_attn is installed, and sdpa otherwise.
         processes: Training processes, one per GPU; more than one needs `deepspeed`.
@@ -219,13 +225,16 @@ class PretrainedSettings(TrainingSettings):
     serving: ServingSettings = ServingSettings()
     schedule: Schedule = "cosine"
     pretrained: Name
+    weights: str = ""
     tokenizer: Name | None = None
     item_ids: Literal["token", "text", "semantic"] = "text"
     chat: Literal["auto", "off"] = "auto"
+    init: Literal["text", "text_svd", "mean"] = "text"
     lora: LoraSettings | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     gradient_accumulation: Count = 1
-    tokens_at_once: Count = 4096
+    memory_gb: Positive | None = None
+    tokens_at_once: Count | None = None
     gradient_checkpointing: bool = False
     attention: Literal["auto", "flash_attention_2", "sdpa", "eager"] = "auto"
     processes: Count = 1

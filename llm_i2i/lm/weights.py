@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from llm_i2i.errors import LlmI2iError
 
 PACKAGE = "package:"
 GGUF = ".gguf"
+# What of a folder decides what a model answers: config, weights, tokenizer and its chat template.
+READ = (".json", ".safetensors", ".model", ".jinja", ".txt")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,29 @@ class Weights:
     def options(self) -> dict[str, str]:
         """Keyword arguments beside the place."""
         return {"gguf_file": self.gguf} if self.gguf else {}
+
+    @property
+    def snapshot(self) -> Path | None:
+        """The newest copy of a name on the hub in the cache of this machine; its folder is named by the commit. None elsewhere."""
+        if isinstance(self.place, Path):
+            return None
+        home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+        cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+        folder = cache / f"models--{self.place.replace('/', '--')}"
+        head = folder / "refs" / "main"
+        named = [head.read_text(encoding="utf-8").strip()] if head.is_file() else []
+        there = {path.name: path for path in (folder / "snapshots").glob("*")}
+        whole = [path for path in there.values() if any(path.glob("*.safetensors"))]
+        return next((path for path in whole if path.name in named), next(iter(whole), None))
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that decide what the model answers, sorted; none of a name on the hub."""
+        if not isinstance(self.place, Path):
+            return []
+        if self.gguf:
+            return [self.place / self.gguf]
+        return sorted(p for p in self.place.iterdir() if p.suffix in READ and p.is_file())
 
 
 def locate(name: str, base_dir: Path) -> Weights:

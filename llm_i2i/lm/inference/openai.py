@@ -100,7 +100,7 @@ class OpenAIBackend:
         room_, length = text_room(self.metadata.settings.max_length, max_tokens)
         fields = {
             "max_tokens": length, "temperature": temperature, "top_k": top_k, "seed": seed, "n": n,
-            "return_tokens_as_token_ids": False,
+            "return_tokens_as_token_ids": False, "stop_token_ids": self.spelled.vocabulary.ends,
         }  # fmt: skip
         rows = [self.spelled.vocabulary.encode(prompt, room_) for prompt in prompts]
         found, errors = self._ask(

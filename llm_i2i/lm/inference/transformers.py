@@ -118,7 +118,7 @@ class TransformersBackend:
         for index, padded, lengths in padded_batches(rows, MAX_TOKENS, most):
             texts = write(
                 self.model, padded, lengths, n, length, vocabulary.tokenizer,
-                temperature=temperature, top_k=top_k, seed=seed,
+                ends=vocabulary.ends, temperature=temperature, top_k=top_k, seed=seed,
             )  # fmt: skip
             for row, found in zip(index.tolist(), texts, strict=True):
                 results[row] = found

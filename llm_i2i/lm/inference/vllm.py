@@ -106,10 +106,9 @@ class VllmBackend:
         vocabulary = self.spelled.vocabulary
         tokenizer = vocabulary.tokenizer
         room_, length = text_room(self.metadata.settings.max_length, max_tokens)
-        ends = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
         params = SamplingParams(
             n=n, temperature=temperature, top_k=top_k, max_tokens=length, seed=seed,
-            stop_token_ids=ends, detokenize=False,
+            stop_token_ids=vocabulary.ends, detokenize=False,
         )  # fmt: skip
         outputs = engine.generate(
             [{"prompt_token_ids": vocabulary.encode(prompt, room_)} for prompt in prompts],

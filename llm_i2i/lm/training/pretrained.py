@@ -141,13 +141,23 @@ def attention_for(settings: PretrainedSettings) -> str:
 
 
 def item_vocabulary(
-    tokenizer: Any, item_tokens: Sequence[str], settings: PretrainedSettings
+    tokenizer: Any,
+    item_tokens: Sequence[str],
+    settings: PretrainedSettings,
+    *,
+    is_list: bool = False,
 ) -> tuple[TokenizerVocabulary, list[int]]:
-    """The vocabulary of the items, and the ids of the tokens that were added for them."""
+    """The vocabulary of the items, and the ids of the tokens that were added for them.
+
+    Args:
+        is_list: Prompts are lists to be continued; a list is no conversation, so it has no turns of a chat.
+    """
     before = set(tokenizer.get_vocab())
-    is_chat = settings.chat == "auto" and settings.item_ids == "text"
+    is_chat = settings.chat == "auto" and settings.item_ids == "text" and not is_list
     chat = chat_frame(tokenizer) if is_chat else None
-    vocabulary = TokenizerVocabulary(tokenizer, item_tokens, settings.item_ids, chat)
+    vocabulary = TokenizerVocabulary(
+        tokenizer, item_tokens, settings.item_ids, chat, is_list=is_list
+    )
     added = {word: token for word, token in tokenizer.get_vocab().items() if word not in before}
     return vocabulary, sorted(added.values())
 

@@ -40,11 +40,18 @@ TEMPLATES = {
         "<end_of_turn>\n<start_of_turn>model\n",
     ),
     "llama2": (
-        "{% for message in messages %}{{ bos_token }}[INST] {{ message.content | trim }} [/INST]{% endfor %}",
+        "{% for message in messages %}{% if message.role == 'user' %}{{ bos_token }}[INST] {{ message.content | trim }} [/INST]{% else %} {{ message.content | trim }} {{ eos_token }}{% endif %}{% endfor %}",
         "<s>[INST] ",
         " [/INST]",
     ),
 }  # fmt: skip
+ENDS = {
+    "smollm2": "<|im_end|>",
+    "qwen3": "<|im_end|>",
+    "llama3": "<|eot_id|>",
+    "gemma": "<end_of_turn>",
+    "llama2": "</s>",
+}
 PROMPT = "Recent products: sku 9. Next:"
 
 
@@ -64,8 +71,22 @@ def tokenizer(folder: Path) -> Any:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_turns_of_well_known_templates(name: str, tokenizer: Any) -> None:
+    """The end of an answer is a special token of the template, which need not be the tokenizer's end token (Gemma)."""
     tokenizer.chat_template, before, behind = TEMPLATES[name]
-    assert chat_frame(tokenizer) == ChatFrame(before, behind)
+    tokenizer.add_special_tokens({"additional_special_tokens": [*ENDS.values()]})
+    assert chat_frame(tokenizer) == ChatFrame(before, behind, ENDS[name])
+
+
+def test_an_answer_ends_where_its_turn_does(tokenizer: Any) -> None:
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<end_of_turn>"]})
+    vocabulary = chatting(tokenizer, "gemma")
+    end = tokenizer.convert_tokens_to_ids("<end_of_turn>")
+    assert end != tokenizer.eos_token_id
+    assert vocabulary.end == end
+    assert {ids[-1] for ids in vocabulary.item_sequences} == {end}
+    assert vocabulary.ends == [end, tokenizer.eos_token_id]
+    plain = TokenizerVocabulary(tokenizer, ITEMS, "text")
+    assert (plain.end, plain.ends) == (tokenizer.eos_token_id, [tokenizer.eos_token_id])
 
 
 def test_a_tokenizer_without_a_template_has_no_turns(tokenizer: Any) -> None:
