@@ -60,8 +60,8 @@ def locate(name: str, base_dir: Path) -> Weights:
     """Find the weights that a setting names.
 
     Args:
-        name: A folder or a .gguf file, relative to `base_dir`; `package:NAME/FILE.gguf`, a file of an installed Python package, which
-            is not imported; otherwise a name on the hub.
+        name: A folder or a .gguf file, relative to `base_dir`; `package:NAME/FILE`, a .gguf file or a folder of an installed Python package,
+            which is not imported; otherwise a name on the hub.
 
     Raises:
         LlmI2iError: The package or the .gguf file is not there, or the package that reads such files is missing.
