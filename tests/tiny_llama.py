@@ -15,6 +15,8 @@ N_ITEMS = 12
 ITEMS = [f"sku {9 + 13 * n}" for n in range(N_ITEMS)]
 TEXTS = [f"Recent products: {item}. Next:" for item in ITEMS] + ["Candidate? Yes", "Candidate? No"]
 
+OPEN_LIST = "Recent products:\n-"
+
 
 def write_llama(folder: Path, **sizes: int) -> Path:
     """Config and tokenizer, no weights."""
@@ -67,6 +69,16 @@ def walks(rows: int = 12) -> pa.Table:
             "weights": [[0.0] + [1.0 + n % 3] * (size - 1) for n, size in enumerate(lengths)],
         }
     )
+
+
+def as_list(products: list[str]) -> str:
+    """The list that asks what comes after some products."""
+    return "".join([OPEN_LIST, *(f" {product}\n-" for product in products)])
+
+
+def open_walks(rows: int = 12) -> pa.Table:
+    """The walks as lists that are continued line by line."""
+    return walks(rows).set_column(0, "prompt", pa.array([OPEN_LIST] * rows))
 
 
 def questions(rows: int = 16) -> pa.Table:

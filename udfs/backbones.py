@@ -1,4 +1,4 @@
-"""Table UDFs around the recommenders of `llm_i2i.i2i`: `bm25`, `bpr`, `youtube_dnn`, and `nearest_items` of their vectors."""
+"""Table UDFs around the recommenders of `llm_i2i.i2i`: `bm25`, `bpr`, `youtube_dnn`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from llm_i2i.i2i import bm25 as bm25_module
 from llm_i2i.i2i import bpr as bpr_module
-from llm_i2i.i2i import nearest
 from llm_i2i.i2i.youtube_dnn import Settings, train_towers
 from llm_i2i.udf import UdfContext, table_udf
 
@@ -118,22 +117,6 @@ def youtube_dnn(
             _vectors("query", found.query_numbers, found.queries),
         ]
     )
-
-
-@table_udf(
-    returns={"number": "BIGINT", "item_number": "INTEGER", "score": "DOUBLE", "rank": "INTEGER"}
-)
-def nearest_items(
-    queries: pa.Table, *, items: pa.Table, n: int = 200, measure: str = "dot"
-) -> pa.Table:
-    """The `n` items of the largest inner product or cosine with each query; ties by the smaller number.
-
-    Args:
-        queries: `number`, `vector` and optionally `excluded`, a list of item numbers.
-        items: `number`, `vector`.
-        measure: dot or cosine.
-    """
-    return nearest.nearest_items(queries, items, n=n, measure=measure)
 
 
 def _vectors(kind: str, numbers: np.ndarray, vectors: np.ndarray) -> pa.Table:

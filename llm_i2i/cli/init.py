@@ -36,7 +36,11 @@ CARRIED = (
     "project/docs/project_tool.md",
     "project/docs/experiments.md",
     "project/docs/prompts.md",
+    "project/docs/language_models.md",
     "project/docs/llama2.md",
+    "project/docs/glossary.md",
+    "project/docs/how_it_works.md",
+    "project/docs/command_line.md",
     "project/docs/backbones.md",
     "project/docs/environments.md",
     "project/docs/graph.md",
@@ -46,7 +50,11 @@ CARRIED = (
     "project/docs/serving.md",
     "project/docs/spark.md",
     "project/docs/testing.md",
+    "project/docs/assistant.md",
+    "llms.txt",
 )
+ASSISTANT = "assistant"  # `--with assistant`: not a part, but these pages for whoever works with an assistant
+ASSISTANT_PAGES = ("llms.txt", "project/docs/assistant.md")
 EXPERIMENTS = "project/experiments.yml"
 IGNORED = "target/\n__pycache__/\n"
 README = """# {name}
@@ -68,20 +76,22 @@ def init(folder: Path, parts: Iterable[str] = ()) -> None:
     """Write the project and say how to go on.
 
     Args:
-        parts: Optional parts that come with it; `all` for every one.
+        parts: Optional parts that come with it, and `assistant` for the pages that assistants read; `all` for everything.
 
     Raises:
         ProjectError: The folder has something in it, or cannot be written; a part does not exist, or needs another.
     """
     _check_empty(folder)
     optional = optional_parts(carried_root())
-    chosen = choose_parts(optional, parts)
+    asked = set(parts)
+    chosen = choose_parts(optional, asked - {ASSISTANT})
+    left_out = () if {ASSISTANT, "all"} & asked else ASSISTANT_PAGES
     name = project_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         staging = folder / _STAGING
         try:
-            _write_project(staging, name, optional, chosen)
+            _write_project(staging, name, optional, chosen, left_out)
             for path in sorted(staging.iterdir()):
                 path.rename(folder / path.name)
         finally:
@@ -198,9 +208,13 @@ def _check_empty(folder: Path) -> None:
         )
 
 
-def _write_project(folder: Path, name: str, optional: dict[str, Part], chosen: list[str]) -> None:
+def _write_project(
+    folder: Path, name: str, optional: dict[str, Part], chosen: list[str], left_out: tuple[str, ...]
+) -> None:
     root = carried_root()
     for part in CARRIED:
+        if part in left_out:
+            continue
         source, copy = root / part, folder / part
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -21,14 +22,22 @@ INTERRUPTED = 130  # what shells report for Ctrl-C
 
 
 @click.group(
-    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
 )
 @click.version_option(__version__, prog_name="llmi2i", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Repair an interaction log with language models, train item-to-item indices on it, query recall in SQL.
 
     Start with `llmi2i build`, then `llmi2i query "from metrics_summary"`.
     """
+    if context.invoked_subcommand is None:
+        from llm_i2i.cli.next_steps import render_next_steps
+
+        click.echo(render_next_steps(Path()))
 
 
 def main() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import re
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from llm_i2i.engine.base import Columns, Outcome
+from llm_i2i.engine.instances import Instance, shared_instance
 from llm_i2i.errors import EngineError
 from llm_i2i.names import parquet_scan, quote_identifier, quote_literal
 
@@ -25,7 +26,11 @@ ROW_GROUP_ROWS = 122_880  # DuckDB's own; smaller groups would only cost space
 
 
 class DuckDBEngine:
-    """An in-memory DuckDB with the target's threads and memory limit; what does not fit spills to disk."""
+    """An in-memory DuckDB with the target's threads and memory limit; what does not fit spills to disk.
+
+    Args:
+        isolated: Open an instance for this session alone: for statements of users, which may change settings of the instance.
+    """
 
     def __init__(
         self,
@@ -33,6 +38,7 @@ class DuckDBEngine:
         threads: int | None = None,
         memory_limit: str | None = None,
         spill_dir: Path | None = None,
+        isolated: bool = False,
     ) -> None:
         config: dict[str, str | int] = {
             "autoinstall_known_extensions": "false"
@@ -44,7 +50,12 @@ class DuckDBEngine:
         if spill_dir:
             spill_dir.mkdir(parents=True, exist_ok=True)
             config["temp_directory"] = str(spill_dir)
-        self._connection = duckdb.connect(":memory:", config=config)
+        self._instance = Instance(config) if isolated else shared_instance(config)
+        self._name, self._connection = self._instance.open_session()
+        # A session that nobody closes ends with its engine: an instance gets slower with each database that stays in it.
+        self._end = weakref.finalize(
+            self, _end_session, self._instance, self._name, self._connection, isolated
+        )
 
     def columns(self, sql: str) -> Columns:
         described = self._execute(f"describe {sql}").fetchall()
@@ -81,13 +92,11 @@ class DuckDBEngine:
         arity = len(signature.parameters)
         if arity != len(inspect.signature(function).parameters):
             raise EngineError(f"scalar UDF {signature.name!r} may not take a context")
-        with contextlib.suppress(duckdb.Error, ValueError):  # not registered yet in this session
-            self._connection.remove_function(signature.name)
         guarded = _named_failure(signature.name, function)
         try:
             types = [duckdb.sqltype(p.sql_type) for p in signature.parameters]
             returns = duckdb.sqltype(str(signature.returns))
-            self._connection.create_function(signature.name, guarded, types, returns)
+            self._instance.register(signature.name, guarded, types, returns, function)
         except (duckdb.Error, RuntimeError) as error:
             raise EngineError(
                 f"scalar UDF {signature.name!r} cannot be registered: {str(error).splitlines()[0]}",
@@ -129,7 +138,7 @@ class DuckDBEngine:
         import pyarrow as pa
 
         # A cursor of its own: an open result owns its connection, and the caller runs queries meanwhile.
-        cursor = self._connection.cursor()
+        cursor = self._instance.connect(self._name)
         try:
             pending: list[pa.RecordBatch] = []
             rows = 0
@@ -164,13 +173,21 @@ class DuckDBEngine:
         return int(written[0][0])
 
     def close(self) -> None:
-        self._connection.close()
+        self._end()
 
     def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(sql)
         except (duckdb.Error, RuntimeError) as error:
             raise as_engine_error(error) from error
+
+
+def _end_session(
+    instance: Instance, name: str, connection: duckdb.DuckDBPyConnection, is_alone: bool
+) -> None:
+    instance.close_session(name, connection)
+    if is_alone:
+        instance.close()
 
 
 def as_engine_error(error: Exception) -> EngineError:

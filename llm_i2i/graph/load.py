@@ -43,11 +43,13 @@ def make_renderer(
     vars: Mapping[str, Any],
     target_name: str,
     cache: RenderCache | None = None,
+    weights: Mapping[str, str] | None = None,
 ) -> Renderer:
     """A renderer with the macros and prompts of the project and its packages, and the vars of one invocation.
 
     Args:
         cache: What earlier invocations rendered and parsed.
+        weights: Names of pretrained models and tokenizers -> digest of their files.
     """
     from llm_i2i.render.environment import MacroLibrary
     from llm_i2i.render.prompts import find_prompts
@@ -74,6 +76,7 @@ def make_renderer(
     return Renderer(
         vars=vars,
         language_models=config.language_models,
+        weights=weights,
         macros=macros,
         prompts=find_prompts(
             [part.root / path for part in parts for path in part.config.prompt_paths]

@@ -1,7 +1,8 @@
 """The history inside a prompt: which parts of the text are its entries, and what may be cut where a prompt is too long.
 
-An entry is a line that starts with a number, a dot and a space (`3. [B0012] Kite | Acme | Toys`): what the prompts of
-`project/prompts/` write. A prompt without such lines, as the short ones, has its item tokens themselves as entries.
+An entry is a line that starts with a number, a dot and a space (`3. [B0012] Kite | Acme | Toys`), or with a dash and a space in a
+list that is to be continued: what the prompts of `project/prompts/` write. A prompt without such lines, as the short ones, has its
+item tokens themselves as entries.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Container
 
 Span = tuple[int, int]
 
-_LINE = re.compile(r"^\d+\. (.*)(?:\n|\Z)", re.MULTILINE)
+_LINE = re.compile(r"^(?:\d+\.|-) (.*)(?:\n|\Z)", re.MULTILINE)
 _TEXT_BEHIND_ID = re.compile(r"^((?:\d+\. |Candidate: )\[.*?\])( .*)$", re.MULTILINE)
 _WORD = re.compile(r"\S+")
+BULLET = "-"  # begins each line of a list that is to be continued, and stands alone on the last
 TITLE_LIMITS = (48, 32, 16, 8, 0)  # characters of text behind an id, tried in this order
 
 
@@ -28,6 +30,11 @@ def history_entries(
     """
     lines = [(m.span(), _item_of_line(m[1], items)) for m in _LINE.finditer(prompt)]
     return lines or _inline_items(prompt, items, longest)
+
+
+def is_open_list(prompt: str) -> bool:
+    """Whether the prompt is a list whose next line is wanted: its last line is a bullet without an entry."""
+    return prompt == BULLET or prompt.endswith("\n" + BULLET)
 
 
 def cut_spans(prompt: str, spans: list[Span]) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from llm_i2i.errors import LlmI2iError, closest
 from llm_i2i.lm.backend import TextBackend, keep_few_kernels, missing_extra, wait_without_spinning
 from llm_i2i.lm.checkpoint import METADATA, Metadata, check_complete
+from llm_i2i.lm.device import choose_backend
 from llm_i2i.lm.serving import ServingSettings
 from llm_i2i.lm.settings import LanguageModelSettings, PretrainedSettings
 from llm_i2i.lm.trainer import LogRow, Progress
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEPT_OPEN = 4  # generator and discriminator of two variants; a small model takes some 20 MB
-BACKENDS = ("transformers", "vllm", "openai", "fake")
+BACKENDS = ("auto", "transformers", "vllm", "openai", "fake")
 
 
 def open_backend(context: UdfContext, model: str, backend: str | None = None) -> TextBackend:
@@ -65,9 +66,14 @@ def backend_for(
     metadata_file = folder / METADATA
     stamp = metadata_file.stat().st_mtime_ns if metadata_file.exists() else 0
     metadata = _checked(folder, stamp)
-    name = "fake" if metadata.is_fake else backend_name or metadata.settings.backend
+    asked = backend_name or metadata.settings.backend
+    name = "fake" if metadata.is_fake else choose_backend(asked)
+    options = _options(metadata, serving)
     # Options that the backend does not read must not open it twice.
-    options = _options(metadata, serving) if name in ("vllm", "openai") else ServingSettings()
+    if name == "transformers" and isinstance(metadata.settings, PretrainedSettings):
+        options = ServingSettings(device=options.device, dtype=options.dtype)
+    elif name not in ("vllm", "openai"):
+        options = ServingSettings()
     return _open_backend(folder, name, options, stamp)
 
 
@@ -107,7 +113,7 @@ def _open_backend(folder: Path, name: str, serving: ServingSettings, _stamp: int
         from llm_i2i.lm.inference.transformers import TransformersBackend
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
-    return TransformersBackend(folder)
+    return TransformersBackend(folder, serving)
 
 
 def train_checkpoint(

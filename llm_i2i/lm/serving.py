@@ -1,4 +1,7 @@
-"""How a finished checkpoint is run: options of the `vllm` and `openai` backends. None of them changes an answer, so none makes anything stale."""
+"""How a finished checkpoint is run: options of the `transformers`, `vllm` and `openai` backends.
+
+None of them changes an answer by more than the rounding of its numbers (`dtype`), so none makes anything stale.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from pydantic import (
 )
 
 from llm_i2i.errors import LlmI2iError, ProjectError, closest, raise_all
+from llm_i2i.lm.device import Device, Precision
 
 
 class ServingSettings(BaseModel):
@@ -31,7 +35,10 @@ class ServingSettings(BaseModel):
         gpu_memory_utilization: vllm on a GPU: share of its memory to take; null is vLLM's own choice.
         kv_cache_gb: vllm on a CPU: memory of the key-value cache, in GiB.
         tensor_parallel_size: vllm: GPUs one model is spread over.
-        dtype: vllm: type of weights and activations; log-probabilities are float32 in any case.
+        device: transformers: where a pretrained model runs; `auto` is a GPU where there is one (`llm_i2i.lm.device`). A model made
+            from sizes runs on the CPU: its matrices are too small for a GPU.
+        dtype: transformers, vllm: type of weights and activations of a pretrained model; `auto` is bfloat16 on CUDA and float32
+            elsewhere, and float32 for a model made from sizes. Log-probabilities are float32 in any case.
         base_url: openai: address of the server, up to and with `/v1`; no user or password in it.
         api_key_env: openai: environment variable that holds the API key; empty: the server wants none.
         model: openai: name the server gives the checkpoint; empty: the digest of its weights, so that no other answers for it.
@@ -52,7 +59,8 @@ class ServingSettings(BaseModel):
     gpu_memory_utilization: float | None = Field(default=None, gt=0, le=1)
     kv_cache_gb: float = Field(default=1.0, gt=0)
     tensor_parallel_size: int = Field(default=1, ge=1)
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    device: Device = "auto"
+    dtype: Precision = "auto"
     base_url: str = "http://127.0.0.1:8000/v1"
     api_key_env: str = ""
     model: str = ""

@@ -24,7 +24,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Length = Annotated[int, Field(ge=2)]
 Name = Annotated[str, Field(min_length=1)]
-Backend = Literal["transformers", "vllm", "openai", "fake"]
+Backend = Literal["auto", "transformers", "vllm", "openai", "fake"]
 Schedule = Literal["cosine", "linear", "constant"]
 
 
@@ -65,7 +65,8 @@ class TrainingSettings(BaseModel):
 
     Attributes:
         architecture: `llama` is trained; `fake` writes a checkpoint in milliseconds, for tests.
-        backend: What runs the checkpoint afterwards; recorded in it, the inference UDFs may choose another.
+        backend: What runs the checkpoint afterwards; recorded in it, the inference UDFs may choose another. `auto` is vLLM where it
+            is installed and there is a CUDA device, and transformers elsewhere.
         epochs: Passes over the examples.
         warmup: Share of the steps in which the learning rate rises linearly.
         clip: Largest norm of the gradient of a step.
@@ -122,6 +123,8 @@ class FromSizesSettings(TrainingSettings):
         min_feature_items: A feature carried by fewer items is dropped, it cannot carry anything from one item to another.
         min_steps: Epochs are added until a training has so many steps. With validation rows it ends earlier, but only once it has
             learned something: its AUC on them is above one half by two standard errors.
+        targets_per_item: The training ends, within an epoch if need be, once it has seen so many targets for each item of the
+            catalogue (84 on Toys in 6 epochs); 0 for no such end. On a dense log items are known long before the last epoch.
         evaluations: With validation rows, how often they are evaluated.
         patience: With validation rows, so many evaluations in a row without a lower loss end a training that has learned something.
         retries: With validation rows, how often a training that learned nothing starts again from another seed.
@@ -152,6 +155,7 @@ class FromSizesSettings(TrainingSettings):
     max_features_per_item: Natural = 24
     min_feature_items: Count = 2
     min_steps: Natural = 0
+    targets_per_item: Natural = 0
     evaluations: Count = 40
     patience: Count = 6
     retries: Natural = 2
@@ -181,11 +185,22 @@ class PretrainedSettings(TrainingSettings):
         architecture: Always `llama`, which says nothing: the model's own config.json tells what it is.
         batch_size: Rows of a step, over all processes.
         pretrained: A folder (relative to the project) or a hub name; a folder with a config but no weights starts at random.
+        weights: Digest of what `pretrained` and `tokenizer` name, chat template included; `language_model()` sets it where they are
+            on this machine, so that other weights under the same name are another model.
         tokenizer: Folder or name of the tokenizer; null: that of `pretrained`.
         item_ids: How items are spelled: one added token each, as text, or as several added code tokens.
+        chat: `auto` writes a prompt as the user's turn of the tokenizer's chat template, where it has one and items are spelled as
+            text; answers are the assistant's. Sequences of item tokens are no conversation. `off` leaves prompts plain.
+        init: Where the rows of added item tokens start. `text`: at what the model knows of the items' words
+            (`lm.training.text_start`). `text_svd`: there, moved by the PPMI-SVD of the training sequences, where an item is one token
+            (`lm.training.behaviour_start`). `mean`: at the mean of the model's rows.
         lora: Train low-rank adapters only; null trains every weight.
-        precision: `bfloat16` keeps float32 master weights and computes in bfloat16; the checkpoint is saved in it.
+        precision: `bfloat16` keeps float32 master weights and computes in bfloat16; the checkpoint is saved in it. `auto` is
+            bfloat16 on CUDA and float32 elsewhere.
         gradient_accumulation: Parts a process takes its share of a step in; more parts, less memory, equal result.
+        memory_gb: Memory of the training without DeepSpeed, about; null: half of what the machine or its GPU has. A step takes as many
+            parts as that needs, with equal result, so memory does not follow the batch or the length of histories.
+        tokens_at_once: Most tokens of one such part, padding included; null: what `memory_gb` has room for.
         gradient_checkpointing: Compute activations again in the backward pass instead of keeping them.
         attention: `auto` is flash_attention_2 on CUDA in bfloat16 where flash_attn is installed, and sdpa otherwise.
         processes: Training processes, one per GPU; more than one needs `deepspeed`.
@@ -198,7 +213,7 @@ class PretrainedSettings(TrainingSettings):
     title: ClassVar[str] = "a pretrained model"
 
     architecture: Literal["llama"] = "llama"
-    backend: Backend = "transformers"
+    backend: Backend = "auto"
     epochs: Count = 1
     learning_rate: Positive = 5e-5
     batch_size: Count = 16
@@ -210,11 +225,16 @@ class PretrainedSettings(TrainingSettings):
     serving: ServingSettings = ServingSettings()
     schedule: Schedule = "cosine"
     pretrained: Name
+    weights: str = ""
     tokenizer: Name | None = None
     item_ids: Literal["token", "text", "semantic"] = "text"
+    chat: Literal["auto", "off"] = "auto"
+    init: Literal["text", "text_svd", "mean"] = "text"
     lora: LoraSettings | None = None
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     gradient_accumulation: Count = 1
+    memory_gb: Positive | None = None
+    tokens_at_once: Count | None = None
     gradient_checkpointing: bool = False
     attention: Literal["auto", "flash_attention_2", "sdpa", "eager"] = "auto"
     processes: Count = 1
@@ -245,7 +265,7 @@ class PretrainedSettings(TrainingSettings):
                     fix="set deepspeed: project/deepspeed/zero2.json",
                 )
             )
-        if self.attention == "flash_attention_2" and self.precision != "bfloat16":
+        if self.attention == "flash_attention_2" and self.precision == "float32":
             errors.append(
                 LlmI2iError(
                     "FlashAttention-2 does not compute in float32",

@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.history import TITLE_LIMITS, cut_spans, cut_texts, history_entries
+from llm_i2i.lm.history import BULLET, TITLE_LIMITS, cut_spans, cut_texts, history_entries
 
 ITEMS = "items.json"
 ItemIds = Literal["token", "text", "semantic"]
@@ -17,6 +17,55 @@ ItemIds = Literal["token", "text", "semantic"]
 # (Llama 2 puts a lone blank before " Yes"), so answers are tokenised behind it.
 ANCHOR = ":"
 CHUNK = 65_536  # answers tokenised in one call
+
+
+class ChatFrame(NamedTuple):
+    """What the chat template of a tokenizer writes around a prompt, up to where the assistant's answer begins.
+
+    It is rendered once and kept in the checkpoint: some templates write the date of today.
+
+    Attributes:
+        end: The special token behind an answer. It need not be the end token of the tokenizer: Gemma's turns end with
+            `<end_of_turn>`, its texts with `<eos>`. Empty where the template puts none.
+    """
+
+    before: str
+    behind: str
+    end: str = ""
+
+
+def chat_frame(tokenizer: Any) -> ChatFrame | None:
+    """The user's turn and the beginning of the assistant's, without thinking where the template knows it; None without a template.
+
+    Raises:
+        LlmI2iError: The template does not show what the user says, exactly once.
+    """
+    if not getattr(tokenizer, "chat_template", None):
+        return None
+    said = "THE-PROMPT-STANDS-HERE"
+    turns = [{"role": "user", "content": said}]
+    text: str = tokenizer.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=True, enable_thinking=False
+    )
+    if text.count(said) != 1:
+        raise LlmI2iError(
+            "the chat template of the tokenizer does not show the prompt exactly once",
+            where="language_model.chat",
+            found=f"{text.count(said)} times in {len(text)} characters",
+            fix="set chat: off, or give a tokenizer with another template",
+        )
+    before, behind = text.split(said)
+    return ChatFrame(before, behind, _end_of_answer(tokenizer, turns))
+
+
+def _end_of_answer(tokenizer: Any, turns: list[dict[str, str]]) -> str:
+    answer = "THE-ANSWER-STANDS-HERE"
+    text: str = tokenizer.apply_chat_template(
+        [*turns, {"role": "assistant", "content": answer}], tokenize=False
+    )
+    rest = text.rpartition(answer)[2].lstrip()
+    special = [token for token in tokenizer.all_special_tokens if rest.startswith(token)]
+    return max(special, key=len, default="")
 
 
 class TokenizerVocabulary:
@@ -28,12 +77,25 @@ class TokenizerVocabulary:
     Attributes:
         tokenizer: A fast tokenizer of transformers.
         item_tokens: Item tokens in the order of the items relation.
+        chat: The turns around a prompt; None for a model that reads plain text.
+        is_list: Prompts are lists to be continued (`lm.history.is_open_list`), an item a line. Each line is tokenised for itself, so
+            that a line has the same tokens as an answer, in the history of a prompt and in a row of training.
     """
 
-    def __init__(self, tokenizer: Any, item_tokens: Sequence[str], item_ids: ItemIds) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        item_tokens: Sequence[str],
+        item_ids: ItemIds,
+        chat: ChatFrame | None = None,
+        *,
+        is_list: bool = False,
+    ) -> None:
         self.tokenizer = tokenizer
         self.item_tokens = tuple(item_tokens)
         self.item_ids = item_ids
+        self.chat = chat
+        self.is_list = is_list
         _check_items(self.item_tokens, item_ids)
         if item_ids != "text":
             self._add_item_words()
@@ -67,11 +129,15 @@ class TokenizerVocabulary:
 
     @property
     def end(self) -> int:
-        """The end token.
+        """The token behind an answer: in a list the end of the line; else the end of the assistant's turn, or the end token.
 
         Raises:
-            LlmI2iError: The tokenizer has none.
+            LlmI2iError: There is neither.
         """
+        if self.is_list:
+            return self.line_break[0]
+        if self.chat is not None and self.chat.end:
+            return int(self.tokenizer.convert_tokens_to_ids(self.chat.end))
         if self.tokenizer.eos_token_id is None:
             raise LlmI2iError(
                 "the tokenizer has no end token, and items of unequal length need one",
@@ -80,14 +146,33 @@ class TokenizerVocabulary:
             )
         return int(self.tokenizer.eos_token_id)
 
+    @cached_property
+    def line_break(self) -> tuple[int, ...]:
+        """Token ids between two items of a list: the end of a line, one token, and the bullet of the next."""
+        end, bullet = self.tokenizer(["\n", BULLET], add_special_tokens=False)["input_ids"]
+        # A tokenizer may begin every text with a blank.
+        return (end[-1], *bullet)
+
+    @property
+    def ends(self) -> list[int]:
+        """Tokens that end a text the model writes: the end of its turn, and the end token."""
+        own = [] if self.tokenizer.eos_token_id is None else [int(self.tokenizer.eos_token_id)]
+        turn = [self.end] if self.chat is not None and self.chat.end else []
+        return list(dict.fromkeys([*turn, *own]))
+
     def encode(self, prompt: str, max_length: int) -> list[int]:
         """Token ids of a prompt, at most `max_length`, the start token first where the tokenizer adds one.
 
         What is too long loses the oldest history entries, then the text behind the ids, and only then words from its
-        beginning: the newest entry and the question at the end stay as long as they fit at all.
+        beginning: the newest entry and the question at the end stay as long as they fit at all. Of a chat the turns around the
+        prompt stay, too.
         """
+        before, behind = self._turns
+        room = max(1, max_length - len(before) - len(behind))
         ids = self._ids(prompt)
-        return ids if len(ids) <= max_length else self._fitted(prompt, len(ids), max_length)
+        if len(ids) > room:
+            ids = self._fitted(prompt, len(ids), room)
+        return [*before, *ids, *behind]
 
     def answer(self, text: str) -> list[int]:
         """Token ids of an answer behind a prompt (no start token, no end token)."""
@@ -95,10 +180,10 @@ class TokenizerVocabulary:
         if self.item_ids != "text" and text in self.item_index:
             ids: list[int] = self.tokenizer.convert_tokens_to_ids(text.split())
             return ids
-        return self._behind_anchor([" " + text])[0]
+        return self._behind_anchor([self._gap + text])[0]
 
     def spellings(self, text: str) -> list[list[int]]:
-        """The different ways to write an answer behind a prompt: with a space before it, as `answer`, and without."""
+        """The different ways to write an answer behind a prompt: as `answer`, and without a space before it."""
         plain = self._behind_anchor([text.strip()])[0]
         spaced = self.answer(text)
         return [spaced] if plain == spaced else [spaced, plain]
@@ -111,9 +196,12 @@ class TokenizerVocabulary:
     def save(self, folder: Path) -> None:
         """Write the tokenizer's files and items.json."""
         self.tokenizer.save_pretrained(folder)
-        text = json.dumps(
-            {"item_ids": self.item_ids, "items": self.item_tokens}, ensure_ascii=False
-        )
+        values: dict[str, Any] = {"item_ids": self.item_ids, "items": self.item_tokens}
+        if self.chat is not None:
+            values["chat"] = list(self.chat)
+        if self.is_list:
+            values["is_list"] = True
+        text = json.dumps(values, ensure_ascii=False)
         (folder / ITEMS).write_text(text + "\n", encoding="utf-8")
 
     @cached_property
@@ -132,9 +220,57 @@ class TokenizerVocabulary:
         if new:
             self.tokenizer.add_tokens(new)
 
+    @cached_property
+    def _turns(self) -> tuple[list[int], list[int]]:
+        """Token ids before and behind a prompt."""
+        if self.chat is None:
+            return [], []
+        before, behind = self.tokenizer(list(self.chat[:2]), add_special_tokens=False)["input_ids"]
+        return before, behind
+
+    @property
+    def _gap(self) -> str:
+        """What stands between a prompt and its answer, apart from what the turns of a chat end with."""
+        return " " if self.chat is None or self.chat.behind.endswith(("]", ":")) else ""
+
     def _ids(self, prompt: str) -> list[int]:
-        ids: list[int] = self.tokenizer(prompt, verbose=False)["input_ids"]
+        if self.is_list:
+            return self._ids_of_list(prompt)
+        # What looks like a special token in a prompt is text: a title "<|im_end|>" must not end a turn.
+        ids: list[int] = self.tokenizer(
+            prompt, verbose=False, split_special_tokens=True, add_special_tokens=self.chat is None
+        )["input_ids"]
         return ids
+
+    def _ids_of_list(self, prompt: str) -> list[int]:
+        """A list line by line; where a line is an entry, its tokens are those of an answer. Empty lines are left out."""
+        end, *bullet = self.line_break
+        lines = [line for line in prompt.split("\n") if line]
+        found: list[int] = list(self.tokenizer("", verbose=False)["input_ids"])  # the start token
+        for number, line in enumerate(lines):
+            found += [end] if number else []
+            if line == BULLET or line.startswith(BULLET + " "):
+                found += [*bullet, *self.list_entry(line.removeprefix(BULLET).strip())]
+            else:
+                plain = {"add_special_tokens": False, "split_special_tokens": True}
+                found += self.tokenizer(line, verbose=False, **plain)["input_ids"]
+        return found
+
+    def list_entry(self, text: str) -> list[int]:
+        """Token ids of a line of a list behind its bullet, without the end of the line."""
+        known = self._entries.get(text)
+        if known is None:
+            known = self._entries[text] = self.answer(text) if text else []
+        return known
+
+    @cached_property
+    def _entries(self) -> dict[str, list[int]]:
+        # The end closes items of unequal length; the same line in a history has no end of its own.
+        are_closed = len({len(ids) for ids in self.item_sequences}) > 1
+        return {
+            token: list(ids[:-1] if are_closed else ids)
+            for token, ids in zip(self.item_tokens, self.item_sequences, strict=True)
+        }
 
     def _fitted(self, prompt: str, length: int, max_length: int) -> list[int]:
         entries = [
@@ -160,9 +296,9 @@ class TokenizerVocabulary:
         """How many of the oldest entries hold `excess` tokens: a guess, pieces of a text may join when others go."""
         if not entries:
             return 0
-        offsets = self.tokenizer(prompt, return_offsets_mapping=True, verbose=False)[
-            "offset_mapping"
-        ]
+        offsets = self.tokenizer(
+            prompt, return_offsets_mapping=True, verbose=False, split_special_tokens=True
+        )["offset_mapping"]
         starts = sorted(begin for begin, end in offsets if end > begin)
         place, removed = 0, 0
         for number, (begin, end) in enumerate(entries):
@@ -177,19 +313,22 @@ class TokenizerVocabulary:
         if self.item_ids != "text":
             convert = self.tokenizer.convert_tokens_to_ids
             return [tuple(convert(token.split())) for token in self.item_tokens]
-        texts = [" " + token.strip() for token in self.item_tokens]
+        texts = [self._gap + token.strip() for token in self.item_tokens]
         chunks = (texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK))
         return [tuple(ids) for chunk in chunks for ids in self._behind_anchor(chunk)]
 
     def _behind_anchor(self, texts: list[str]) -> list[list[int]]:
-        (head,) = self.tokenizer([ANCHOR], add_special_tokens=False)["input_ids"]
-        rows = self.tokenizer([ANCHOR + text for text in texts], add_special_tokens=False)
+        plain = {"add_special_tokens": False, "split_special_tokens": True}
+        anchor = ANCHOR if self.chat is None else self.chat.behind[-1]
+        anchor = BULLET if self.is_list else anchor
+        (head,) = self.tokenizer([anchor], **plain)["input_ids"]
+        rows = self.tokenizer([anchor + text for text in texts], **plain)
         found = []
         for text, ids in zip(texts, rows["input_ids"], strict=True):
             if ids[: len(head)] == head and len(ids) > len(head):
                 found.append(ids[len(head) :])
-            else:  # the tokenizer joins the colon with what follows
-                found.append(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+            else:  # the tokenizer joins the anchor with what follows
+                found.append(self.tokenizer(text, **plain)["input_ids"])
         return found
 
     def _same_spelling(self, spelled: list[tuple[int, ...]]) -> LlmI2iError:
@@ -220,7 +359,10 @@ def load_tokenizer_vocabulary(folder: Path) -> TokenizerVocabulary:
     tokenizer = AutoTokenizer.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False
     )
-    return TokenizerVocabulary(tokenizer, values["items"], values["item_ids"])
+    chat = ChatFrame(*values["chat"]) if "chat" in values else None
+    return TokenizerVocabulary(
+        tokenizer, values["items"], values["item_ids"], chat, is_list=values.get("is_list", False)
+    )
 
 
 def _check_items(item_tokens: tuple[str, ...], item_ids: ItemIds) -> None:

@@ -74,6 +74,7 @@ class RenderInputs:
         root: What messages name files relative to.
         macro_values: Macros that are not called but give this value (unit tests).
         models: What columns_of() may ask for, by name; filled while a project is loaded.
+        weights: Names of pretrained models and tokenizers -> digest of their files, as far as they are on this machine.
     """
 
     vars: Mapping[str, Any]
@@ -87,6 +88,7 @@ class RenderInputs:
     macro_values: Mapping[str, Any] = field(default_factory=dict)
     lists: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
     models: dict[str, ModelText] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def known_columns(self) -> dict[str, KnownColumns]:
@@ -108,7 +110,8 @@ class RenderInputs:
         """Of everything here but the environment variables; `target` may hold some, already read."""
         prompts = {n: (self.shown(path), file_digest(path)) for n, path in self.prompts.items()}
         packages = {name: macros.digest for name, macros in self.packages.items()}
-        read = [self.vars, self.language_models, self.target, self.macro_values, self.lists]
+        models = [self.language_models, self.weights]
+        read = [self.vars, models, self.target, self.macro_values, self.lists]
         known = [__version__, self.macros.digest, prompts, packages, read]
         return fingerprint(json.dumps(known, sort_keys=True, default=repr))
 
@@ -434,9 +437,14 @@ class Rendering:
         self.language_models[name] = None
         settings = {**known[name], **overrides}
         settings.pop("vars", None)  # what the project's vars become with it; no setting of its own
+        settings.pop("needs", None)  # what it asks of a machine; changes no answer
         if settings.get("pretrained") and "item_ids" in self.inputs.vars:
             spelling = self.var("item_ids")
             settings.setdefault("item_ids", "text" if spelling == "title" else spelling)
+        weights = self.inputs.weights
+        named = [str(settings.get(key)) for key in ("pretrained", "tokenizer")]
+        if digest := "+".join(weights[one] for one in named if one in weights):
+            settings["weights"] = digest
         if "serving" in settings:
             # How a model is served changes no answer: only where to look it up becomes part of the checkpoint.
             settings["serving"] = {"entry": name}

@@ -42,6 +42,7 @@ class Renderer:
         *,
         vars: Mapping[str, Any],
         language_models: Mapping[str, Mapping[str, Any]] | None = None,
+        weights: Mapping[str, str] | None = None,
         macros: MacroLibrary | None = None,
         prompts: Mapping[str, Path] | Path | None = None,
         env: Mapping[str, str] | None = None,
@@ -54,6 +55,7 @@ class Renderer:
         """Take what templates may read.
 
         Args:
+            weights: Names of pretrained models and tokenizers -> digest of their files.
             prompts: Files by name, or a folder of them.
             env: Environment variables that env_var() may read.
             target: `name`, `type` and settings of the target.
@@ -66,6 +68,7 @@ class Renderer:
         self._inputs = RenderInputs(
             vars=vars,
             language_models=language_models or {},
+            weights=weights or {},
             macros=macros or MacroLibrary.load(),
             prompts=find_prompts([prompts]) if isinstance(prompts, Path) else prompts or {},
             env=env or {},

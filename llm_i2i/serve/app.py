@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,7 @@ class _Service:
         return _json(Answers(index.version, answers))
 
     def _answer(self, index: ServingIndex, query: Query) -> Answer:
-        items = [item if isinstance(item, str) else str(int(item)) for item in query.items]
+        items, exclude = _ids(query.items), _ids(query.exclude)
         found = recommend(
             index,
             items,
@@ -102,6 +102,7 @@ class _Service:
             exclude_seen=query.exclude_seen,
             decay=query.decay,
             triggers=None if query.triggers is None else int(query.triggers),
+            exclude=exclude,
         )
         self.metrics.query(found)
         return answer(index, items, found)
@@ -170,6 +171,11 @@ class _Service:
             "cache-control": "no-cache",
         }
         return Response((PAGE / name).read_bytes(), media_type=PAGE_TYPES[name], headers=headers)
+
+
+def _ids(items: Sequence[str | int | float]) -> list[str]:
+    """Ids as text; JSON knows one kind of number."""
+    return [item if isinstance(item, str) else str(int(item)) for item in items]
 
 
 def answer(index: ServingIndex, items: list[str], found: Recommendation) -> Answer:

@@ -57,8 +57,13 @@ def recommend(
     exclude_seen: bool | None = None,
     decay: float | None = None,
     triggers: int | None = None,
+    exclude: Sequence[str] = (),
 ) -> Recommendation:
-    """The best `k` items for a history, most recent first; what is None is as the index was evaluated."""
+    """The best `k` items for a history, most recent first; what is None is as the index was evaluated.
+
+    Args:
+        exclude: More items to leave out, whether or not those of the history are.
+    """
     settings = index.settings
     decay = settings.decay if decay is None else decay
     triggers = settings.triggers if triggers is None else triggers
@@ -67,6 +72,9 @@ def recommend(
     is_known = numbers >= 0
     ages = np.flatnonzero(is_known[:triggers])
     seen = numbers[is_known] if exclude_seen else numbers[:0]
+    if exclude:
+        others = index.find(exclude)
+        seen = np.concatenate([seen, others[others >= 0]])
     ranking = merge(index, numbers[ages], ages, np.power(float(decay), ages), seen, k)
     fallback: Fallback | None = None
     if not len(ranking.items):

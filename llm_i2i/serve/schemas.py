@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 MAX_ITEMS = 100  # of one query
+MAX_EXCLUDED = 5000  # of one query
 MAX_K = 500
 MAX_QUERIES = 100  # of one batch
 MAX_BODY = 1 << 20  # bytes
@@ -52,6 +53,13 @@ class Query(Struct, forbid_unknown_fields=True):
     exclude_seen: Annotated[
         bool | None, Meta(description="Leave out the items of the history.")
     ] = None
+    exclude: Annotated[
+        list[_ItemText | _ItemNumber],
+        Meta(
+            max_length=MAX_EXCLUDED,
+            description="More items to leave out, such as all that the user ever bought. Those the index does not know are ignored.",
+        ),
+    ] = []
     decay: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(description="An item of the history weighs decay ^ its age; the first has age 0."),
@@ -62,10 +70,11 @@ class Query(Struct, forbid_unknown_fields=True):
     ] = None
 
     def __post_init__(self) -> None:
-        for place, item in enumerate(self.items):
-            if isinstance(item, str) and "\0" in item:
-                # as msgspec says where; it adds where this query is
-                raise ValueError(f"Expected `str` without NUL - at `$.items[{place}]`")
+        for name, items in (("items", self.items), ("exclude", self.exclude)):
+            for place, item in enumerate(items):
+                if isinstance(item, str) and "\0" in item:
+                    # as msgspec says where; it adds where this query is
+                    raise ValueError(f"Expected `str` without NUL - at `$.{name}[{place}]`")
 
 
 class Batch(Struct, forbid_unknown_fields=True):

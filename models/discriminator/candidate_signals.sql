@@ -1,7 +1,7 @@
 -- models/discriminator/candidate_signals.sql: what the discriminator reads of each proposed pair, one column a signal, all of it computed from the log
 -- that the proposals were made from. To add a signal, add its column to the last select: the prompts, the bucket edges and the gradient boosting
 -- ask this model for its columns. The cross-fit proposals also say whether the item was the event held out: the discriminator learns from these.
--- `recent` is over the last five events, weighted .5^age; `last` is the last event alone; `all` is the last fifty, equally.
+-- With var text_encoder its vectors give two signals more. `recent` is over the last five events, weighted .5^age; `last` is the last event alone; `all` is the last fifty, equally.
 {{ instances([
     {
         'prefix': '', 'events': 'interactions_train', 'candidates': 'generated_interactions', 'steps': 'transitions',
@@ -106,9 +106,18 @@ embedded as (
         sum(
             case when expanded.age = 0 then {{ dot_product('trigger_embedding.embedding', 'embedding.embedding') }} else 0 end
         ) as embedding_last
+        {%- if var('text_encoder') is not none %},
+        -- unknown, and so 0, where one of the two has no text.
+        sum(expanded.weight * coalesce({{ dot_product('trigger_vector.embedding', 'text_vector.embedding') }}, 0)) as encoder_recent,
+        sum(case when expanded.age = 0 then coalesce({{ dot_product('trigger_vector.embedding', 'text_vector.embedding') }}, 0) else 0 end) as encoder_last
+        {%- endif %}
     from expanded
     inner join {{ ref(embeddings) }} as trigger_embedding on trigger_embedding.item_number = expanded.trigger_number
     inner join {{ ref(embeddings) }} as embedding on embedding.item_number = expanded.item_number
+    {%- if var('text_encoder') is not none %}
+    left join {{ ref('text_vectors') }} as trigger_vector on trigger_vector.item_number = expanded.trigger_number
+    left join {{ ref('text_vectors') }} as text_vector on text_vector.item_number = expanded.item_number
+    {%- endif %}
     where expanded.age < 5
     group by expanded.user_number, expanded.item_number
 )
@@ -131,6 +140,10 @@ select
     {{ rounded('sums.text_all') }} as text_all,
     {{ rounded('embedded.embedding_recent') }} as embedding_recent,
     {{ rounded('embedded.embedding_last') }} as embedding_last,
+    {%- if var('text_encoder') is not none %}
+    {{ rounded('embedded.encoder_recent') }} as encoder_recent,
+    {{ rounded('embedded.encoder_last') }} as encoder_last,
+    {%- endif %}
     candidates.generator_call,
     candidates.user_number,
     candidates.item_number

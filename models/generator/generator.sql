@@ -6,6 +6,9 @@
 {{ instances(entries('generators'), name='{prefix}generator') }}
 {%- set goes_on = continues or (initial is not none and var('generator_start') == 'shared' and var('discriminator') == 'signals') %}
 {{ config(frozen=var('daily')) }}
+{#- The model keeps 24 terms of an item by default, and directions must not push them out. #}
+{%- set n_directions = var('text_encoder_features') if var('text_encoder') is not none else 0 %}
+{%- set wider = {'max_features_per_item': var('feature_limit') + n_directions} if n_directions else {} %}
 select
     step,
     epoch,
@@ -29,12 +32,12 @@ from fine_tune(
     {%- if goes_on %}
     language_model := {{
         language_model(
-            var('language_model'), epochs=var('whole_log_epochs') if continues else var('continued_epochs'), learning_rate=var('continued_learning_rate'), warmup=0.1
+            var('language_model'), epochs=var('whole_log_epochs') if continues else var('continued_epochs'), learning_rate=var('continued_learning_rate'), warmup=0.1, **wider
         )
     }},
     initial := (select any_value(checkpoint) from {{ ref(initial) }}),
     {%- else %}
-    language_model := {{ language_model(var('language_model')) }},
+    language_model := {{ language_model(var('language_model'), **wider) }},
     {%- endif %}
     items := (select item_token, features from {{ ref('item_features') }} order by item_number),
     random_seed := {{ var('random_seed') + (1 if weighs_equally else 0) }}

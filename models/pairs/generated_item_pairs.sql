@@ -5,7 +5,7 @@ with calls as (
     select
         item_number,
         generate_items(
-            {{ generator_prompt(user="'unknown'", history='item_token' if product_form('generator') == 'inline' else "'1. ' || item_token") }},
+            {{ generator_prompt(user="'unknown'", history={'inline': 'item_token', 'list': "'- ' || item_token"}.get(product_form('generator'), "'1. ' || item_token")) }},
             n := {{ var('pair_candidates') }},
             model := (select any_value(checkpoint) from {{ ref(generator) }})
         ) as candidates

@@ -1,9 +1,11 @@
 -- models/pairs/item_pair_features.sql: the item pairs worth a judgement and what the pair discriminator reads of each, one column a signal, all of it
 -- computed from one log and the generators fitted on it. Item pairs, unlike a user's candidates, hold for every user who comes by, so that the
 -- index built from them keeps its recall when the last event is one that no model has seen. To add a signal, add its column to the last select.
--- Candidates are the best `pair_candidates` of each item by the generators, text, cosine, co-occurrence and steps between events.
+-- Candidates are the best `pair_candidates` of each item by the generators, text, cosine, co-occurrence and steps between events. With var text_encoder
+-- its neighbours are candidates too, and the cosine of its vectors is a signal, but not of the judges of what SQL alone knows.
 -- The list item_pair_features (models/pairs/part.yml and other parts) says of which log and which generators.
 {{ instances(entries('item_pair_features'), name='{features}') }}
+{%- set encoder = var('text_encoder') is not none and generators | length > 0 %}
 {%- set generators = generators if var('second_generator') else generators | reject('equalto', 'second_') | list %}
 with degrees as (
     select item_number, count(*) as degree from {{ ref(events) }} group by item_number
@@ -110,6 +112,14 @@ sources as (
     {{- '
     union' if not loop.last }}
     {%- endfor %}
+    {%- if encoder %}
+    union
+    select
+        item_number,
+        related_item_number
+    from {{ ref('encoder_neighbours') }}
+    qualify row_number() over (partition by item_number order by score desc, related_item_number) <= {{ var('pair_candidates') }}
+    {%- endif %}
     {%- for relation, score in [('behaviour', 'cooccurrence'), ('steps', 'follows')] %}
     union
     select
@@ -125,6 +135,9 @@ candidates as (
     select
         sources.item_number,
         sources.related_item_number{{ ',' if generators }}
+        {%- if encoder %}
+        coalesce({{ rounded(dot_product('text_vectors.embedding', 'related_text_vectors.embedding')) }}, 0) as encoder_cosine,
+        {%- endif %}
         {%- for which in generators %}
         {{ rounded(dot_product(which ~ 'embedding.embedding', which ~ 'related_embedding.embedding')) }} as {{ which }}embedding_cosine{{ ',' if not loop.last }}
         {%- endfor %}
@@ -133,6 +146,10 @@ candidates as (
     inner join {{ ref(prefix ~ which ~ 'generator_embeddings') }} as {{ which }}embedding on {{ which }}embedding.item_number = sources.item_number
     inner join {{ ref(prefix ~ which ~ 'generator_embeddings') }} as {{ which }}related_embedding on {{ which }}related_embedding.item_number = sources.related_item_number
     {%- endfor %}
+    {%- if encoder %}
+    left join {{ ref('text_vectors') }} as text_vectors on text_vectors.item_number = sources.item_number
+    left join {{ ref('text_vectors') }} as related_text_vectors on related_text_vectors.item_number = sources.related_item_number
+    {%- endif %}
     where sources.item_number <> sources.related_item_number
 ),
 
@@ -183,6 +200,9 @@ select
     coalesce({{ which }}generated.log_probability, 0) as {{ which }}log_probability,
     candidates.{{ which }}embedding_cosine,
     {%- endfor %}
+    {%- if encoder %}
+    candidates.encoder_cosine,
+    {%- endif %}
     coalesce(behaviour.cosine, 0) as cosine,
     coalesce(behaviour.cooccurrence, 0) as cooccurrence,
     coalesce(behaviour.swing, 0) as swing,

@@ -1,4 +1,25 @@
--- models/similarity/text_neighbours.sql: the items of most similar text: cosine of title, brand and category TF-IDF. Nothing is learned.
+-- models/similarity/text_neighbours.sql: the items of most similar text: cosine of title, brand and category TF-IDF. Nothing is learned. With var text_encoder,
+-- encoder_neighbours are those of the most similar vectors of a pretrained model.
+{{ instances([
+    {'neighbours': 'text_neighbours', 'vectors': none, 'enabled': true, 'tags': ['no_language_model']},
+    {'neighbours': 'encoder_neighbours', 'vectors': 'text_vectors', 'enabled': var('text_encoder') is not none, 'tags': []},
+], name='{neighbours}') }}
+{% if vectors %}
+with ranked as (
+    select
+        cast(number as integer) as item_number,
+        item_number as related_item_number,
+        cast({{ rounded('power(score, ' ~ double(var('text_encoder_power')) ~ ')') }} as double) as score,
+        rank
+    from nearest_items(
+        (select item_number as number, embedding as vector, [item_number] as excluded from {{ ref(vectors) }} order by item_number),
+        items := (select item_number as number, embedding as vector from {{ ref(vectors) }} order by item_number),
+        n := {{ var('index_size') }},
+        measure := 'cosine'
+    )
+    where score > 0
+)
+{% else %}
 with terms as (
     select
         item_number,
@@ -41,6 +62,7 @@ ranked as (
         row_number() over (partition by item_number order by {{ rounded('score') }} desc, related_item_number) as rank
     from both_directions
 )
+{% endif %}
 
 select
     items.item_id,

@@ -29,7 +29,7 @@
 {%- set found = {} -%}
 {%- for recommender in candidate_recommenders() -%}
     {%- for similarity, weight in recommender.similarities.items() -%}
-        {%- set name = similarity if similarity == 'text_neighbours' else 'whole_' ~ similarity -%}
+        {%- set name = similarity if similarity in ['text_neighbours', 'encoder_neighbours'] else 'whole_' ~ similarity -%}
         {%- do found.update({name: found.get(name, []) + [" when '" ~ recommender.name ~ "' then " ~ weight]}) -%}
     {%- endfor -%}
 {%- endfor -%}
@@ -82,7 +82,7 @@
 {%- set parts = {} -%}
 {%- for similarity, weight in similarities.items() -%}
     {#- text is not learnt from events. -#}
-    {%- set retrained = events_are_fused() and similarity != 'text_neighbours' -%}
+    {%- set retrained = events_are_fused() and similarity not in ['text_neighbours', 'encoder_neighbours'] -%}
     {%- do parts.update({similarity ~ '_augmented' if retrained else similarity: weight}) -%}
 {%- endfor -%}
 {%- if var('fusion') == 'distil' -%}

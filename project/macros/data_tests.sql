@@ -136,7 +136,7 @@ inner join {{ ref('targets') }} as targets
     on targets.user_id = tested.user_id and targets.item_id = item_numbers.item_id
 {% endmacro %}
 
-{# Targets whose spelling stands in the column as prompts write it: on a line of its own behind its number, in brackets, or, without lines, between spaces. #}
+{# Targets whose spelling stands in the column as prompts write it: on a line of its own behind its number or a dash, in brackets, or, without lines, between spaces. #}
 {% macro leaked_spellings(model, column_name) %}
 select
     tested.user_id,
@@ -150,6 +150,7 @@ where
     list_contains(tested.completions, item_numbers.item_token)
     {%- else %}
     contains(tested.{{ column_name }} || chr(10), '. ' || item_numbers.item_token || chr(10))
+    or contains(tested.{{ column_name }} || chr(10), chr(10) || '- ' || item_numbers.item_token || chr(10))
     or contains(tested.{{ column_name }}, '[' || item_numbers.item_token || ']')
     {%- if var('item_ids') != 'title' and 'short' in (var('generator_prompt'), var('discriminator_prompt')) %}
     or contains(' ' || tested.{{ column_name }} || ' ', ' ' || item_numbers.item_token || ' ')

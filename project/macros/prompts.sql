@@ -2,10 +2,10 @@
    the same for training and inference. The history is one product a line, `{n}. ...`, oldest first: the tokenizer drops the oldest of such lines
    where a prompt is too long (llm_i2i/lm/history.py). Under `short` it is the item tokens alone, separated by spaces. #}
 
-{# How a prompt shows products: `inline` tokens, a `token` a line, token and `text`, or `text_only`. #}
+{# How a prompt shows products: `inline` tokens, a `token` a line, token and `text`, `text_only`, or a `list` of tokens that the answer goes on with. #}
 {% macro product_form(role) -%}
 {%- set forms = {
-    'generator': {'short': 'inline', 'g1': 'token', 'g2': 'text', 'g3': 'token', 'g4': 'text', 'g5': 'token'},
+    'generator': {'short': 'inline', 'g1': 'token', 'g2': 'text', 'g3': 'token', 'g4': 'text', 'g5': 'token', 'g6': 'list'},
     'discriminator': {'short': 'inline', 'd1': 'text', 'd2': 'text_only', 'd3': 'token', 'd4': 'popularity'},
 } -%}
 {{- forms[role][var(role ~ '_prompt')] -}}
@@ -13,7 +13,7 @@
 
 {# Whether prompts show more of a product than its token. #}
 {% macro shows_text(role) -%}
-{%- do return(product_form(role) not in ('inline', 'token')) -%}
+{%- do return(product_form(role) not in ('inline', 'token', 'list')) -%}
 {%- endmacro %}
 
 {# One line of at most `limit` characters; null where nothing is left. #}
@@ -65,11 +65,11 @@ nullif(concat_ws(
 {%- if product_form(role) == 'inline' -%}
 string_agg({{ product }}, ' '{{ order }}){{ over }}
 {%- else -%}
-array_to_string(list_transform(list({{ product }}{{ order }}){{ over }}, lambda line, n: n || '. ' || line), chr(10))
+array_to_string(list_transform(list({{ product }}{{ order }}){{ over }}, lambda line, n: {{ "'-" if product_form(role) == 'list' else "n || '." }} ' || line), chr(10))
 {%- endif -%}
 {%- endmacro %}
 
-{# The generator's prompt. G3 is for semantic codes, G5 for titles: the answer is then one of the catalogue's titles, by the trie. #}
+{# The generator's prompt. G3 is for semantic codes, G5 for titles: the answer is then one of the catalogue's titles, by the trie. G6 is a list that goes on, so a user's prompts are prefixes of one another. #}
 {% macro generator_prompt(user, history) -%}
 {%- set name = var('generator_prompt') -%}
 {%- set needed = {'g3': 'semantic', 'g5': 'title'} -%}
@@ -77,9 +77,9 @@ array_to_string(list_transform(list({{ product }}{{ order }}){{ over }}, lambda 
 {{ exceptions.raise_compiler_error("generator_prompt " ~ name ~ " needs item_ids: " ~ needed[name] ~ ", not " ~ var('item_ids')) }}
 {%- elif name == 'short' -%}
 {{ prompt('generator', history=history) }}
-{%- elif var('generator_examples') == 'by_user' -%}
-{{ exceptions.raise_compiler_error("generator_prompt " ~ name ~ " needs generator_examples: by_position, one row a prompt") }}
-{%- elif name in ('g4', 'g5') -%}
+{%- elif name != 'g6' and var('generator_examples') == 'by_user' -%}
+{{ exceptions.raise_compiler_error("generator_prompt " ~ name ~ " needs generator_examples: by_position, one row a prompt; g6 takes by_user") }}
+{%- elif name in ('g4', 'g5', 'g6') -%}
 {{ prompt('generator_' ~ name, history=history) }}
 {%- else -%}
 {{ prompt('generator_' ~ name, user=user, history=history) }}

@@ -562,11 +562,11 @@ def draw(rng: np.random.Generator, chances: Floats) -> int:
 # --------------------------------------------------------------------------- files
 
 
-def simulate(seed: int) -> tuple[Shop, list[Event]]:
+def simulate(seed: int, shoppers: int = SHOPPERS) -> tuple[Shop, list[Event]]:
     """The shop and its log. Each shopper has a stream of their own, so none moves the others."""
     shop = build_shop(np.random.default_rng([seed, 0]))
     events: list[Event] = []
-    for user in range(SHOPPERS):
+    for user in range(shoppers):
         events += simulate_shopper(np.random.default_rng([seed, 1, user]), shop, user)
     return shop, events
 
@@ -584,9 +584,9 @@ def write_csv_gz(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]
         packed.write(text.getvalue().encode("utf-8"))
 
 
-def write_shop(seed: int, out: Path) -> None:
+def write_shop(seed: int, out: Path, shoppers: int = SHOPPERS) -> None:
     """Both files. Item ids are shuffled so that a neighbouring id says nothing about an item."""
-    shop, events = simulate(seed)
+    shop, events = simulate(seed, shoppers)
     sold = sorted({event.item for event in events})  # the catalogue lists what was ever sold
     order = np.random.default_rng([seed, 2]).permutation(len(sold)).tolist()
     item_id = {item: f"P{number + 1:05d}" for item, number in zip(sold, order, strict=True)}
@@ -615,9 +615,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Write the made-up shop's two files.")
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument(
+        "--users", type=int, default=SHOPPERS, help="shoppers; another number is another log"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     options = parser.parse_args(arguments)
-    write_shop(options.seed, options.out)
+    write_shop(options.seed, options.out, options.users)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from llm_i2i.lm.inference.transformers import TransformersBackend
 from llm_i2i.lm.open import train_checkpoint
+from llm_i2i.lm.serving import ServingSettings
 from llm_i2i.lm.settings import PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
@@ -106,3 +108,21 @@ def test_a_resumed_training_on_cuda(base: Path):
     ]
     assert [row.step for row in logs[1]] == [row.step for row in logs[0]]
     assert logs[1][-1].loss == pytest.approx(logs[0][-1].loss, rel=1e-3)
+
+
+def test_a_checkpoint_runs_on_the_gpu_as_on_the_cpu(base: Path):
+    train(base, "here", llama_settings(epochs=5, learning_rate=3e-3))
+    prompts = [f"Recent products: {item(n)}, {item(n + 1)}. Next:" for n in range(12)]
+    on_cpu = TransformersBackend(base / "here", ServingSettings(device="cpu"))
+    assert TransformersBackend(base / "here").model.dtype == torch.bfloat16
+    for dtype, tolerance in (("float32", 1e-3), ("bfloat16", 0.1)):
+        on_gpu = TransformersBackend(base / "here", ServingSettings(device="cuda", dtype=dtype))
+        for ours, theirs in zip(
+            on_gpu.top_items(prompts, 12), on_cpu.top_items(prompts, 12), strict=True
+        ):
+            assert dict(ours) == pytest.approx(dict(theirs), abs=tolerance)
+        labels = ["Yes", "No"]
+        assert on_gpu.label_probabilities(prompts, labels) == pytest.approx(
+            on_cpu.label_probabilities(prompts, labels), abs=tolerance
+        )
+        assert len(on_gpu.generate_text(prompts, 1, max_tokens=4)) == len(prompts)

@@ -128,6 +128,7 @@ def test_reasoning_takes_part_where_the_model_writes(shop: tuple[Path, dict[str,
     assert pairs(build(shop[0], without, select=STAGE)) == plain
 
 
+@pytest.mark.slow
 def test_distilled_pairs_are_votes(shop: tuple[Path, dict[str, Any]]):
     vars = {**shop[1], "fusion": "distil", "discriminator": "signals", "min_confidence": 0.0}
     vars["recommender"] = "cooccurrence_text"

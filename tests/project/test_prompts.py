@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from llm_i2i.errors import LlmI2iError
+from llm_i2i.lm.history import is_open_list
 from tests.project.test_reference_project import build, write_log
 
 STAGE = "+generator_prompts +generator_examples +discriminator_examples"
@@ -28,6 +29,10 @@ CASES = [
     {"item_ids": "semantic", "generator_prompt": "g3", "discriminator_prompt": "d3"},
     {"item_ids": "semantic", "generator_prompt": "g2", "discriminator_prompt": "short"},
     {"item_ids": "title", "generator_prompt": "g5", "discriminator_prompt": "d2"},
+]
+LISTS = [
+    {"item_ids": "title", "generator_prompt": "g6", "discriminator_prompt": "d2"},
+    {"item_ids": "text", "generator_prompt": "g6", "generator_examples": "by_user"},
 ]
 
 
@@ -54,6 +59,26 @@ def test_prompts_build_and_leak_nothing(log: tuple[Path, dict[str, Any]], case: 
     }
     assert len(frames) == 1
     assert {completion for _, completion in examples} <= tokens
+
+
+@pytest.mark.parametrize("case", LISTS, ids=lambda c: " ".join(c.values()))
+def test_a_list_goes_on_where_its_history_ends(
+    log: tuple[Path, dict[str, Any]], case: dict[str, str]
+):
+    project = build(log[0], {**log[1], **case}, select=STAGE)
+    rows = project.rows("select prompt, history from generator_prompts")[1]
+    (frame,) = {prompt.replace(history, "HISTORY") for prompt, history in rows}
+    assert frame == "Products that one shopper took, oldest first, one a line:\nHISTORY\n-"
+    tokens = {t for (t,) in project.rows("select item_token from item_numbers")[1]}
+    lines = [line for _, history in rows for line in history.split("\n")]
+    assert {line.removeprefix("- ") for line in lines} <= tokens
+    assert all(line.startswith("- ") for line in lines)
+    examples = project.rows("select prompt, completions, weights from generator_examples")[1]
+    if "generator_examples" in case:
+        assert {prompt for prompt, *_ in examples} == {frame.replace("HISTORY", "")}
+        assert all(weights[0] == 0 and len(weights) > 1 for *_, weights in examples)
+    else:
+        assert all(is_open_list(prompt) and len(done) == 1 for prompt, done, _ in examples)
 
 
 def test_histories_are_lines_of_id_and_text(log: tuple[Path, dict[str, Any]]):
@@ -102,6 +127,10 @@ def test_semantic_ids_are_four_codes_and_know_no_target(log: tuple[Path, dict[st
         ),
         ({"item_ids": "semantic", "generator_prompt": "short"}, "'<a_1> ' || item_token"),
         ({"item_ids": "title", "generator_prompt": "g5"}, "'1. ' || item_token"),
+        (
+            {"item_ids": "title", "generator_prompt": "g6"},
+            "'Took:' || chr(10) || '- ' || item_token",
+        ),
     ],
 )
 def test_a_leak_is_found(log: tuple[Path, dict[str, Any]], case: dict[str, str], leak: str):

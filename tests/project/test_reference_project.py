@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import dataclasses
 import random
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from llm_i2i.cli.main import cli
 from llm_i2i.plan.step import PlanStep
 from llm_i2i.runner.build.context import BuildContext
 from llm_i2i.runner.build.data_tests import run_checks
 from llm_i2i.runner.project import Project
 from tests.project.spark_equality import build_context, difference_on, spark_engine
+from tests.project.test_readme import COMMANDS as README_COMMANDS
 from tests.research_data import DATA, HAS_DATA
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +138,7 @@ def test_segments_add_up(shop: tuple[Path, dict[str, Any]]) -> None:
         ),
         {"discriminator": "history", "min_confidence": 0.5, "negative_sampler": "mixture"},
         {"filter_real": "drop_below", "filter_folds": 2, "near_column": "item_id"},
-        {"items": None},
+        pytest.param({"items": None}, marks=pytest.mark.slow),
     ],
 )
 def test_other_settings_build_and_pass_their_data_tests(
@@ -157,6 +161,27 @@ def test_a_log_without_item_text_or_timestamps(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text('item_id\n"it ""1"" ü"\n')
     project = build(tmp_path, {**vars, "order_column": "position"}, select="+i2i_index")
     assert project.rows("select count(*) from i2i_index")[1][0][0] > 0
+
+
+def test_commands_of_the_readme_run(
+    shop: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As written, but for the files of the log, and with the part of the build that needs no language model."""
+    monkeypatch.chdir(tmp_path)
+    target, vars = shop
+    commands = [shlex.split(c)[1:] for c in README_COMMANDS if c.startswith("llmi2i ")]
+    assert [words[0] for words in commands] == ["init", "build", "query", "query"]
+    for words in commands:
+        if words[0] == "init":
+            words = words[: words.index("&&")]
+        elif words[0] == "build":
+            monkeypatch.chdir(tmp_path / "shop")
+            given = words[-1].replace("my/log/*.parquet", vars["interactions"])
+            words = [*words[:-1], given.replace("my/items.csv", vars["items"]), "-s", "+items"]  # fmt: skip
+        else:
+            words = [*words, "--project-dir", str(ROOT), "--target-path", str(target / "target")]
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code == 0, done.output
 
 
 PAPER = {  # Swing without augmentation under the protocol `paper`: R@5 R@10 N@5 N@10 (method.md 5.2)
@@ -213,7 +238,12 @@ SETTINGS = (
     {"items": None},
     {"min_common_users": 2, "swing_form": "by_item"},
 )
-CASES = [pytest.param(m, marks=pytest.mark.spark) if m.startswith(LATER) else m for m in MODELS]
+CASES = [
+    pytest.param(m, marks=pytest.mark.spark)
+    if m.startswith(LATER) or m.endswith("fusion_trials")
+    else m
+    for m in MODELS
+]
 
 
 def calls_training(step: PlanStep) -> bool:

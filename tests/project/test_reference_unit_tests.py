@@ -25,6 +25,7 @@ def test_they_pass(project: Project) -> None:
     assert {o.check.name: o.status for o in outcomes if o.status != "PASS"} == {}
 
 
+@pytest.mark.slow
 def test_they_pass_where_ids_are_numbers(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("user_id,item_id,position\n1,10,0\n1,11,1\n2,10,0\n")
     (tmp_path / "items.csv").write_text("item_id,title\n10,kite\n11,drum\n")

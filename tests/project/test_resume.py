@@ -37,6 +37,7 @@ def training(shop: ShopProject) -> ShopProject:
     return shop
 
 
+@pytest.mark.slow
 def test_a_killed_build_goes_on(training: ShopProject):
     states = training.dir / "target" / "resume"
     build = start(training, "-s", "+trained")

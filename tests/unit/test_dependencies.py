@@ -44,7 +44,7 @@ OWNERS_OF_HEAVY = (
     "lm/training/",
     "lm/inference/",
     "engine/spark.py",
-    "lm/precision.py",
+    "lm/device.py",
     "lm/tokenizer.py",
     "lm/precision.py",
     "i2i/",

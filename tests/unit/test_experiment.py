@@ -134,6 +134,7 @@ def test_a_rerun_builds_nothing_and_says_the_same(folder: Path, sweep: Run) -> N
     assert (again.rows, again.summary) == (sweep.rows, sweep.summary)
 
 
+@pytest.mark.slow
 def test_neither_order_nor_the_store_changes_a_number(folder: Path, sweep: Run) -> None:
     text = EXPERIMENTS.format(folder=folder)
     turned = text.replace("      loose: {}\n", "").replace(
@@ -315,6 +316,7 @@ def test_a_segment_without_targets_has_no_value(folder: Path) -> None:
     assert all(s.value is None for s in run.summary if s.segment == "long_tail")
 
 
+@pytest.mark.slow
 def test_bins_of_confidence_and_segments_of_items_divide_the_synthetic_pairs(
     folder: Path, sweep: Run
 ) -> None:
@@ -450,6 +452,7 @@ def test_the_command_writes_tables_and_figure(folder: Path, sweep: Run) -> None:
     assert count == [(len(rows),)]
 
 
+@pytest.mark.slow
 def test_the_command_reports_a_failure(folder: Path, sweep: Run) -> None:
     done = invoke(folder, "sweep", "--seeds", "77", "--max-calls", "0", "-q")
     assert done.exit_code == 1

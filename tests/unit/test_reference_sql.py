@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
 import statistics
@@ -16,6 +17,9 @@ from llm_i2i.config.loader import load_project
 from llm_i2i.config.vars import merge_vars
 from llm_i2i.engine.duckdb import DuckDBEngine
 from llm_i2i.graph.load import load_manifest, make_renderer
+from llm_i2i.graph.manifest import Manifest
+from llm_i2i.render.cache import RenderCache
+from llm_i2i.render.renderer import Renderer
 from llm_i2i.sql.hoist import hoist
 from llm_i2i.udf.registry import UdfRegistry
 
@@ -23,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = load_project(ROOT)
 UDFS = UdfRegistry()
 UDFS.load_file(ROOT / "udfs" / "statistics.py")
+UDFS.load_file(ROOT / "udfs" / "embed_text.py")
+UDFS.load_file(ROOT / "udfs" / "svd_embeddings.py")
 AWKWARD = [
     "o'neil",
     'say "hi"',
@@ -53,15 +59,31 @@ AS_IN_THE_PAPER = {
 }
 
 
+RENDERED: dict[str, Any] = {}  # by content: only what a test's vars change is rendered again
+
+
+PROJECTS: dict[str, tuple[Renderer, Manifest]] = {}
+
+
+def read_project(vars: dict[str, Any]) -> tuple[Renderer, Manifest]:
+    """The reference project with these vars; read once for equal ones."""
+    key = json.dumps(vars)
+    if key not in PROJECTS:
+        if len(PROJECTS) == 3:  # each is some ten megabytes
+            del PROJECTS[next(iter(PROJECTS))]
+        merged = merge_vars(PROJECT.var_settings, vars)
+        renderer = make_renderer(PROJECT, merged, "dev", RenderCache(RENDERED))
+        PROJECTS[key] = renderer, load_manifest(PROJECT, renderer)
+    return PROJECTS[key]
+
+
 class Warehouse:
     """Models of the reference project run as DuckDB tables on a small log, without the runner."""
 
     def __init__(
         self, log: Log, items: str = "select null as item_id where false", **vars: Any
     ) -> None:
-        merged = merge_vars(PROJECT.var_settings, {"order_column": "ts"} | AS_IN_THE_PAPER | vars)
-        self.renderer = make_renderer(PROJECT, merged, "dev")
-        self.manifest = load_manifest(PROJECT, self.renderer)
+        self.renderer, self.manifest = read_project({"order_column": "ts"} | AS_IN_THE_PAPER | vars)
         self.engine = DuckDBEngine(threads=2)
         self.connection = self.engine._connection
         self.connection.execute(
@@ -70,6 +92,7 @@ class Warehouse:
         self.connection.executemany("insert into log__interactions values (?, ?, ?)", log)
         self.connection.execute(f"create table log__items as {items}")
         self.built = {"log__interactions", "log__items"}
+        self.calls: list[str] = []
 
     def build(self, *names: str) -> Warehouse:
         for name in names:
@@ -84,6 +107,8 @@ class Warehouse:
         """The query after its calls of `UDFS` are made: it reads a table of their result in place of each."""
         if not any(f"{name}(" in sql for name in UDFS.signatures):
             return sql
+        while self.calls:  # of the model before: a call has the same name in every model
+            self.connection.execute(f"drop table {self.calls.pop()}")
         hoisted = hoist(sql, UDFS.signatures, self.engine)
         for call in hoisted.steps:
             tables = {name: self.engine.table(rows) for name, rows in call.inputs.items()}
@@ -91,6 +116,7 @@ class Warehouse:
             found = UDFS.function(call.udf)(**tables, **constants)
             self.connection.execute(f"drop view {call.relation}")
             self.engine.load(call.relation, found.cast(self.engine.arrow_schema(call.columns)))
+            self.calls.append(call.relation)
         return hoisted.sql
 
     def table(self, name: str, sql: str) -> Warehouse:
@@ -961,6 +987,51 @@ def test_prompt_names_the_bucket_of_each_signal() -> None:
         bucket = "none" if popularity == 0 else str(sum(popularity > cut for cut in cuts))
         assert words["popularity"] == bucket
         assert (words["transition_last"] == "none") == (transition == 0)
+
+
+def test_an_encoder_gives_neighbours_and_a_signal_to_both_judges() -> None:
+    house = signals_house(
+        7, text_encoder="fake", text_encoder_power=2, text_encoder_features=2, pair_candidates=3
+    )
+    # The angle between the vectors of two items is a tenth of the difference of their numbers; item 0 has no text.
+    house.table(
+        "text_vectors",
+        "select item_number, [cos(item_number / 10.0), sin(item_number / 10.0)]::float[] as embedding"
+        " from item_numbers where item_number > 0",
+    )
+    house.build("encoder_neighbours", "crossfit_item_pair_features", "crossfit_candidate_signals")
+    numbers = [n for (n,) in house.rows("select item_number from item_numbers where item_number > 0")]  # fmt: skip
+    cosine = {(i, j): math.cos((i - j) / 10) for i, j in itertools.permutations(numbers, 2)}
+    found = house.rows("select item_number, related_item_number, score from encoder_neighbours")
+    assert {(i, j): score for i, j, score in found} == pytest.approx(
+        {pair: value**2 for pair, value in cosine.items() if value > 0}, abs=1e-6
+    )
+    pairs = {
+        (i, j): value
+        for i, j, value in house.rows(
+            "select item_number, related_item_number, encoder_cosine from crossfit_item_pair_features"
+        )
+    }
+    assert pairs == pytest.approx({pair: cosine.get(pair, 0.0) for pair in pairs}, abs=1e-6)
+    # The nearest are candidates, whatever else speaks for them.
+    assert {(i, i + 1) for i in numbers[:-1]} <= pairs.keys()
+
+    recent = defaultdict(list)
+    for user, item in house.rows("select user_number, item_number from interactions_crossfit order by user_number, position desc"):  # fmt: skip
+        recent[user].append(item)
+    rows = house.rows("select user_number, item_number, encoder_recent, encoder_last from crossfit_candidate_signals")  # fmt: skip
+    assert len(rows) > 50
+    for user, item, *signals in rows:
+        values = [cosine.get((trigger, item), 0.0) for trigger in recent[user][:5]]
+        expected = [sum(v * 0.5**age for age, v in enumerate(values)), values[0]]
+        assert signals == pytest.approx(expected, abs=1e-5)
+
+    # Two directions hold all that these vectors have, and stand beside the terms.
+    house.build("item_features")
+    for item, features in house.rows("select item_number, features from item_features"):
+        weights = [f["weight"] for f in features if f["name"].startswith("direction:")]
+        assert len(weights) == (0 if item == 0 else 2)
+        assert item == 0 or math.hypot(*weights) == pytest.approx(1, abs=1e-5)
 
 
 def test_examples_hold_every_hit_and_weigh_misses_back_to_their_share() -> None:

@@ -18,7 +18,7 @@ from llm_i2i.cli.options import open_project, project_options, text_or_json
     "parts",
     multiple=True,
     metavar="PARTS",
-    help="Optional parts, separated by commas, or all; repeatable. Default: none.",
+    help="Optional parts, separated by commas, or all; assistant: pages that assistants read. Repeatable. Default: none.",
 )
 def init(folder: Path, parts: tuple[str, ...]) -> None:
     """Write a running project into a new folder.

@@ -25,6 +25,7 @@ from llm_i2i.lm.inference.sampling import asked, items_only, room
 from llm_i2i.lm.inference.spelled import SpelledAnswers
 from llm_i2i.lm.items import BOS, FIRST_ITEM, Vocabulary
 from llm_i2i.lm.serving import ServingSettings
+from llm_i2i.lm.settings import PretrainedSettings
 
 Chances = dict[int, float]  # token id -> log-probability of the next token
 GIVE_UP_UNANSWERED = 3  # requests in a row without an answer, retries included: the server is down
@@ -99,7 +100,7 @@ class OpenAIBackend:
         room_, length = text_room(self.metadata.settings.max_length, max_tokens)
         fields = {
             "max_tokens": length, "temperature": temperature, "top_k": top_k, "seed": seed, "n": n,
-            "return_tokens_as_token_ids": False,
+            "return_tokens_as_token_ids": False, "stop_token_ids": self.spelled.vocabulary.ends,
         }  # fmt: skip
         rows = [self.spelled.vocabulary.encode(prompt, room_) for prompt in prompts]
         found, errors = self._ask(
@@ -303,8 +304,11 @@ def _or_raise(answers: Any, errors: Mapping[int, str]) -> Any:
 def server_arguments(checkpoint: Path) -> list[str]:
     """Arguments of `python -m vllm.entrypoints.openai.api_server` that serve a checkpoint as this backend needs it."""
     length, overrides = room(checkpoint)
+    settings = load_metadata(checkpoint).settings
+    is_halved = isinstance(settings, PretrainedSettings) and settings.precision == "bfloat16"
+    dtype = "bfloat16" if is_halved else "float32"
     return [
         "--model", str(checkpoint), "--served-model-name", checkpoint_digest(checkpoint),
-        "--dtype", "float32", "--max-model-len", str(length), "--hf-overrides", json.dumps(overrides),
+        "--dtype", dtype, "--max-model-len", str(length), "--hf-overrides", json.dumps(overrides),
         "--logprobs-mode", "processed_logprobs", "--max-logprobs", "-1",
     ]  # fmt: skip

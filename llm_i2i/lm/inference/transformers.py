@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import Logits, no_text, probabilities, text_room
 from llm_i2i.lm.checkpoint import load_metadata, open_vocabulary
+from llm_i2i.lm.device import choose_device, choose_precision
 from llm_i2i.lm.inference.beam import beam_search
 from llm_i2i.lm.inference.prefixes import last_states
 from llm_i2i.lm.inference.ranking import Ints, label_ids, padded_batches, seen_items
@@ -23,6 +24,8 @@ from llm_i2i.lm.inference.tree import PromptTree
 from llm_i2i.lm.inference.trie import Trie, build_trie
 from llm_i2i.lm.inference.writing import write
 from llm_i2i.lm.precision import exact_float32
+from llm_i2i.lm.serving import ServingSettings
+from llm_i2i.lm.settings import LanguageModelSettings, PretrainedSettings
 from llm_i2i.lm.tokenizer import TokenizerVocabulary
 
 # Bounds on one forward pass: its activations stay near the caches, its item logits under some 50 MB.
@@ -30,24 +33,35 @@ MAX_TOKENS = 8192
 MAX_ROWS = 2048
 MAX_LOGITS = 12_000_000
 MAX_BEAMS = 4096  # open beams of one batch of prompts
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 MIN_PROMPT = 2  # tokens a prompt keeps, however long the answers are
 
 
 class TransformersBackend:
-    """A checkpoint in memory, on the CPU, in float32.
+    """A checkpoint in memory: one made from sizes on the CPU in float32, a pretrained one where and as `serving` says.
 
     Items of one token each are ranked by one forward pass, normalised over the items. Items of several tokens (ids as text,
     semantic ids) are found by beam search in the trie of all items; their log-probabilities are those of the whole id as
     the model would write it, over all texts: over all items they add up to at most one.
 
     Args:
+        serving: Its `device` and `dtype`.
         sum_spellings: With a tokenizer, a label's logit is the log of the sum over its spellings with and without a space.
     """
 
-    def __init__(self, folder: Path, *, sum_spellings: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        serving: ServingSettings = ServingSettings(),  # noqa: B008  -- frozen
+        *,
+        sum_spellings: bool = False,
+    ) -> None:
         self.metadata = load_metadata(folder)
-        self.model = _load_quietly(folder)
-        self.table: Tensor = self.model.get_output_embeddings().weight.detach()
+        device, precision = _place(self.metadata.settings, serving)
+        self.device = torch.device(device)
+        self.model = _load_quietly(folder, DTYPES[precision]).to(self.device)
+        # Logits are computed in float32, whatever the layers compute in.
+        self.table: Tensor = self.model.get_output_embeddings().weight.detach().float()
         self.sum_spellings = sum_spellings
         self.vocabulary = open_vocabulary(folder, self.metadata)
 
@@ -104,7 +118,7 @@ class TransformersBackend:
         for index, padded, lengths in padded_batches(rows, MAX_TOKENS, most):
             texts = write(
                 self.model, padded, lengths, n, length, vocabulary.tokenizer,
-                temperature=temperature, top_k=top_k, seed=seed,
+                ends=vocabulary.ends, temperature=temperature, top_k=top_k, seed=seed,
             )  # fmt: skip
             for row, found in zip(index.tolist(), texts, strict=True):
                 results[row] = found
@@ -191,7 +205,7 @@ class TransformersBackend:
         return spellings if self.sum_spellings else spellings[:1]
 
     def _token_logits(self, prompts: Sequence[str], tokens: Sequence[int]) -> Logits:
-        return (self._last_states(prompts) @ self.table[list(tokens)].T).numpy()
+        return (self._last_states(prompts) @ self.table[list(tokens)].T).cpu().numpy()
 
     def _sequence_scores(
         self, prompts: Sequence[str], answers: Sequence[tuple[int, ...]]
@@ -229,20 +243,30 @@ class TransformersBackend:
         if not isinstance(self.vocabulary, TokenizerVocabulary):
             rows = [self.vocabulary.encode(prompt, self._room) for prompt in prompts]
             return last_states(self.model, rows)
-        states = torch.empty(len(prompts), self.table.shape[1])
+        states = torch.empty(len(prompts), self.table.shape[1], device=self.device)
         for index, tokens, lengths in self._batches(prompts, MAX_ROWS):
-            states[index] = self._forward(torch.from_numpy(tokens), torch.from_numpy(lengths))
+            found = self._forward(torch.from_numpy(tokens), torch.from_numpy(lengths))
+            states[torch.from_numpy(index).to(self.device)] = found.float()
         return states
 
     @torch.inference_mode()
     def _forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         # Right padding comes after every real token: the causal mask alone hides it. The output layer is left out: it would
         # cost more than all the rest, at every position.
+        tokens, lengths = tokens.to(self.device), lengths.to(self.device)
         states = self.model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
-        return states[torch.arange(len(tokens)), lengths - 1]
+        return states[torch.arange(len(tokens), device=self.device), lengths - 1]
 
 
-def _load_quietly(folder: Path) -> torch.nn.Module:
+def _place(settings: LanguageModelSettings, serving: ServingSettings) -> tuple[str, str]:
+    """Device and precision."""
+    if not isinstance(settings, PretrainedSettings):
+        return "cpu", "float32"
+    device = choose_device(serving.device)
+    return device, choose_precision(serving.dtype, device)
+
+
+def _load_quietly(folder: Path, dtype: torch.dtype) -> torch.nn.Module:
     # Loading must neither draw a progress bar nor touch the caller's random numbers.
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
@@ -250,7 +274,7 @@ def _load_quietly(folder: Path) -> torch.nn.Module:
         with torch.random.fork_rng(devices=[]):
             model = AutoModelForCausalLM.from_pretrained(
                 folder,
-                dtype=torch.float32,
+                dtype=dtype,
                 local_files_only=True,
                 trust_remote_code=False,
                 use_safetensors=True,

@@ -15,6 +15,7 @@ import numpy as np
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import Logits, no_text, probabilities, text_room
 from llm_i2i.lm.checkpoint import load_metadata, open_vocabulary
+from llm_i2i.lm.device import choose_precision
 from llm_i2i.lm.inference.ranking import best_items, label_ids, prompt_items
 from llm_i2i.lm.inference.sampling import asked, items_only, room
 from llm_i2i.lm.inference.spelled import SpelledAnswers
@@ -105,10 +106,9 @@ class VllmBackend:
         vocabulary = self.spelled.vocabulary
         tokenizer = vocabulary.tokenizer
         room_, length = text_room(self.metadata.settings.max_length, max_tokens)
-        ends = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
         params = SamplingParams(
             n=n, temperature=temperature, top_k=top_k, max_tokens=length, seed=seed,
-            stop_token_ids=ends, detokenize=False,
+            stop_token_ids=vocabulary.ends, detokenize=False,
         )  # fmt: skip
         outputs = engine.generate(
             [{"prompt_token_ids": vocabulary.encode(prompt, room_)} for prompt in prompts],
@@ -214,6 +214,11 @@ class VllmBackend:
         write_padded(self.folder, copy, wider)
         return copy
 
+    def _dtype(self, on_cpu: bool) -> str:
+        if self.spelled is None and self.serving.dtype == "auto":
+            return "float32"
+        return choose_precision(self.serving.dtype, "cpu" if on_cpu else "cuda")
+
     def _arguments(self, on_cpu: bool) -> dict[str, Any]:
         serving = self.serving
         length, overrides = room(self.folder)
@@ -223,7 +228,7 @@ class VllmBackend:
         elif serving.gpu_memory_utilization is not None:
             memory["gpu_memory_utilization"] = serving.gpu_memory_utilization
         return {
-            "dtype": serving.dtype,
+            "dtype": self._dtype(on_cpu),
             "trust_remote_code": False,
             "max_model_len": length,
             "hf_overrides": overrides,

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ def write(
     max_tokens: int,
     tokenizer: Any,
     *,
+    ends: Sequence[int],
     temperature: float,
     top_k: int,
     seed: int,
@@ -32,6 +35,7 @@ def write(
     Args:
         padded: Token ids of the prompts, padded on the right, shape (prompts, longest).
         lengths: Tokens of each prompt.
+        ends: Tokens that end a text; none lets every text go on to `max_tokens`.
     """
     prompts = [row[:length].tolist() for row, length in zip(padded, lengths, strict=True)]
     draws = [
@@ -39,11 +43,13 @@ def write(
         for prompt in prompts
         for sample in range(n)
     ]
-    tokens, mask = _padded_on_the_left([prompt for prompt in prompts for _ in range(n)])
-    chances = torch.from_numpy(np.stack(draws))
-    end = tokenizer.eos_token_id
-    written = torch.zeros((len(tokens), 0), dtype=torch.long)
-    done = torch.zeros(len(tokens), dtype=torch.bool)
+    device = model.get_output_embeddings().weight.device
+    rows = _padded_on_the_left([prompt for prompt in prompts for _ in range(n)])
+    tokens, mask = (values.to(device) for values in rows)
+    chances = torch.from_numpy(np.stack(draws)).to(device)
+    closing = torch.tensor(list(ends), dtype=torch.long, device=device)
+    written = torch.zeros((len(tokens), 0), dtype=torch.long, device=device)
+    done = torch.zeros(len(tokens), dtype=torch.bool, device=device)
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
     cache = None
     for step in range(max_tokens):
@@ -53,15 +59,14 @@ def write(
         cache = states.past_key_values
         logits = model.get_output_embeddings()(states.last_hidden_state[:, -1]).float()
         chosen = _draw(logits, chances[:, step], temperature, top_k)
-        if end is not None:
-            chosen[done] = end  # what a closed text still gets is cut off below
-            done |= chosen == end
+        # What a closed text still gets is cut off below.
+        done |= torch.isin(chosen, closing)
         written = torch.cat([written, chosen[:, None]], dim=1)
         if bool(done.all()):
             break
         tokens, positions = chosen[:, None], positions[:, -1:] + 1
-        mask = torch.cat([mask, torch.ones((len(mask), 1), dtype=mask.dtype)], dim=1)
-    texts = [_text(row, end, tokenizer) for row in written.tolist()]
+        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+    texts = [_text(row, ends, tokenizer) for row in written.tolist()]
     return [texts[start : start + n] for start in range(0, len(texts), n)]
 
 
@@ -93,6 +98,6 @@ def _padded_on_the_left(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
     return tokens, mask
 
 
-def _text(ids: list[int], end: int | None, tokenizer: Any) -> str:
-    kept = ids[: ids.index(end)] if end is not None and end in ids else ids
+def _text(ids: list[int], ends: Sequence[int], tokenizer: Any) -> str:
+    kept = list(takewhile(lambda token: token not in ends, ids))
     return str(tokenizer.decode(kept, skip_special_tokens=True)).strip()

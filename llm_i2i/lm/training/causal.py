@@ -3,59 +3,127 @@
 
 from __future__ import annotations
 
-import inspect
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from llm_i2i.lm.settings import PretrainedSettings
-from llm_i2i.lm.training.examples import Batch, Ints
+from llm_i2i.lm.tokenizer import TokenizerVocabulary
+from llm_i2i.lm.training.examples import Batch, Ints, RawExamples
 from llm_i2i.lm.training.strategies import TrainingStrategy
 from llm_i2i.lm.training.targets import (
     TargetRows,
     batch_of,
     epoch_batches,
     parts_of,
+    split_by_tokens,
     split_rows,
 )
+
+VALUES_AT_ONCE = 2**24  # logits in memory at one time: 64 MB in float32
 
 
 class AnswerLoss(nn.Module):
     """Sum over the targets of a batch of weight x mean negative log-likelihood of the answer's tokens, in nats, float32.
 
-    Eq. 2 (and 1 and 3) before it is divided by the number of targets. The softmax runs over the whole vocabulary. Logits are
-    computed only in the columns where some row has a target.
+    Eq. 2 (and 1 and 3) before it is divided by the number of targets. Logits are computed only where a target follows, and a few at a
+    time: the backward pass computes them again, so that no array of all tokens and the whole vocabulary is ever in memory.
+
+    Args:
+        answers: Ascending ids of the tokens that compete, as they do when items of one token are generated; None for the whole
+            vocabulary. With few answers a step needs a fraction of the memory and time.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, answers: Tensor | None = None) -> None:
         super().__init__()
         self.model = model
-        # peft hides the signature of the model it wraps.
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self.can_select = "logits_to_keep" in inspect.signature(inner.forward).parameters
+        # In a tuple, so that its weights are not listed twice: peft hides the model that it wraps.
+        self._inner = (model.get_base_model() if hasattr(model, "get_base_model") else model,)
+        self.answers = answers
 
     def forward(self, batch: Batch) -> Tensor:
+        (inner,) = self._inner
         device = next(self.model.parameters()).device
-        inputs = torch.from_numpy(batch.inputs).to(device)
         # Right padding; the mask tells attention kernels of it, the causal mask alone would do for the loss.
-        mask = torch.from_numpy(batch.inside).to(device, torch.int64)
-        rows, columns = np.divmod(batch.places, batch.inputs.shape[1])
-        kept, at = np.unique(columns, return_inverse=True)
-        if self.can_select:
-            selected = torch.from_numpy(kept).to(device)
-            logits = self.model(
-                input_ids=inputs, attention_mask=mask, use_cache=False, logits_to_keep=selected
-            ).logits
-        else:
-            logits = self.model(input_ids=inputs, attention_mask=mask, use_cache=False).logits
-            at = columns
-        chosen = logits[torch.from_numpy(rows).to(device), torch.from_numpy(at).to(device)]
-        nll = functional.cross_entropy(
-            chosen.float(), torch.from_numpy(batch.targets).to(device), reduction="none"
+        states = inner.base_model(
+            input_ids=torch.from_numpy(batch.inputs).to(device),
+            attention_mask=torch.from_numpy(batch.inside).to(device, torch.int64),
+            use_cache=False,
+        ).last_hidden_state
+        hidden = states.flatten(0, 1)[torch.from_numpy(batch.places).to(device)]  # (targets, d)
+        targets = torch.from_numpy(batch.targets).to(device)
+        weights = torch.from_numpy(batch.weights).to(device)
+        head = inner.get_output_embeddings()
+        table, bias = head.weight, getattr(head, "bias", None)
+        if self.answers is not None:
+            answers = self.answers.to(device)
+            table, bias = table[answers], None if bias is None else bias[answers]
+            # Blanks that fill a batch up have weight 0 and no answer.
+            targets = torch.searchsorted(answers, targets).clamp_max(len(answers) - 1)
+        scale = LogitScale.of(inner.config)
+        few = max(1, VALUES_AT_ONCE // len(table))
+        parts = zip(hidden.split(few), targets.split(few), weights.split(few), strict=True)
+        if len(hidden) <= few:
+            return weighted_nll(hidden, table, bias, targets, weights, scale)
+        return torch.stack(
+            [
+                checkpoint(weighted_nll, states, table, bias, right, weight, scale, use_reentrant=False)
+                for states, right, weight in parts
+            ]
+        ).sum()  # fmt: skip
+
+
+def weighted_nll(
+    hidden: Tensor,
+    table: Tensor,
+    bias: Tensor | None,
+    targets: Tensor,
+    weights: Tensor,
+    scale: LogitScale,
+) -> Tensor:
+    """Sum of weight x negative log-likelihood over some targets.
+
+    Args:
+        hidden: Final hidden states, shape (targets, d).
+        table: Output embedding of each token that competes, shape (tokens, d).
+        targets: Row of `table` that is right, shape (targets,).
+    """
+    logits = scale(functional.linear(hidden, table, bias).float())
+    return (functional.cross_entropy(logits, targets, reduction="none") * weights).sum()
+
+
+@dataclass(frozen=True)
+class LogitScale:
+    """What some models do to their logits behind the output layer: times a factor (Cohere, Granite), within a cap (Gemma 2)."""
+
+    factor: float = 1.0
+    cap: float | None = None
+
+    @classmethod
+    def of(cls, config: Any) -> LogitScale:
+        """As a model's config says."""
+        own = config.get_text_config()
+        factor = getattr(own, "logit_scale", None) or 1.0 / (
+            getattr(own, "logits_scaling", None) or 1.0
         )
-        return (nll * torch.from_numpy(batch.weights).to(device)).sum()
+        return cls(factor, getattr(own, "final_logit_softcapping", None))
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        if self.factor != 1.0:
+            logits = logits * self.factor
+        return logits if self.cap is None else torch.tanh(logits / self.cap) * self.cap
+
+
+def competing_tokens(vocabulary: TokenizerVocabulary, raw: RawExamples) -> Tensor | None:
+    """Ascending ids of the items' tokens, where all answers are items of one token each; None otherwise."""
+    if vocabulary.item_ids != "token" or not set(raw.answers) <= set(vocabulary.item_tokens):
+        return None
+    return torch.tensor(sorted(ids[0] for ids in vocabulary.item_sequences))
 
 
 class TargetSteps:
@@ -67,11 +135,13 @@ class TargetSteps:
         settings: PretrainedSettings,
         seed: int,
         strategy: TrainingStrategy,
+        tokens_at_once: int,
     ) -> None:
         self.targets = targets
         self.settings = settings
         self.seed = seed
         self.strategy = strategy
+        self.tokens_at_once = tokens_at_once
         stop = settings.early_stop
         self.rows, self.others = split_rows(targets, stop.share if stop else 0.0, seed)
         self.lengths = [-(-len(self.rows) // settings.batch_size)] * settings.epochs
@@ -98,4 +168,10 @@ class TargetSteps:
             self.strategy.processes,
             self.settings.gradient_accumulation,
         )
+        if self.settings.deepspeed is None:  # its processes must take equally many parts
+            parts = [
+                few
+                for part in parts
+                for few in split_by_tokens(self.targets.examples, part, self.tokens_at_once)
+            ]
         return [batch_of(self.targets.examples, part) for part in parts]

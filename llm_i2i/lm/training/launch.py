@@ -115,7 +115,7 @@ def run_worker(place: Path, settings: PretrainedSettings, progress: Progress) ->
             "the training process failed" + (f" with signal {-code}" if code < 0 else ""),
             where=settings.pretrained,
             found="\n".join([*cause, *lines]) or f"exit code {code}",
-            fix="out of memory: raise gradient_accumulation, set gradient_checkpointing or lora"
+            fix="out of memory: lower memory_gb, set gradient_checkpointing or lora"
             if "out of memory" in " ".join(cause).lower() or code == -signal.SIGKILL
             else "",
         )

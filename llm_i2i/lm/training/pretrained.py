@@ -4,20 +4,22 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.utils import logging as transformers_logging
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS
+from llm_i2i.lm.device import choose_device, choose_precision
 from llm_i2i.lm.settings import WHERE, PretrainedSettings
-from llm_i2i.lm.tokenizer import TokenizerVocabulary
+from llm_i2i.lm.tokenizer import TokenizerVocabulary, chat_frame
+from llm_i2i.lm.weights import Weights, locate
 
 NEW_ROW_NOISE = (
     0.1  # of the old rows' standard deviation: tells new items apart, keeps them near the mean
@@ -25,10 +27,10 @@ NEW_ROW_NOISE = (
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def locate(name: str, base_dir: Path) -> Path | str:
-    """A folder, where `name` is one (relative to `base_dir`), and otherwise the name on the hub."""
-    folder = base_dir / name
-    return folder if folder.is_dir() else name
+def on_this_machine(settings: PretrainedSettings) -> PretrainedSettings:
+    """The settings with the precision that `auto` means here; the checkpoint records it."""
+    precision = choose_precision(settings.precision, choose_device())
+    return settings.model_copy(update={"precision": precision})
 
 
 def load_tokenizer(settings: PretrainedSettings, base_dir: Path) -> Any:
@@ -39,7 +41,10 @@ def load_tokenizer(settings: PretrainedSettings, base_dir: Path) -> Any:
     """
     name = settings.tokenizer or settings.pretrained
     try:
-        tokenizer = AutoTokenizer.from_pretrained(locate(name, base_dir), trust_remote_code=False)
+        found = locate(name, base_dir)
+        tokenizer = AutoTokenizer.from_pretrained(
+            found.place, trust_remote_code=False, **found.options
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LlmI2iError(
             f"cannot load a tokenizer from {name!r}",
@@ -63,12 +68,15 @@ def load_model(source: str, settings: PretrainedSettings, base_dir: Path) -> Any
     Raises:
         LlmI2iError: There is no such model, or its weights are pickles.
     """
-    place = locate(source, base_dir)
+    found = locate(source, base_dir)
+    place = found.place
     attention = attention_for(settings)
     dtype = DTYPES[settings.precision] if settings.deepspeed else torch.float32
     transformers_logging.disable_progress_bar()
     try:
-        if isinstance(place, Path) and not any(place.glob("*.safetensors")):
+        if found.gguf:
+            model = _from_gguf(found, attention, dtype)
+        elif isinstance(place, Path) and not any(place.glob("*.safetensors")):
             _refuse_pickles(place)
             config = AutoConfig.from_pretrained(place, trust_remote_code=False)
             model = AutoModelForCausalLM.from_config(
@@ -87,12 +95,28 @@ def load_model(source: str, settings: PretrainedSettings, base_dir: Path) -> Any
             f"cannot load the pretrained model {source!r}",
             where=f"{WHERE}.pretrained",
             found=_first_line(error),
-            fix="give a folder with config.json and *.safetensors, a folder with config.json alone, or a name on the hub",
+            fix="give a folder with config.json and *.safetensors, a folder with config.json alone, a .gguf file, or a name on the hub",
         ) from error
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     model.config.use_cache = False
     return model.train()
+
+
+def _from_gguf(found: Weights, attention: str, dtype: torch.dtype) -> Any:
+    """The model of a .gguf file, its weights as plain numbers: what is trained and saved is no longer quantised."""
+    model = AutoModelForCausalLM.from_pretrained(
+        found.place,
+        attn_implementation=attention,
+        dtype=dtype,
+        trust_remote_code=False,
+        use_safetensors=True,  # of what is no .gguf: pickles are never read
+        quantization_config=GgufConfig(dequantize=True),
+        **found.options,
+    )
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    return model
 
 
 def attention_for(settings: PretrainedSettings) -> str:
@@ -117,18 +141,39 @@ def attention_for(settings: PretrainedSettings) -> str:
 
 
 def item_vocabulary(
-    tokenizer: Any, item_tokens: Sequence[str], settings: PretrainedSettings
+    tokenizer: Any,
+    item_tokens: Sequence[str],
+    settings: PretrainedSettings,
+    *,
+    is_list: bool = False,
 ) -> tuple[TokenizerVocabulary, list[int]]:
-    """The vocabulary of the items, and the ids of the tokens that were added for them."""
+    """The vocabulary of the items, and the ids of the tokens that were added for them.
+
+    Args:
+        is_list: Prompts are lists to be continued; a list is no conversation, so it has no turns of a chat.
+    """
     before = set(tokenizer.get_vocab())
-    vocabulary = TokenizerVocabulary(tokenizer, item_tokens, settings.item_ids)
+    is_chat = settings.chat == "auto" and settings.item_ids == "text" and not is_list
+    chat = chat_frame(tokenizer) if is_chat else None
+    vocabulary = TokenizerVocabulary(
+        tokenizer, item_tokens, settings.item_ids, chat, is_list=is_list
+    )
     added = {word: token for word, token in tokenizer.get_vocab().items() if word not in before}
     return vocabulary, sorted(added.values())
 
 
 @torch.no_grad()
-def add_rows(model: Any, tokenizer_size: int, new_ids: Sequence[int]) -> None:
-    """Embedding rows for added tokens: the mean of the old rows plus a little noise from torch's generator."""
+def add_rows(
+    model: Any,
+    tokenizer_size: int,
+    new_ids: Sequence[int],
+    starts: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> None:
+    """Embedding rows for added tokens: the mean of the old rows plus a little noise from torch's generator.
+
+    Args:
+        starts: What gives, from the input embeddings, a better start of each added token than the mean, shape (added, d).
+    """
     old_size = model.get_input_embeddings().weight.shape[0]
     if tokenizer_size > old_size:
         model.resize_token_embeddings(tokenizer_size, mean_resizing=False)
@@ -145,7 +190,8 @@ def add_rows(model: Any, tokenizer_size: int, new_ids: Sequence[int]) -> None:
         is_old[old_size:] = False
         old = table[is_old].float()
         noise = torch.randn(len(new), table.shape[1]) * (NEW_ROW_NOISE * old.std())
-        table[new] = (old.mean(dim=0) + noise).to(table.dtype)
+        start = old.mean(dim=0) if starts is None else starts(table[:old_size].float())
+        table[new] = (start + noise).to(table.dtype)
 
 
 def with_lora(model: Any, settings: PretrainedSettings, *, train_embeddings: bool) -> Any:

@@ -74,7 +74,7 @@ def train(
         module = ItemLoss(
             model, embedding, settings, answers_of(raw, vocabulary), vocabulary.n_items
         )
-        steps = PlannedSteps(encoded, settings, np.random.default_rng(seed))
+        steps = PlannedSteps(encoded, settings, np.random.default_rng(seed), module.n_competing)
         # On the CPU also where there is a GPU: the matrices are too small for one.
         strategy = PlainStrategy(module, settings, device="cpu")
         loop = _loop(strategy, module, steps, settings, judged, progress)
@@ -163,18 +163,21 @@ def answers_of(raw: RawExamples, vocabulary: Vocabulary) -> Tensor | None:
 
 
 class PlannedSteps:
-    """Steps of about equally many tokens; all epochs are planned before the first, and as many as `min_steps` needs."""
+    """Steps of about equally many tokens; all epochs are planned before the first.
+
+    Args:
+        n_items: Items that compete as targets; 0 where the targets are labels.
+    """
 
     def __init__(
-        self, examples: Examples, settings: FromSizesSettings, random: np.random.Generator
+        self,
+        examples: Examples,
+        settings: FromSizesSettings,
+        random: np.random.Generator,
+        n_items: int = 0,
     ) -> None:
         self.examples = examples
-        self.epochs: list[list[Ints]] = []
-        while (
-            len(self.epochs) < settings.epochs
-            or sum(len(batches) for batches in self.epochs) < settings.min_steps
-        ):
-            self.epochs.append(plan_batches(examples, settings.batch_size, random))
+        self.epochs = planned_epochs(examples, settings, random, n_items)
         self.lengths = [len(batches) for batches in self.epochs]
 
     def parts(self, epoch: int, number: int) -> tuple[list[Batch], float]:
@@ -183,6 +186,27 @@ class PlannedSteps:
 
     def held_out(self) -> tuple[list[Batch], float]:
         return [], 1.0  # this training never asks: it stops by the AUC, if at all
+
+
+def planned_epochs(
+    examples: Examples, settings: FromSizesSettings, random: np.random.Generator, n_items: int
+) -> list[list[Ints]]:
+    """Row numbers of each batch of each epoch: `epochs` of them, or as many as `min_steps` needs, up to `targets_per_item`.
+
+    The last epoch may be a part of one: its batches are in random order, so what is left out is a random sample of the rows.
+    """
+    epochs: list[list[Ints]] = []
+    targets = np.add.reduceat(examples.shares, examples.starts)
+    left = float(n_items * settings.targets_per_item) or np.inf
+    steps = 0
+    while left > 0 and (len(epochs) < settings.epochs or steps < settings.min_steps):
+        batches = plan_batches(examples, settings.batch_size, random)
+        seen = np.cumsum([targets[rows].sum() for rows in batches])
+        batches = batches[: int(np.searchsorted(seen, left)) + 1]
+        epochs.append(batches)
+        steps += len(batches)
+        left -= seen[-1]
+    return epochs
 
 
 class ItemLoss(nn.Module):
@@ -208,6 +232,7 @@ class ItemLoss(nn.Module):
         self.embedding = embedding
         self.settings = settings
         self.n_items = n_items
+        self.n_competing = n_items if answers is None else 0
         is_small = n_items <= max(settings.full_softmax_items, settings.sampled_negatives)
         if answers is None and is_small:
             answers = torch.arange(FIRST_ITEM, FIRST_ITEM + n_items)

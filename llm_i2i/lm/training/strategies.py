@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from llm_i2i.errors import LlmI2iError
+from llm_i2i.lm.device import Device, choose_device
 from llm_i2i.lm.settings import PretrainedSettings, TrainingSettings
 from llm_i2i.lm.training.examples import Batch
 
@@ -63,7 +64,7 @@ class PlainStrategy:
     """torch alone, in one process.
 
     Args:
-        device: Where it trains; None is a GPU where there is one.
+        device: Where it trains; `auto` is a GPU where there is one.
         is_mixed: Compute in bfloat16, by autocast; the weights are float32 in any case.
     """
 
@@ -73,11 +74,11 @@ class PlainStrategy:
         self,
         module: nn.Module,
         settings: TrainingSettings,
-        device: str | None = None,
+        device: Device = "auto",
         *,
         is_mixed: bool = False,
     ) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = torch.device(choose_device(device))
         self.module = module.to(self.device)
         self.clip = settings.clip
         self.is_mixed = is_mixed

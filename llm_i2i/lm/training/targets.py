@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -74,8 +74,9 @@ def encode_targets(
 ) -> TargetRows:
     """Token ids of all rows, at most `max_length` inputs each; the prompt is cut, never an answer.
 
-    A sequence row is one pass over all its items where each is one token. Otherwise each of its targets is a row of its own, whose
-    prompt ends with the items before: that is how a prompt looks when items are generated.
+    A sequence row is one pass over all its items (`packed_rows`) where a prompt that ends with items has the tokens of the prompt
+    and of the items as answers: a list that is continued line by line, or items of one length in added tokens. Otherwise each of its
+    targets is a row of its own, whose prompt ends with the items before: that is how a prompt looks when items are generated.
 
     Raises:
         LlmI2iError: A completion of a sequence is not an item, or two labels begin with the same token.
@@ -83,7 +84,7 @@ def encode_targets(
     answers = _Answers(raw, vocabulary)
     if raw.kind == "sequence":
         answers.check_items(raw)
-        one_pass = answers.single and _spelled_alike(raw, vocabulary)
+        one_pass = vocabulary.is_list or (answers.joined and _spelled_alike(raw, vocabulary))
         spelled = (
             _one_pass(raw, answers, max_length) if one_pass else _one_each(raw, answers, max_length)
         )
@@ -102,7 +103,9 @@ class _Answers:
     def __init__(self, raw: RawExamples, vocabulary: TokenizerVocabulary) -> None:
         self.vocabulary = vocabulary
         self.items = dict(zip(vocabulary.item_tokens, vocabulary.item_sequences, strict=True))
-        self.single = all(len(ids) == 1 for ids in self.items.values())
+        # Whether items may stand behind each other with nothing in between: none is closed by an end.
+        lengths = {len(ids) for ids in self.items.values()}
+        self.joined = len(lengths) == 1 and (vocabulary.item_ids != "text" or lengths == {1})
         self.labels: dict[str, tuple[int, ...]] = {}
         if training_kind(raw, vocabulary.item_tokens) == "labels":
             self.labels = {label: tuple(vocabulary.answer(label)[:1]) for label in raw.labels}
@@ -159,16 +162,60 @@ def _words_of_rows(raw: RawExamples) -> Iterator[tuple[int, str, list[str], list
 
 
 def _one_pass(raw: RawExamples, answers: _Answers, max_length: int) -> Iterator[_Row]:
+    line_break = answers.vocabulary.line_break if answers.vocabulary.is_list else ()
     for row, prompt, words, weights in _words_of_rows(raw):
-        head = answers.prompt(prompt, max_length)
-        kept = min(len(words), max(max_length + 1 - len(head), 1))
-        cut = kept < len(words)
-        tail = [answers.ids(word)[0] for word in words[len(words) - kept :]]
-        weight = weights[len(weights) - kept :]
-        if cut:
-            weight[0] = 0.0  # its history is gone
-        blank = [0.0] * len(head)
-        yield row, head + tail, blank + weight, blank + [float(w > 0) for w in weight]
+        products = [answers.ids(word) for word in words]
+        head = answers.prompt(prompt, max_length + 1 - len(products[0]))
+        for packed in packed_rows(head, products, weights, line_break, max_length):
+            yield row, *packed
+
+
+def packed_rows(
+    head: list[int],
+    products: Sequence[tuple[int, ...]],
+    weights: Sequence[float],
+    line_break: tuple[int, ...],
+    max_length: int,
+) -> Iterator[tuple[list[int], list[float], list[float]]]:
+    """Token ids, weights and shares of the rows that hold a user's products, each behind the prompt and the products before it.
+
+    What has no place in one row goes on in another, which repeats the newest products of the row before, as many whole ones as fit
+    into half of its room: so each product is a target once. It is none where not even the product before it fits beside it.
+
+    Args:
+        head: Token ids of the prompt.
+        products: Token ids of each as an answer.
+        weights: Loss weight of each; it is spread over the product's tokens.
+        line_break: What stands between two products, its first token being the last of a product that is closed by it.
+        max_length: Most inputs of a row; the last token is never one. A single product may be longer.
+    """
+    room = max_length + 1 - len(head)
+    closed = [bool(line_break) and ids[-1] == line_break[0] for ids in products]
+    gaps = [line_break[1:] if is_closed else line_break for is_closed in closed]
+    sizes = [len(ids) + len(gap) for ids, gap in zip(products, gaps, strict=True)]
+
+    def fitting(places: Iterable[int], most: int) -> int:
+        """How many of the products fit, one behind the other."""
+        total = np.cumsum([sizes[place] for place in places])
+        return int(np.searchsorted(total, most, side="right"))
+
+    start = new = 0  # the first product of the row, and the first that no row before has had
+    while new < len(products):
+        end = max(new + 1, start + fitting(range(start, len(products)), room))
+        tokens, weight, share = list(head), [0.0] * len(head), [0.0] * len(head)
+        for place in range(start, end):
+            gap = gaps[place] if place < end - 1 else ()
+            size = len(products[place])
+            has_history = place > start or start == 0
+            value = weights[place] if place >= new and has_history else 0.0
+            tokens += [*products[place], *gap]
+            weight += [value / size] * size + [0.0] * len(gap)
+            share += [float(value > 0) / size] * size + [0.0] * len(gap)
+        yield tokens, weight, share
+        if end < len(products):
+            most = min(max(room // 2, sizes[end - 1]), room - sizes[end])
+            start = end - fitting(range(end - 1, start, -1), most)
+        new = end
 
 
 def _one_each(raw: RawExamples, answers: _Answers, max_length: int) -> Iterator[_Row]:
@@ -252,6 +299,19 @@ def parts_of(rows: Ints, rank: int, processes: int, accumulation: int) -> list[I
     """The parts of one step that fall to process `rank`, always `accumulation` of them; some are empty in a small last step."""
     parts = np.array_split(rows, processes * accumulation)
     return parts[rank * accumulation : (rank + 1) * accumulation]
+
+
+def split_by_tokens(examples: Examples, rows: Ints, most: int) -> list[Ints]:
+    """The rows in parts of at most `most` tokens, padding included, rows of like length together; a longer row is a part of its own."""
+    if not len(rows):
+        return [rows]
+    rows = rows[np.argsort(examples.lengths[rows], kind="stable")]
+    parts, start = [], 0
+    for place, row in enumerate(rows):
+        if place > start and (place + 1 - start) * int(examples.lengths[row]) > most:
+            parts.append(rows[start:place])
+            start = place
+    return [*parts, rows[start:]]
 
 
 def batch_of(examples: Examples, rows: Ints) -> Batch:

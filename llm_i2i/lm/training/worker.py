@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,25 +22,30 @@ from transformers import AutoTokenizer
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import Metadata, check_complete, save_metadata
+from llm_i2i.lm.history import is_open_list
 from llm_i2i.lm.settings import WHERE, PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
-from llm_i2i.lm.training.causal import AnswerLoss, TargetSteps
-from llm_i2i.lm.training.examples import read_examples
+from llm_i2i.lm.training.behaviour_start import BehaviourStart, Starts
+from llm_i2i.lm.training.causal import AnswerLoss, TargetSteps, competing_tokens
+from llm_i2i.lm.training.examples import RawExamples, read_examples
 from llm_i2i.lm.training.job import TrainingJob, load_job
 from llm_i2i.lm.training.loop import TrainingLoop
+from llm_i2i.lm.training.memory import tokens_at_once
 from llm_i2i.lm.training.pretrained import (
     add_rows,
     item_vocabulary,
     load_model,
     load_tokenizer,
     merged,
+    on_this_machine,
     save_pretrained,
     with_lora,
 )
 from llm_i2i.lm.training.resume import ResumeFolder
 from llm_i2i.lm.training.strategies import open_strategy
 from llm_i2i.lm.training.targets import encode_targets, item_tokens_for, training_kind
+from llm_i2i.lm.training.text_start import text_start
 
 Emit = Callable[[dict[str, Any]], None]
 MARK = "llmi2i"  # tells our lines on stdout from those of other packages
@@ -48,19 +53,22 @@ MARK = "llmi2i"  # tells our lines on stdout from those of other packages
 
 def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
     """Train and save; process 0 writes the checkpoint. Equal job, equal weights (on a CPU to the bit)."""
-    settings = job.settings
+    settings = on_this_machine(job.settings)
     torch.manual_seed(job.random_seed)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     raw = read_examples(job.examples)
     known, tokenizer, source = _start(job)
-    vocabulary, added = item_vocabulary(tokenizer, item_tokens_for(raw, job.items, known), settings)
+    is_list = all(is_open_list(prompt) for prompt in set(raw.prompts))
+    vocabulary, added = item_vocabulary(
+        tokenizer, item_tokens_for(raw, job.items, known), settings, is_list=is_list
+    )
     targets = encode_targets(raw, vocabulary, settings.max_length)
     model = load_model(source, settings, job.base_dir)
-    add_rows(model, len(tokenizer), added)
+    add_rows(model, len(tokenizer), added, _starts_of_rows(job, raw, tokenizer, added))
     if settings.lora is not None:
         model = with_lora(model, settings, train_embeddings=bool(added))
-    module = AnswerLoss(model)
+    module = AnswerLoss(model, competing_tokens(vocabulary, raw))
     strategy = open_strategy(module, settings, job.base_dir)
     resume = ResumeFolder(job.states, strategy.rank, strategy.barrier)
 
@@ -68,7 +76,8 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
         if strategy.rank == 0:
             emit({"event": "progress", "done": done, "total": total, "message": message})
 
-    steps = TargetSteps(targets, settings, job.random_seed, strategy)
+    most = tokens_at_once(model, settings)
+    steps = TargetSteps(targets, settings, job.random_seed, strategy, most)
     loop = TrainingLoop(
         strategy,
         module,
@@ -98,6 +107,19 @@ def run_job(job: TrainingJob, emit: Emit = lambda event: None) -> list[LogRow]:
         emit({"event": "log", "rows": [asdict(row) for row in log]})
     strategy.barrier()
     return log
+
+
+def _starts_of_rows(
+    job: TrainingJob, raw: RawExamples, tokenizer: Any, added: Sequence[int]
+) -> Starts | None:
+    """Where the rows of added tokens start (`init`); None is the mean of the model's own."""
+    if job.settings.init == "mean" or not added:
+        return None
+    first = text_start(tokenizer, job.items, added)
+    if job.settings.init == "text" or job.settings.item_ids != "token":
+        return first
+    words = tokenizer.convert_ids_to_tokens(list(added))
+    return BehaviourStart(first, raw, words, job.random_seed)
 
 
 def _start(job: TrainingJob) -> tuple[tuple[str, ...], Any, str]:

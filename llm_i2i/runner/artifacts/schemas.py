@@ -107,6 +107,20 @@ def _project_schema() -> Schema:
     return schema
 
 
+NEEDS = {
+    "type": "object",
+    "title": "Needs",
+    "description": "What training asks of a machine, and its weights of a download; `llmi2i debug` compares.",
+    "properties": {
+        "gpu_gb": {"type": "number"},
+        "memory_gb": {"type": "number"},
+        "download_gb": {"type": "number"},
+        "licence": {"type": "string"},
+    },
+    "additionalProperties": False,
+}
+
+
 def _language_model_schema(definitions: Schema) -> Schema:
     """An entry of `language_models`, of the kind that `pretrained` says.
 
@@ -118,6 +132,7 @@ def _language_model_schema(definitions: Schema) -> Schema:
     pretrained = _embedded(PretrainedSettings.model_json_schema(), definitions)
     for entry in (from_sizes, pretrained):
         entry["properties"]["vars"] = {"type": "object", "title": "Vars"}
+    pretrained["properties"]["needs"] = NEEDS
     has_pretrained = {
         "required": ["pretrained"],
         "properties": {"pretrained": {"not": {"type": "null"}}},

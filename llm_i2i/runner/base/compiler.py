@@ -170,8 +170,8 @@ class Compiler:
         """An engine that compilation binds SQL with."""
         return self.local_engine()
 
-    def local_engine(self) -> Engine:
-        """A fresh DuckDB in this process: binds and describes SQL, whatever engine the target has."""
+    def local_engine(self, *, isolated: bool = False) -> Engine:
+        """A fresh session of DuckDB in this process: binds and describes SQL, whatever engine the target has."""
         from llm_i2i.engine.duckdb import DuckDBEngine
 
         spill = (
@@ -183,12 +183,13 @@ class Compiler:
             threads=self.definition.threads,
             memory_limit=self.definition.target.memory_limit,
             spill_dir=spill,
+            isolated=isolated,
         )
 
-    def new_engine(self) -> Engine:
-        """A fresh session of the target's engine."""
+    def new_engine(self, *, isolated: bool = False) -> Engine:
+        """A fresh session of the target's engine; `isolated` where users' own statements run in it."""
         if self.definition.target.type == "duckdb":
-            return self.local_engine()
+            return self.local_engine(isolated=isolated)
         from llm_i2i.engine.spark import SparkEngine
         from llm_i2i.sql.portable.rounds import rounds
         from llm_i2i.sql.portable.translate import translate

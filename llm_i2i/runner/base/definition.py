@@ -17,6 +17,7 @@ from llm_i2i.graph.load import load_manifest, make_renderer
 from llm_i2i.graph.manifest import Manifest
 from llm_i2i.runner.base.selection import ProjectSelection, write_state
 from llm_i2i.runner.base.sources import JsonCache, SourceFiles
+from llm_i2i.runner.base.weights import weights_digests
 from llm_i2i.runner.remote.sources import RemoteSources
 from llm_i2i.store.calls import CallCache
 from llm_i2i.store.environment import Environment
@@ -154,7 +155,18 @@ class ProjectDefinition:
     @functools.cached_property
     def renderer(self) -> Renderer:
         """All macros and prompts of the project, read once."""
-        return make_renderer(self.loaded, self.vars, self._target_name, self._render_cache)
+        return make_renderer(
+            self.loaded, self.vars, self._target_name, self._render_cache, self._weights
+        )
+
+    @functools.cached_property
+    def _weights(self) -> Mapping[str, str]:
+        models = self.loaded.config.language_models
+        seen = JsonCache(self.target_dir / "cache" / "weights.json")
+        found = weights_digests(models, self.dir, self.sources.digest, seen.values)
+        seen.save()
+        self.sources.save_digests()
+        return found
 
     @functools.cached_property
     def _render_cache(self) -> RenderCache:

@@ -54,7 +54,7 @@ class JsonCache:
     """A small dictionary on disk, written back only if it changed. Losing it costs time, never correctness."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -64,12 +64,12 @@ class JsonCache:
 
     @property
     def folder(self) -> Path:
-        return self._path.parent
+        return self.path.parent
 
     def save(self) -> None:
         if self.values.keys() != self._saved:
             with contextlib.suppress(OSError):  # a store that may only be read
-                replace_text(self._path, json.dumps(self.values))
+                replace_text(self.path, json.dumps(self.values))
             self._saved = set(self.values)
 
 
@@ -158,7 +158,7 @@ class SourceFiles:
                     found=f"{path.name}, a {form} file, whose types are guessed from all files together",
                     fix="write the log as Parquet, or remove partition_by",
                 )
-            found.append((path, fingerprint([form, self._digest(path), *([ids] if ids else [])])))
+            found.append((path, fingerprint([form, self.digest(path), *([ids] if ids else [])])))
         return found
 
     def scan(self, source: Node, files: list[Path] | None = None) -> str:
@@ -258,7 +258,7 @@ class SourceFiles:
     def _content(self, source: Node) -> str:
         """Digest of what is in the files and of the settings they are read with."""
         files = self.files(source)
-        parts = [[self._format(source, path), self._digest(path)] for path in files]
+        parts = [[self._format(source, path), self.digest(path)] for path in files]
         rules = [RULES] if any(form in TEXT_FORMS for form, _ in parts) else []
         options = _options(source)
         return fingerprint([parts, *rules, *([options] if options else [])])
@@ -280,13 +280,13 @@ class SourceFiles:
         return [path if text.is_plain else self._clean(path, text) for path, text in filled]
 
     def _text_file(self, path: Path, encoding: str) -> TextFile:
-        key = f"text|{self._digest(path)}|{path.suffix}|{encoding}"
+        key = f"text|{self.digest(path)}|{path.suffix}|{encoding}"
         if key not in self._digests.values:
             self._digests.values[key] = dataclasses.astuple(examine(path, encoding))
         return TextFile(*self._digests.values[key])
 
     def _clean(self, path: Path, text: TextFile) -> Path:
-        name = fingerprint([self._digest(path), text.encoding])
+        name = fingerprint([self.digest(path), text.encoding])
         copy = self._digests.folder / "sources" / f"{path.name.split('.')[0]}-{name}.txt"
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -330,7 +330,8 @@ class SourceFiles:
             )
         return known
 
-    def _digest(self, path: Path) -> str:
+    def digest(self, path: Path) -> str:
+        """Digest of a file's bytes, read again only where size or time have changed."""
         stat = os.stat(path)
         key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}"
         if key not in self._digests.values:

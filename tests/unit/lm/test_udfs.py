@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.backend import RowsFailed
 from llm_i2i.lm.checkpoint import checkpoint_digest
 from llm_i2i.udf import RowError, UdfContext
@@ -113,3 +114,25 @@ def test_signatures():
     assert score.batch_size == 16384
     assert tune is not None
     assert [p.name for p in tune.relations] == ["examples", "items", "validation"]
+
+
+def test_texts_become_vectors(
+    context: Callable[[str], UdfContext], monkeypatch: pytest.MonkeyPatch
+):
+    embed_text = load("embed_text")
+    red, again = embed_text(["red kite", "red kite"], model="fake", context=context("x"))
+    assert red == again
+    assert np.linalg.norm(red) == pytest.approx(1)
+
+    class Failing:
+        def embed(self, texts: list[str]) -> Any:
+            raise RowsFailed(np.eye(2), {1: "HTTP 400 too long"})
+
+    monkeypatch.setitem(embed_text.__globals__, "open_encoder", lambda *_, **__: Failing())
+    rows = embed_text(["red", "kite"], model="fake", context=context("x"))
+    assert rows == [[1.0, 0.0], RowError("HTTP 400 too long")]
+
+
+def test_a_server_of_embeddings_is_an_entry_with_serving(context: Callable[[str], UdfContext]):
+    with pytest.raises(LlmI2iError, match="hosted"):
+        load("embed_text")(["red"], model="embedder", server="hosted", context=context("x"))

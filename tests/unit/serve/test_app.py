@@ -85,6 +85,19 @@ def test_seen_items_are_left_out_unless_asked_for(client: Any) -> None:
     assert shown[False] & set(history)
 
 
+def test_more_items_are_left_out(client: Any) -> None:
+    """All that a user ever bought, however long ago; a number is an id, too, and what the index does not know is ignored."""
+    asked = {"items": ["it 1 é", "it 5 é"], "k": 500, "exclude_seen": False}
+    shown = [i["item"] for i in client.post("/recommend", json=asked).json()["items"]]
+    bought = shown[::2]
+    rest = client.post("/recommend", json={**asked, "exclude": [*bought, "gone", 7] * 50}).json()
+    assert [i["item"] for i in rest["items"]] == shown[1::2]
+    assert rest["unknown_items"] == []
+    popular = client.post("/recommend", json={"items": [], "k": 500}).json()["items"]
+    less = client.post("/recommend", json={"items": [], "k": 500, "exclude": [popular[0]["item"]]}).json()  # fmt: skip
+    assert less["items"] == popular[1:]
+
+
 @pytest.mark.parametrize(
     ("items", "fallback"),
     [([], "empty_history"), (["x", 5], "unknown_items"), (["it 0 é"], "no_related_items")],
@@ -223,6 +236,8 @@ WRONG: dict[str, tuple[Any, int, str]] = {
     "decay not a number": (b'{"items": [], "decay": NaN}', 400, ""),
     "decay infinite": (b'{"items": [], "decay": 1e999}', 422, "decay"),
     "exclude_seen a number": ({"items": [], "exclude_seen": 1}, 422, "exclude_seen"),
+    "too many left out": ({"items": [], "exclude": ["a"] * 5001}, 422, "exclude"),
+    "NUL in what is left out": ({"items": [], "exclude": ["a", "b\0"]}, 422, "exclude[1]"),
     "no triggers": ({"items": [], "triggers": 0}, 422, "triggers"),
     "a field nobody knows": ({"items": [], "K": 5}, 422, "K"),
     "a field with a long name": ({"items": [], "K" * 100_000: 5}, 422, ""),

@@ -11,15 +11,26 @@ import pyarrow as pa
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    CohereConfig,
+    Gemma2Config,
+    GraniteConfig,
+    PhiConfig,
+    PreTrainedConfig,
+)
 
 from llm_i2i.errors import LlmI2iError
 from llm_i2i.lm.checkpoint import WEIGHTS, check_complete, load_vocabulary
+from llm_i2i.lm.history import is_open_list
+from llm_i2i.lm.inference.transformers import TransformersBackend
 from llm_i2i.lm.settings import PretrainedSettings
 from llm_i2i.lm.tokenizer import load_tokenizer_vocabulary
 from llm_i2i.lm.trainer import LogRow
-from llm_i2i.lm.training.causal import AnswerLoss
-from llm_i2i.lm.training.examples import make_batch, read_examples
+from llm_i2i.lm.training import causal
+from llm_i2i.lm.training.causal import AnswerLoss, competing_tokens
+from llm_i2i.lm.training.examples import Batch, Examples, make_batch, read_examples
 from llm_i2i.lm.training.job import TrainingJob
 from llm_i2i.lm.training.loop import TrainingLoop
 from llm_i2i.lm.training.pretrained import (
@@ -32,14 +43,16 @@ from llm_i2i.lm.training.pretrained import (
     with_lora,
 )
 from llm_i2i.lm.training.strategies import PlainStrategy
-from llm_i2i.lm.training.targets import TargetRows, encode_targets
+from llm_i2i.lm.training.targets import TargetRows, encode_targets, split_by_tokens
 from llm_i2i.lm.training.worker import run_job
 from tests.tiny_llama import (
+    as_list,
     as_tokens,
     catalogue,
     item,
     llama_settings,
     next_items,
+    open_walks,
     questions,
     walks,
     write_llama,
@@ -81,10 +94,13 @@ def prepared(
     """An untrained model and the encoded rows."""
     torch.manual_seed(0)
     tokenizer = load_tokenizer(settings, base)
-    vocabulary, added = item_vocabulary(tokenizer, items_of(settings), settings)
+    raw = read_examples(rows)
+    vocabulary, added = item_vocabulary(
+        tokenizer, items_of(settings), settings, is_list=is_open_list(raw.prompts[0])
+    )
     model = load_model("llama", settings, base)
     add_rows(model, len(tokenizer), added)
-    return AnswerLoss(model), encode_targets(read_examples(rows), vocabulary, settings.max_length)
+    return AnswerLoss(model), encode_targets(raw, vocabulary, settings.max_length)
 
 
 def loss_of(module: AnswerLoss, targets: TargetRows, normalise: str = "mean") -> float:
@@ -160,12 +176,55 @@ def test_padding_and_company_do_not_change_a_row(base: Path):
     assert together == pytest.approx(sum(alone), rel=1e-5)
 
 
-def test_a_model_that_cannot_select_logits(base: Path):
-    module, targets = prepared(base, next_items(5), llama_settings())
-    assert module.can_select
-    selected = loss_of(module, targets)
-    module.can_select = False
-    assert loss_of(module, targets) == pytest.approx(selected, rel=1e-6)
+@pytest.mark.parametrize("lora", [None, {"rank": 2}])
+def test_logits_of_few_tokens_at_a_time_change_nothing(
+    base: Path, lora: dict[str, int] | None, monkeypatch: pytest.MonkeyPatch
+):
+    settings = llama_settings(lora=lora)
+    module, targets = prepared(base, next_items(20), settings)
+    model = module.model if lora is None else with_lora(module.model, settings, train_embeddings=True)  # fmt: skip
+    module, rows = AnswerLoss(model), np.arange(20)
+    found = []
+    for most in (10**9, 3 * 320):
+        monkeypatch.setattr(causal, "VALUES_AT_ONCE", most)
+        module.zero_grad()
+        loss = module(make_batch(targets.examples, rows))
+        loss.backward()
+        gradients = [p.grad.clone() for p in module.parameters() if p.grad is not None]
+        found.append((loss.item(), gradients))
+    (whole, whole_gradients), (parts, gradients) = found
+    assert parts == pytest.approx(whole, rel=1e-5)
+    for one, other in zip(gradients, whole_gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+SIZES = {
+    "vocab_size": 40, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "num_key_value_heads": 2, "head_dim": 8, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CohereConfig(**SIZES, logit_scale=0.3),
+        GraniteConfig(**SIZES, logits_scaling=4.0),
+        Gemma2Config(**SIZES, final_logit_softcapping=0.5, query_pre_attn_scalar=8),
+        PhiConfig(**SIZES),  # its output layer has a bias
+    ],
+    ids=lambda config: config.model_type,
+)
+def test_the_loss_is_that_of_the_models_own_logits(config: PreTrainedConfig):
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    inputs = torch.tensor([[3, 7, 5, 9], [4, 8, 6, 11]])
+    batch = Batch(inputs.numpy(), np.array([1, 6]), np.array([5, 11]), np.array([1.0, 2.0], np.float32), 2.0, np.ones((2, 4), bool))  # fmt: skip
+    with torch.no_grad():
+        own = model(input_ids=inputs).logits.log_softmax(dim=-1)
+        found = AnswerLoss(model)(batch).item()
+    assert found == pytest.approx(-(own[0, 1, 5] + 2 * own[1, 2, 11]).item(), rel=1e-4)
 
 
 def test_a_sequence_in_one_pass_is_its_targets_one_by_one(base: Path):
@@ -179,6 +238,52 @@ def test_a_sequence_in_one_pass_is_its_targets_one_by_one(base: Path):
             one_each.append({"prompt": text, "completion": walk[at], "weight": weight})
     _, apart = prepared(base, pa.Table.from_pylist(one_each), settings)
     assert loss_of(module, targets) == pytest.approx(loss_of(module, apart), rel=1e-5)
+
+
+@pytest.mark.parametrize("item_ids", ["text", "token"])
+def test_a_users_row_has_the_losses_of_its_prompts(base: Path, item_ids: str):
+    """Eq. 2 in one row a user (`by_user`) and in one row a target (`by_position`): same history, same loss of each target."""
+    settings, table = llama_settings(item_ids=item_ids), open_walks()
+    table = as_tokens(table) if item_ids == "token" else table
+    module, whole = prepared(base, table, settings)
+    assert len(whole.examples) == len(table)
+    vocabulary, _ = item_vocabulary(
+        load_tokenizer(settings, base), items_of(settings), settings, is_list=True
+    )
+
+    def loss(row: dict[str, object]) -> float:
+        raw = read_examples(pa.Table.from_pylist([row]))
+        return loss_of(module, encode_targets(raw, vocabulary, settings.max_length))
+
+    apart = []
+    for row in table.to_pylist():
+        for at, weight in enumerate(row["weights"]):
+            if weight:
+                asked = {
+                    "prompt": as_list(row["completions"][:at]),
+                    "completions": [row["completions"][at]],
+                    "weights": [weight],
+                }
+                only = {
+                    **row,
+                    "weights": [weight if n == at else 0.0 for n in range(len(row["weights"]))],
+                }
+                apart.append(loss(asked))
+                assert loss(only) == pytest.approx(apart[-1], abs=1e-4)
+    assert loss_of(module, whole) == pytest.approx(np.mean(apart), abs=1e-4)
+
+
+def test_a_users_row_learns_and_answers(base: Path):
+    """Trained on one row a user, the checkpoint is asked in the same format and knows what comes next."""
+    table = open_walks(24)
+    log = train(base, table, llama_settings(epochs=40, chat="auto"))
+    assert log[-1].loss < 0.3 * log[0].loss
+    vocabulary = load_tokenizer_vocabulary(base / "out")
+    assert vocabulary.is_list
+    backend = TransformersBackend(base / "out")
+    prompt = f"{table['prompt'][0]} {item(1)}\n- {item(2)}\n-"
+    ((best, _), *_others) = backend.top_items([prompt], 3)[0]
+    assert best == item(3)
 
 
 # -- training -------------------------------------------------------------------------------------------------------------
@@ -207,7 +312,7 @@ def test_the_checkpoint_is_plain_files_without_a_machines_path(base: Path):
     }  # fmt: skip
     metadata = check_complete(folder)
     assert (metadata.vocabulary, metadata.kind, metadata.n_items) == ("tokenizer", "completion", 12)
-    assert metadata.settings == llama_settings()
+    assert metadata.settings == llama_settings(precision="float32")
     assert json.loads((folder / "items.json").read_text())["item_ids"] == "text"
     for path in folder.iterdir():
         assert str(base).encode() not in path.read_bytes()
@@ -347,6 +452,63 @@ def test_validation_loss_is_the_mean_over_the_rows_held_out(base: Path):
     with torch.no_grad():
         loss = module(make_batch(targets.examples, held_out)).item() / len(held_out)
     assert loss == pytest.approx(min(told), rel=1e-4)
+
+
+def test_items_of_one_token_compete_among_themselves(base: Path):
+    """Eq. 2 with a softmax over the items alone, as they are ranked when they are generated."""
+    settings = llama_settings(item_ids="token")
+    rows = as_tokens(walks())
+    whole, targets = prepared(base, rows, settings)
+    raw = read_examples(rows)
+    vocabulary, _ = item_vocabulary(load_tokenizer(settings, base), items_of(settings), settings)
+    answers = competing_tokens(vocabulary, raw)
+    assert answers is not None
+    assert answers.tolist() == sorted(ids[0] for ids in vocabulary.item_sequences)
+    batch = make_batch(targets.examples, np.arange(len(targets.examples)))
+    with torch.no_grad():
+        found = AnswerLoss(whole.model, answers)(batch)
+        logits = whole.model(input_ids=torch.from_numpy(batch.inputs)).logits.flatten(0, 1)
+        among = logits[torch.from_numpy(batch.places)][:, answers].log_softmax(dim=1)
+    place = {token: number for number, token in enumerate(answers.tolist())}
+    expected = -sum(
+        weight * among[row, place[int(target)]].item()
+        for row, (target, weight) in enumerate(zip(batch.targets, batch.weights, strict=True))
+        if weight > 0
+    )
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_answers_that_are_no_items_compete_with_all_tokens(base: Path):
+    settings = llama_settings(item_ids="token")
+    tokenizer = load_tokenizer(settings, base)
+    vocabulary, _ = item_vocabulary(tokenizer, items_of(settings), settings)
+    assert competing_tokens(vocabulary, read_examples(questions())) is None
+    spelled, _ = item_vocabulary(tokenizer, items_of(llama_settings()), llama_settings())
+    assert competing_tokens(spelled, read_examples(walks())) is None
+
+
+def test_a_step_in_parts_of_few_tokens_is_the_step(base: Path):
+    """Memory follows `tokens_at_once`; losses and weights do not."""
+    logs = {}
+    for most in (4096, 40, 1):
+        settings = llama_settings(tokens_at_once=most, epochs=2)
+        logs[most] = [row.loss for row in train(base, next_items(), settings, f"out-{most}")]
+    assert logs[40] == pytest.approx(logs[4096], rel=1e-5)
+    assert logs[1] == pytest.approx(logs[4096], rel=1e-5)
+    for name, tensor in weights_of(base / "out-4096").items():
+        torch.testing.assert_close(weights_of(base / "out-1")[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_parts_hold_like_lengths_and_at_most_so_many_tokens():
+    lengths = np.array([9, 2, 3, 30, 2, 8])
+    tokens = np.zeros(int(lengths.sum()), dtype=np.int64)
+    zeros = np.zeros(len(tokens), dtype=np.float32)
+    examples = Examples(tokens, zeros, zeros, np.cumsum(lengths) - lengths, lengths)
+    parts = split_by_tokens(examples, np.arange(6), 18)
+    assert [part.tolist() for part in parts] == [[1, 4, 2], [5, 0], [3]]
+    assert [
+        part.tolist() for part in split_by_tokens(examples, np.array([], dtype=np.int64), 18)
+    ] == [[]]
 
 
 # -- what is missing or wrong -----------------------------------------------------------------------------------------------

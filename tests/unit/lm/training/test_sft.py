@@ -21,7 +21,7 @@ from llm_i2i.lm.training.examples import encode_examples, make_batch, read_examp
 from llm_i2i.lm.training.features import SummedEmbedding, item_features
 from llm_i2i.lm.training.model import build_model, dropout, save_model
 from llm_i2i.lm.training.schedule import learning_rate_schedule
-from llm_i2i.lm.training.sft import ItemLoss, answers_of, private_torch_state
+from llm_i2i.lm.training.sft import ItemLoss, answers_of, planned_epochs, private_torch_state
 
 Tiny = Callable[..., FromSizesSettings]
 
@@ -44,6 +44,34 @@ def test_same_seed_same_bytes(tmp_path: Path, sequences: pa.Table, items: pa.Tab
         train(tmp_path / name, sequences, settings, items=items, random_seed=seed)
         digests.append(checkpoint_digest(tmp_path / name))
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_training_ends_once_it_has_seen_enough_targets_of_each_item(
+    sequences: pa.Table, tiny: Tiny
+):
+    """As many whole epochs as fit, then a part of one, whose rows are drawn by the seed."""
+    raw = read_examples(sequences)
+    vocabulary = vocabulary_for(raw, None, None)
+    examples = encode_examples(raw, vocabulary, 50)
+
+    def seen(epochs: list[list[np.ndarray]]) -> list[float]:
+        return [sum(float(make_batch(examples, rows).n_targets) for rows in one) for one in epochs]
+
+    def planned(**settings: int) -> list[float]:
+        one = tiny(epochs=3, batch_size=4, **settings)
+        return seen(planned_epochs(examples, one, np.random.default_rng(1), vocabulary.n_items))
+
+    whole = planned()
+    assert len(whole) == 3
+    per_item = int(1.5 * whole[0] / vocabulary.n_items)
+    first, part = planned(targets_per_item=per_item)
+    assert first == whole[0]
+    assert 0 < part < whole[0]
+    assert first + part >= per_item * vocabulary.n_items
+    assert planned(targets_per_item=10**6) == whole
+    assert planned_epochs(
+        examples, tiny(epochs=3, targets_per_item=1), np.random.default_rng(1), 0
+    )[2:]
 
 
 def test_threads_do_not_race_in_the_gradient_of_rows():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,13 @@ from llm_i2i.lm.training.targets import (
 )
 from tests.tiny_llama import (
     ITEMS,
+    OPEN_LIST,
+    as_list,
     as_tokens,
     catalogue,
     llama_settings,
     next_items,
+    open_walks,
     questions,
     walks,
     write_llama,
@@ -195,9 +199,73 @@ def test_a_sequence_of_single_tokens_is_one_row(tmp_path: Path):
         head = vocabulary.encode(row["prompt"], 200)
         assert tokens == head + [spelled[item] for item in row["completions"]]
         assert weights == [0.0] * len(head) + row["weights"]
-    # Cut: the oldest items go, and the first that stays has no history left to be predicted from.
+    # In pieces: each item is a target once, behind the item before it.
     head = len(vocabulary.encode("Recent products:", 200))
     short = rows_of(encode(table, vocabulary, max_length=head + 1))
     assert [weights for _, weights in short] == [
-        [0.0] * head + [0.0, row["weights"][-1]] for row in table.to_pylist()
+        [0.0] * head + [0.0, weight] for row in table.to_pylist() for weight in row["weights"][1:]
     ]
+    assert [tokens[head:] for tokens, _ in short] == [
+        [spelled[before], spelled[item]]
+        for row in table.to_pylist()
+        for before, item in pairwise(row["completions"])
+    ]
+
+
+# -- lists that are continued line by line -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> TokenizerVocabulary:
+    write_llama(tmp_path / "llama")
+    tokenizer = load_tokenizer(llama_settings(), tmp_path)
+    return TokenizerVocabulary(tokenizer, ITEMS, "text", is_list=True)
+
+
+def test_a_user_is_one_row_and_its_prefixes_are_the_prompts(lists: TokenizerVocabulary):
+    table = open_walks(3)
+    found = rows_of(encode(table, lists))
+    assert len(found) == 3
+    for (tokens, weights), row in zip(found, table.to_pylist(), strict=True):
+        products = row["completions"]
+        for place, (product, weight) in enumerate(zip(products, row["weights"], strict=True)):
+            prompt = lists.encode(as_list(products[:place]), 200)
+            answer = [*lists.answer(product), lists.end]
+            assert tokens[: len(prompt) + len(answer)] == prompt + answer
+            own = weights[len(prompt) : len(prompt) + len(answer)]
+            assert sum(own) == pytest.approx(weight)
+        assert np.count_nonzero(weights) == sum(len(lists.answer(p)) + 1 for p in products[1:])
+
+
+def test_a_long_user_is_cut_between_products_and_each_is_a_target_once(lists: TokenizerVocabulary):
+    products = [ITEMS[n] for n in (3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5)]
+    weights = [0.0, *(float(n) for n in range(1, len(products)))]
+    table = pa.table({"prompt": [OPEN_LIST], "completions": [products], "weights": [weights]})
+    (whole,) = rows_of(encode(table, lists))
+    head = lists.encode(OPEN_LIST, 200)
+    for max_length in range(len(head) + 12, len(whole[0])):
+        found = rows_of(encode(table, lists, max_length))
+        shares = []
+        for tokens, row_weights in found:
+            assert len(tokens) - 1 <= max_length
+            assert tokens[: len(head)] == head
+            text = lists.tokenizer.decode(tokens[len(head) :])
+            lines = [line.strip() for line in text.rstrip("\n").split("\n-")]
+            assert "|".join(lines) in "|".join(products)
+            assert row_weights[len(head)] == 0.0  # the first has no history
+            shares += [w for w in row_weights if w]
+        assert sum(shares) == pytest.approx(sum(weights))
+
+
+def test_code_words_are_one_pass(tmp_path: Path):
+    write_llama(tmp_path / "llama")
+    tokenizer = load_tokenizer(llama_settings(), tmp_path)
+    codes = [f"<a_{n % 3}> <b_{n // 3}>" for n in range(9)]
+    vocabulary = TokenizerVocabulary(tokenizer, codes, "semantic")
+    table = pa.table(
+        {"prompt": ["", ""], "completions": [codes[:3], codes[4:6]], "weights": [[0.0, 4.0, 1.0], [0.0, 1.0]]}
+    )  # fmt: skip
+    (first, weights), (second, _) = rows_of(encode(table, vocabulary))
+    assert first == vocabulary.encode(" ".join(codes[:3]), 200)
+    assert second == vocabulary.encode(" ".join(codes[4:6]), 200)
+    assert weights[-4:] == [2.0, 2.0, 0.5, 0.5]
