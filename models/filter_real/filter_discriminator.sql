@@ -12,8 +12,8 @@ select
 from fine_tune(
     (
         select prompt, completion, weight
-        from {{ ref('filter_examples') }}
-        where fold <> {{ fold }}
+        from {{ ref('history_examples') }}
+        where user_number % {{ var('filter_folds') }} + 1 <> {{ fold }}
         order by user_id, position, draw
     ),
     language_model := {{ language_model(var('language_model'), epochs=var('filter_epochs')) }},

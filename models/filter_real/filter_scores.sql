@@ -6,15 +6,15 @@ answers_{{ fold }} as (
         user_id,
         item_id,
         position,
-        fold,
+        cast({{ fold }} as integer) as fold,
         user_number,
         item_number,
         score_interaction(
             prompt,
             model := (select any_value(checkpoint) from {{ ref('filter_discriminator_' ~ fold) }})
         ) as answer
-    from {{ ref('filter_examples') }}
-    where completion = 'Yes' and fold = {{ fold }}
+    from {{ ref('history_examples') }}
+    where completion = 'Yes' and user_number % {{ var('filter_folds') }} + 1 = {{ fold }}
 ),
 {% endfor %}
 answers as (

@@ -7,7 +7,10 @@ select
     item_id,
     item_number,
     position,
-    {% if not is_filtering() %}
+    {% if not is_filtering() and var('event_weights') %}
+    weight
+from {{ ref('weighed_events') }}
+    {% elif not is_filtering() %}
     {{ double(1) }} as weight
 from {{ ref('interactions_train') }}
     {% else %}

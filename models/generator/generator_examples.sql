@@ -16,12 +16,15 @@ with events as (
             when train.position = 0 then {{ double(0) }}
             when item_long_tail.is_long_tail then {{ double(var('alpha')) }}
             else {{ double(var('beta')) }}
-        end as weight,
+        end{{ ' * weighed.weight' if var('event_weights') }} as weight,
         count(*) over (partition by train.user_number) - 1 - train.position as age
     from {{ ref(events) }} as train
     inner join {{ ref('item_numbers') }} as item_numbers on item_numbers.item_number = train.item_number
     {%- if shows_text('generator') %}
     inner join {{ products_in_prompts('generator') }} as shown on shown.item_number = train.item_number
+    {%- endif %}
+    {%- if var('event_weights') %}
+    inner join {{ ref(prefix ~ 'weighed_events') }} as weighed on weighed.user_number = train.user_number and weighed.item_number = train.item_number
     {%- endif %}
     inner join {{ ref(prefix ~ 'item_long_tail') }} as item_long_tail on item_long_tail.item_number = train.item_number
 ),

@@ -1,6 +1,6 @@
 -- models/history/history_examples.sql: only with discriminator: history, filter_real or llm_cf. the examples of the paper's discriminator (eq. 3): observed pairs answered Yes, drawn items (negatives)
 -- answered No. Both read the history before the observed pair, never the pair itself or what follows. Train part only.
-{{ config(materialized='ephemeral', enabled=var('discriminator') == 'history' or is_filtering()) }}
+{{ config(materialized='table' if is_filtering() else 'ephemeral', enabled=var('discriminator') == 'history' or is_filtering()) }}
 with histories as (
     select
         train.user_id,

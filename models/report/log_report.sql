@@ -108,6 +108,20 @@ counted as (
         min(word) as example
     from words
     union all
+    {%- if var('event_column') is not none and (var('event_kinds') or var('event_weights')) %}
+    select
+        'kinds_without_events' as finding,
+        count(case when found.event_kind is null then 1 end) as n,
+        count(*) as total,
+        min(case when found.event_kind is null then named.kind end) as example
+    from (
+        {%- for kind in (var('event_kinds') + var('event_weights').keys() | list) | unique %}
+        select {{ quote_literal(kind) }} as kind{{ ' union all' if not loop.last }}
+        {%- endfor %}
+    ) as named
+    left join (select distinct event_kind from {{ ref('log_events') }}) as found on found.event_kind = named.kind
+    union all
+    {%- endif %}
     select
         'scientific_ids' as finding,
         count(case when is_scientific then 1 end) as n,

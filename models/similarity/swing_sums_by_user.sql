@@ -135,6 +135,7 @@ sums as (
             terms.first_self_term * crossings.first_weight * crossings.first_weight
             + terms.second_self_term * crossings.second_weight * crossings.second_weight
         ) as self_terms,
+        sum(crossings.first_weight + crossings.second_weight) as common_weight,
         {%- else %}
         sum(terms.term) as user_pairs,
         sum(terms.first_self_term + terms.second_self_term) as self_terms,
@@ -150,6 +151,9 @@ select
     user_pairs,
     -- each user was in n_common_users - 1 crossings.
     self_terms / (n_common_users - 1) as self_terms,
+    {%- if weighted %}
+    common_weight / (n_common_users - 1) as common_weight,
+    {%- endif %}
     n_common_users
 from sums
 where n_common_users >= {{ var('min_common_users') }}
@@ -160,6 +164,9 @@ select
     single.item_pair,
     cast(0 as double) as user_pairs,
     user_weights.self_term{% if weighted %} * single.weight * single.weight{% endif %} as self_terms,
+    {%- if weighted %}
+    single.weight as common_weight,
+    {%- endif %}
     1 as n_common_users
 from item_pairs as single
 inner join {{ ref(prefix ~ 'swing_user_weights') }} as user_weights on user_weights.user_number = single.user_number

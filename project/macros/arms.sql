@@ -1,9 +1,7 @@
 {# What an arm's index is made of. The lists arms, recommenders, vote_sets and judged_sets (project/arms.yml, models/*/part.yml) say which arms there are. #}
 
 {# Whether the augmented recommenders learn from other events than the log's: synthetic ones (append), or real ones that were filtered. #}
-{% macro events_are_fused() -%}
-{% do return(var('fusion') == 'append' or is_filtering()) %}
-{%- endmacro %}
+{% macro events_are_fused() %}{% do return(var('fusion') == 'append' or is_filtering()) %}{% endmacro %}
 
 {# The recommender that the index is made of. `auto` is the one that recommender_trials puts first; where the augmented recommenders learn from other
    events than the log's, it stands for Swing, the paper's. #}

@@ -28,10 +28,11 @@
 {% do return(var('swing_form') if knows_by_item else 'by_user') %}
 {% endmacro %}
 
+{# Whether the events that augmented recommenders learn from have weights. #}
+{% macro fused_events_have_weights() %}{% do return(var('event_weights') | length > 0 or var('filter_real', 'off') == 'downweight' or (var('fusion') == 'append' and var('synthetic_weight') != 1)) %}{% endmacro %}
+
 {# The caps on the users of an item that swing_costs tries. #}
-{% macro swing_caps() %}
-{% do return([20, 50, 100, 200, 500, 1000]) %}
-{% endmacro %}
+{% macro swing_caps() %}{% do return([20, 50, 100, 200, 500, 1000]) %}{% endmacro %}
 
 {# The value sets of models/similarity/swing.sql that come of the list swing_logs. #}
 {% macro swing_of_logs() %}
