@@ -74,6 +74,7 @@ class Engine(Protocol):
         size: int,
         work: Callable[[pa.RecordBatch], Outcome],
         by_value: Sequence[Callable[..., Any]] = (),
+        next_size: Callable[[], int] | None = None,
     ) -> Iterator[Outcome]:
         """What `work` returns for each batch of at most `size` rows of a table that `create_table` made.
 
@@ -82,6 +83,8 @@ class Engine(Protocol):
 
         Args:
             by_value: Functions in `work` whose modules only this process has.
+            next_size: Asked before each batch how many rows it has, at most `size`. On a cluster all have `size`: which rows are a batch must
+                not depend on time there, or work that was committed would not be known again.
         """
 
     def write_parquet(self, sql: str, path: Path) -> int:

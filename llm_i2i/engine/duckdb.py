@@ -135,6 +135,11 @@ class DuckDBEngine:
             raise as_engine_error(error) from error
 
     def batches(self, sql: str, size: int) -> Iterator[pa.RecordBatch]:
+        yield from self._batches(sql, size, lambda: size)
+
+    def _batches(
+        self, sql: str, size: int, next_size: Callable[[], int]
+    ) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
         # A cursor of its own: an open result owns its connection, and the caller runs queries meanwhile.
@@ -145,10 +150,10 @@ class DuckDBEngine:
             for batch in cursor.sql(sql).to_arrow_reader(size):
                 pending.append(batch)
                 rows += batch.num_rows
-                while rows >= size:
+                while rows >= (taken := next_size()):
                     table = pa.Table.from_batches(pending)
-                    yield table.slice(0, size).combine_chunks().to_batches()[0]
-                    rest = table.slice(size)
+                    yield table.slice(0, taken).combine_chunks().to_batches()[0]
+                    rest = table.slice(taken)
                     pending, rows = rest.to_batches(), rest.num_rows
             if rows:
                 yield pa.Table.from_batches(pending).combine_chunks().to_batches()[0]
@@ -163,8 +168,10 @@ class DuckDBEngine:
         size: int,
         work: Callable[[pa.RecordBatch], Outcome],
         by_value: Sequence[Callable[..., Any]] = (),
+        next_size: Callable[[], int] | None = None,
     ) -> Iterator[Outcome]:
-        for batch in self.batches(f"select * from {quote_identifier(relation)}", size):
+        sql = f"select * from {quote_identifier(relation)}"
+        for batch in self._batches(sql, size, next_size or (lambda: size)):
             yield work(batch)
 
     def write_parquet(self, sql: str, path: Path) -> int:

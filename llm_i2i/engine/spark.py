@@ -206,6 +206,7 @@ class SparkEngine:
         size: int,
         work: Callable[[pa.RecordBatch], Outcome],
         by_value: Sequence[Callable[..., Any]] = (),
+        next_size: Callable[[], int] | None = None,
     ) -> Iterator[Outcome]:
         from llm_i2i.engine.spark_batches import run_on_executors
 

@@ -15,9 +15,10 @@ from llm_i2i.fingerprint import canonical_json, fingerprint
 from llm_i2i.names import argument_column, key_column, result_column
 from llm_i2i.udf.answers import judge
 from llm_i2i.udf.context import RowError, UdfContext
+from llm_i2i.udf.pace import Pace
 from llm_i2i.udf.registry import raised
 from llm_i2i.udf.signature import Signature
-from llm_i2i.udf.speed import Amount, Meter, Stopwatch, estimate_seconds
+from llm_i2i.udf.speed import Amount, Meter, Stopwatch, estimate_seconds, seconds_per_call
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -181,10 +182,16 @@ def _make_calls(
     done, errors = 0, list[str]()
     stopwatch = Stopwatch()
     missing = f"{call.relation}_missing"
-    for outcome in engine.map_batches(missing, call.signature.batch_size, work, [call.function]):
+    most = call.signature.batch_size
+    # Only where a model answers, which may be slow: any other function is called with its batch_size.
+    pace = Pace(most, _seconds_per_call(call, cache)) if call.constants.get("model") else None
+    next_size = pace.rows if pace else None
+    for outcome in engine.map_batches(missing, most, work, [call.function], next_size):
         if outcome.failure is not None:
             raise outcome.failure
         stopwatch.add(outcome.amount)
+        if pace:
+            pace.took(outcome.amount.calls, outcome.amount.seconds)
         errors += outcome.errors
         done += outcome.amount.calls
         context.progress(done, total, f"{len(errors):,} failed" if errors else "")
@@ -193,6 +200,13 @@ def _make_calls(
         measured = stopwatch.measurement(call.meter.subject)
         cache.record_speed(call.signature.name, call.group, measured)
     return errors, stopwatch.total.tokens
+
+
+def _seconds_per_call(call: BatchCall, cache: Cache) -> float | None:
+    if call.meter is None:
+        return None
+    speeds = cache.speeds(call.signature.name)
+    return seconds_per_call(speeds, call.meter.subject)
 
 
 @dataclass(frozen=True)

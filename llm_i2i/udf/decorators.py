@@ -29,7 +29,8 @@ def batch_udf(*, returns: str, batch_size: int = 4096) -> Callable[[F], F]:
 
     Args:
         returns: DuckDB type of one value, for example `STRUCT(confidence DOUBLE, margin DOUBLE)`.
-        batch_size: Rows a call receives and commits at once: what a kill can lose.
+        batch_size: Rows a call receives and commits at once: what a kill can lose. One that is called with an argument `model`
+            receives fewer where that model is slow (`llm_i2i.udf.pace`).
     """
     return _marker("batch", returns, batch_size)
 

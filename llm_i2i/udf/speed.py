@@ -81,19 +81,37 @@ def estimate_seconds(
     measurements: Iterable[Mapping[str, Any]], subject: str, work: Amount
 ) -> float | None:
     """Seconds that `work` (its own seconds do not count) will take, by the latest run of the same subject; None without one."""
-    runs = [
-        (m["measured_at"], Amount(**m["first"]), Amount(**m["rest"]))
-        for m in measurements
-        if m["subject"] == subject
-    ]
     if not work.calls:
         return 0.0
-    runs = [run for run in runs if run[1].plus(run[2]).calls >= ENOUGH] or runs
-    if not runs:
+    latest = _latest(measurements, subject)
+    if latest is None:
         return None
-    _, first, rest = max(runs, key=lambda run: run[0])
+    first, rest = latest
     if not rest.size:
         return first.seconds * work.size / first.size if first.size else None
     rate = rest.seconds / rest.size
     start = max(first.seconds - rate * first.size, 0.0)
     return start + rate * work.size
+
+
+def seconds_per_call(measurements: Iterable[Mapping[str, Any]], subject: str) -> float | None:
+    """Seconds of one call, after the first batch, in the latest run of the same subject; None without one."""
+    latest = _latest(measurements, subject)
+    if latest is None:
+        return None
+    first, rest = latest
+    known = rest if rest.calls else first
+    return known.seconds / known.calls if known.calls else None
+
+
+def _latest(
+    measurements: Iterable[Mapping[str, Any]], subject: str
+) -> tuple[Amount, Amount] | None:
+    """The first batch and the others of the latest run that is long enough."""
+    runs = [
+        (m["measured_at"], Amount(**m["first"]), Amount(**m["rest"]))
+        for m in measurements
+        if m["subject"] == subject
+    ]
+    runs = [run for run in runs if run[1].plus(run[2]).calls >= ENOUGH] or runs
+    return max(runs, key=lambda run: run[0])[1:] if runs else None
