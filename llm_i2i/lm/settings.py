@@ -23,6 +23,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Length = Annotated[int, Field(ge=2)]
+ITEM_TOKENS = 64  # max_length of a pretrained model whose items are one token each
 Name = Annotated[str, Field(min_length=1)]
 Backend = Literal["auto", "transformers", "vllm", "openai", "fake"]
 Schedule = Literal["cosine", "linear", "constant"]
@@ -188,6 +189,7 @@ class PretrainedSettings(TrainingSettings):
         weights: Digest of what `pretrained` and `tokenizer` name, chat template included; `language_model()` sets it where they are
             on this machine, so that other weights under the same name are another model.
         tokenizer: Folder or name of the tokenizer; null: that of `pretrained`.
+        max_length: As above; by default 1,024, and 64 where items are one token each.
         item_ids: How items are spelled: one added token each, as text, or as several added code tokens.
         chat: `auto` writes a prompt as the user's turn of the tokenizer's chat template, where it has one and items are spelled as
             text; answers are the assistant's. Sequences of item tokens are no conversation. `off` leaves prompts plain.
@@ -298,6 +300,9 @@ def parse_settings(text: str) -> LanguageModelSettings:
 def settings_from(values: dict[str, Any]) -> LanguageModelSettings:
     """Settings from a mapping, of the kind that its `pretrained` says, checked as in `parse_settings`."""
     kind = _kind_of(values)
+    if kind is PretrainedSettings and values.get("item_ids") == "token":
+        # A history of item tokens has no words, so few tokens hold all that matters of it.
+        values = {"max_length": ITEM_TOKENS, **values}
     other: Kind = FromSizesSettings if kind is PretrainedSettings else PretrainedSettings
     if isinstance(values.get("serving"), dict):
         values = {**values, "serving": serving_settings(values["serving"], f"{WHERE}.serving")}

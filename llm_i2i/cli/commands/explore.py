@@ -240,3 +240,36 @@ def freshness(
     from llm_i2i.cli.freshness import run_freshness
 
     sys.exit(run_freshness(open_project(**settings), select, exclude, output))
+
+
+@click.command()
+@project_options
+@click.argument("models", metavar="[MODEL]...", nargs=-1, shell_complete=model_names)
+@click.option(
+    "--rows", type=click.IntRange(1, 100), default=3, show_default=True, help="Rows of each model."
+)
+@click.option("--prompts-only", is_flag=True, help="Ask no model; load its tokenizer alone.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page to this file as well.",
+)
+@text_or_json
+def preview(
+    models: tuple[str, ...],
+    rows: int,
+    prompts_only: bool,
+    html: Path | None,
+    output: str,
+    **settings: Any,
+) -> None:
+    """Show prompts and answers of a few rows, before a long build.
+
+    Of each MODEL that trains or asks a language model; by default the first of each file. Nothing is trained: a pretrained model that is not
+    trained yet answers as it is, and one made from sizes not at all.
+    """
+    from llm_i2i.cli.preview import print_previews
+    from llm_i2i.runner.inspection.preview import previews
+
+    found = previews(open_project(**settings), models, rows, with_answers=not prompts_only)
+    print_previews(found, html, output)
