@@ -368,7 +368,7 @@ def test_kinds_of_events_are_chosen() -> None:
     house = kinds_of_events(event_column="kind", event_kinds=["cart", "purchase"])
     found = house.build("log_events").rows("select item_id, problem from log_events order by 1")
     assert found == [("a", None), ("b", None)]
-    with pytest.raises(ProjectError, match="event_kinds needs event_column"):
+    with pytest.raises(ProjectError, match="event_kinds and event_weights need event_column"):
         kinds_of_events(event_kinds=["cart"])
 
 

@@ -35,14 +35,12 @@ class PooledEncoder:
 
     def __init__(self, name: str, base_dir: Path, pooling: Pooling = "mean") -> None:
         weights = locate(name, base_dir)
-        # A file in the GGUF format holds no safetensors.
-        only = {} if weights.gguf else {"use_safetensors": True}
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(
                 weights.place, trust_remote_code=False, **weights.options
             )
             self.model = AutoModel.from_pretrained(
-                weights.place, trust_remote_code=False, **only, **weights.options
+                weights.place, trust_remote_code=False, use_safetensors=True, **weights.options
             ).eval()
         except (OSError, ValueError) as error:
             raise LlmI2iError(

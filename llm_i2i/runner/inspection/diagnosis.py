@@ -242,7 +242,8 @@ def _project(project: Project) -> Iterator[Finding]:
     config = project.loaded.config
     yield Finding("project", "name", "ok", f"{config.name}  {project.loaded.file}")
     target = project.target.model_dump(exclude_none=True)
-    settings = ", ".join(f"{key} {value}" for key, value in target.items() if key != "type")
+    shown = {key: value for key, value in target.items() if key != "type" and value != []}
+    settings = ", ".join(f"{key} {value}" for key, value in shown.items())
     yield Finding("project", "target", "ok", f"{project.target_name} ({target['type']}) {settings}")
     name = project.vars.get("language_model")
     if name in config.language_models:
