@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: build build-llm test test-fuzz test-crash test-sources audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools docs clean
+.PHONY: build build-llm test test-fuzz test-crash test-sources audit test-contract test-deepspeed test-vllm test-dbt test-spark bench bench-tools docs dist test-dist clean
 
 build: $(VENV)/.installed
 	$(BIN)/llmi2i build
@@ -50,6 +50,23 @@ docs: .venv-docs/.installed $(VENV)/.installed
 .venv-docs/.installed: .ci/constraints-docs.txt
 	test -x .venv-docs/bin/python || $(PYTHON) -m venv .venv-docs
 	.venv-docs/bin/pip --disable-pip-version-check -q install -c .ci/constraints-docs.txt mkdocs-material
+	touch $@
+
+# Wheel, sdist and their bill of materials in dist/, checked as an index would.
+dist: .venv-dist/.installed
+	rm -rf dist
+	.venv-dist/bin/python -m build -q --outdir dist
+	.venv-dist/bin/twine check --strict dist/*
+	.venv-dist/bin/cyclonedx-py requirements .ci/constraints.txt --pyproject pyproject.toml --of JSON -o dist/sbom.json
+
+# Both install and run in clean environments of each Python named here: a new project, an index of SQL alone.
+PYTHONS ?= $(PYTHON)
+test-dist: dist
+	for python in $(PYTHONS); do for file in dist/*.whl dist/*.tar.gz; do .ci/try-dist $$python $$file || exit 1; done; done
+
+.venv-dist/.installed:
+	test -x .venv-dist/bin/python || $(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/pip --disable-pip-version-check -q install build twine cyclonedx-bom
 	touch $@
 
 # Known vulnerabilities of the pinned packages; asks PyPI, so it needs an index that answers such questions, and fails where it does not.
