@@ -20,6 +20,7 @@ from llm_i2i.runner.build.events import (
 
 WIDTH = 80
 COLOURS = {"ERROR": 31, "FAIL": 31, "WARN": 33, "SKIP": 33, "REUSED": 36, "OK": 32}  # ANSI
+WORTH_SAYING = 10.0  # seconds of work from which on a build says how long it will take
 TTY_SECONDS, PLAIN_SECONDS = 0.2, 10.0  # how often progress is shown with and without a terminal
 
 
@@ -31,20 +32,35 @@ class Console(Reporter):
         self._tty = sys.stderr.isatty()
         self._open = False
         self._next_progress = 0.0
-        self._meters: dict[tuple[str, str], float] = {}
+        self._meters: dict[tuple[str, str], tuple[float, float]] = {}
+        self._expected: dict[str, float] = {}
+        self._finished_of = (0.0, 0.0)  # seconds that finished nodes took last time, and now
+        self._began = time.monotonic()
         self._passed: Counter[str] = Counter()
         self._units: Counter[str] = Counter()
         self._warnings: list[LlmI2iError] = []
+
+    def expects(self, seconds: Mapping[str, float]) -> None:
+        self._expected = dict(seconds)
+        self._finished_of = (0.0, 0.0)
+        self._began = time.monotonic()
 
     def started(self, plan: Plan, found: Mapping[str, int]) -> None:
         from llm_i2i.version import __version__
 
         self._line(f"Running llmi2i {__version__}")
         self._line(f"Found {counted(found)}")
+        total = sum(self._expected.values())
+        if total >= WORTH_SAYING:
+            new = len(plan.to_build) - len(self._expected)
+            also = f", {new} new" if new else ""
+            self._line(
+                f"To build: {len(self._expected)} nodes that took {_duration(total)} last time{also}"
+            )
 
     def node_started(self, index: int, total: int, step: PlanStep) -> None:
         self._progress_line(
-            f"{index} of {total} START {_what(step)} ({step.reason})",
+            f"{index} of {total} {self._left()}START {_what(step)} ({step.reason})",
             force=not self._tty and bool(step.compiled.steps),
         )
 
@@ -52,20 +68,30 @@ class Console(Reporter):
         self, step: PlanStep, activity: str, done: float, total: float, message: str
     ) -> None:
         now = time.monotonic()
-        began = self._meters.setdefault((step.node.name, activity), now)
+        # What was done when it began, as after a resumed training, says nothing of the speed.
+        began, before = self._meters.setdefault((step.node.name, activity), (now, done))
         if now < self._next_progress:
             return
         self._next_progress = now + (TTY_SECONDS if self._tty else PLAIN_SECONDS)
-        rate = done / (now - began) if now > began and done else 0.0
+        rate = (done - before) / (now - began) if now > began else 0.0
         left = (total - done) / rate if rate and total else 0.0
         parts = [f"{step.node.name}: {activity} {done:,.0f}" + (f"/{total:,.0f}" if total else "")]
-        parts += [f"{rate:,.0f}/s"] if rate else []
+        parts += [f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"] if rate else []
         parts += [f"ETA {_duration(left)}"] if left else []
         parts += [message] if message else []
-        self._progress_line("  ".join(parts), force=not self._tty)
+        self._progress_line(self._left() + "  ".join(parts), force=not self._tty)
 
     def node_finished(self, index: int, total: int, outcome: NodeOutcome) -> None:
         step = outcome.step
+        before, _ = self._finished_of
+        self._finished_of = (
+            before + self._expected.pop(step.node.name, 0.0),
+            time.monotonic() - self._began,
+        )
+        # The same node may come again, with another seed.
+        self._meters = {
+            key: value for key, value in self._meters.items() if key[0] != step.node.name
+        }
         if outcome.status == "OK":
             self._status(f"{index} of {total} OK created {_what(step)}", *_details(outcome))
         elif outcome.status == "REUSED":
@@ -158,6 +184,13 @@ class Console(Reporter):
             self._line(f"Environment {env!r} stays as it was.")
         for message in result.conclusions:
             self._line(message)
+
+    def _left(self) -> str:
+        """On a terminal, how long the build will still take if nodes take what they took last time; at the pace of those that are finished."""
+        before, now = self._finished_of
+        pace = now / before if before >= WORTH_SAYING else 1.0
+        left = pace * sum(self._expected.values()) - (time.monotonic() - self._began - now)
+        return f"[{_duration(left)} left] " if self._tty and left >= 1 else ""
 
     # -- writing -------------------------------------------------------------------------------------------------------
 

@@ -94,6 +94,12 @@ class Store:
             return None
         return meta if whole else None
 
+    def last_seconds(self, node: str) -> float | None:
+        """What the newest result of a node took to make; None if there is none."""
+        folders = [(path.stat().st_mtime, path.name) for path in (self.root / node).glob("*")]
+        meta = self.meta(node, max(folders)[1]) if folders else None
+        return meta.seconds if meta else None
+
     def damaged_files(self, node: str, fingerprint: str) -> list[str]:
         """Files of a result that are not, byte for byte, as they were written.
 

@@ -57,6 +57,8 @@ class Builder:
         if refreshes != self.planner.past_refreshes():
             replace_text(self.planner.refresh_file, json.dumps(refreshes))
         context = self.planner.context(plan, reporter or Reporter(), max_calls, store_failures)
+        last = {s.node.name: context.store.last_seconds(s.node.name) for s in plan.to_build}
+        context.reporter.expects({n: seconds for n, seconds in last.items() if seconds is not None})
         context.reporter.started(
             plan, {**self.definition.manifest.counts(), "UDF": len(self.definition.udfs.signatures)}
         )

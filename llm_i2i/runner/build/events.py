@@ -129,6 +129,9 @@ class Reporter:
     def started(self, plan: Plan, found: Mapping[str, int]) -> None:
         """The plan is made; `found` counts what the project has, `model`, `data test`, `UDF` ..."""
 
+    def expects(self, seconds: Mapping[str, float]) -> None:
+        """What nodes that are to be built took when they were built last; called before `started`."""
+
     def node_started(self, index: int, total: int, step: PlanStep) -> None:
         """A node is about to be built; `index` counts from 1."""
 

@@ -42,3 +42,56 @@ def test_a_listing_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch) -
     assert line_width() == 132
     monkeypatch.setenv("COLUMNS", "40")
     assert line_width() == 80
+
+
+def named(name: str) -> Any:
+    return cast("Any", SimpleNamespace(node=SimpleNamespace(name=name, materialized="table")))
+
+
+def test_the_rate_is_that_of_this_run_of_the_node(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("llm_i2i.cli.console.time.monotonic", lambda: clock[0])
+    console = Console()
+
+    def told(done: float, seconds: float) -> str:
+        clock[0] += seconds
+        console.progress(named("generator"), "fine_tune", done, 1000, "")
+        return capsys.readouterr().err.rstrip("\n")[len("00:00:00  ") :]
+
+    told(400, 0)  # resumed there
+    assert told(440, 20) == "generator: fine_tune 440/1,000  2.0/s  ETA 4:40"
+    console.node_finished(1, 2, NodeOutcome(named("generator"), "OK"))
+    capsys.readouterr()
+    # Once more with another seed, ten minutes later.
+    told(0, 600)
+    assert told(200, 10) == "generator: fine_tune 200/1,000  20/s  ETA 0:40"
+
+
+def test_what_is_left_follows_the_pace_of_what_is_finished(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("llm_i2i.cli.console.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    console = Console()
+    console.expects({"log": 20.0, "generator": 60.0, "index": 30.0})
+    plan = cast("Any", SimpleNamespace(to_build=[1, 2, 3, 4]))
+    console.started(plan, {"model": 4})
+    said = capsys.readouterr().err
+    assert "To build: 3 nodes that took 1:50 last time, 1 new" in said
+
+    def started(name: str) -> str:
+        step = cast("Any", SimpleNamespace(**vars(named(name)), reason="new", compiled=None))
+        console.node_started(1, 4, step)
+        return capsys.readouterr().err
+
+    assert "[1:50 left] START log" in started("log").replace("1 of 4 ", "")
+    clock[0] = 40.0  # twice as slow as last time
+    console.node_finished(1, 4, NodeOutcome(named("log"), "OK"))
+    assert "[3:00 left]" in started("generator")
+    clock[0] = 70.0
+    assert "[2:30 left]" in started("generator")
+    clock[0] = 1000.0
+    assert "left]" not in started("generator")
