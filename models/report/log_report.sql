@@ -139,6 +139,17 @@ counted as (
     ) as written
     union all
     select
+        'padded_ids' as finding,
+        count(case when id <> trim(id) then 1 end) as n,
+        count(*) as total,
+        min(case when id <> trim(id) then '"' || id || '"' end) as example
+    from (
+        select distinct cast(user_id as varchar) as id from events
+        union all
+        select distinct cast(item_id as varchar) as id from events
+    ) as ids
+    union all
+    select
         'dominant_user' as finding,
         n,
         total,

@@ -309,6 +309,12 @@ def test_ids_that_a_spreadsheet_shortened_are_told() -> None:
     assert finding(Warehouse(log), "scientific_ids") == ("warning", 2, 5, "1.23E+12")
 
 
+def test_blanks_around_ids_are_a_finding():
+    log = [("u", " a", 1), ("u", "a", 2), ("v ", "b", 3), ("w", "c d", 4)]
+    assert finding(Warehouse(log), "padded_ids") == ("warning", 2, 7, '" a"')
+    assert finding(Warehouse([("u", "a b", 1)]), "padded_ids") is None
+
+
 def test_the_fullest_row_of_an_item_counts() -> None:
     items = """select * from (values
         ('a', 'Red kite', 'Acme', 'Toys'), ('a', 'A kite (old)', null, null), ('b', '', null, ' '), ('b', null, 'Zed', null), ('c', 'z', null, null), ('c', 'y', null, null)
