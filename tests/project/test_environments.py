@@ -419,6 +419,18 @@ def test_export_writes_each_format(shop: ShopProject, build: Build, tmp_path: Pa
     assert sorted(p.name for p in folder.iterdir()) == sorted(names)
 
 
+def test_export_takes_its_file_as_an_option_too(
+    shop: ShopProject, build: Build, tmp_path: Path
+) -> None:
+    build()
+    assert shop.run("export", "kept", "--to", str(tmp_path / "kept.csv")).returncode == 0
+    assert (tmp_path / "kept.csv").exists()
+    for arguments in ((), (str(tmp_path / "a.csv"), "--to", str(tmp_path / "b.csv"))):
+        done = shop.run("export", "kept", *arguments)
+        assert done.returncode != 0
+        assert "export takes one file" in done.stderr
+
+
 def test_export_replaces_nothing_by_itself(shop: ShopProject, build: Build, tmp_path: Path) -> None:
     build()
     project = Project.load(shop.dir)

@@ -212,16 +212,24 @@ def docs(action: str, port: int, **settings: Any) -> None:
 @click.command()
 @project_options
 @click.argument("table", shell_complete=model_names)
-@click.argument("file")
+@click.argument("file", required=False)
+@click.option("--to", metavar="FILE", help="The same as FILE.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
-def export(table: str, file: str, force: bool, **settings: Any) -> None:
+def export(table: str, file: str | None, to: str | None, force: bool, **settings: Any) -> None:
     """Write a table to a file.
 
     FILE ends in .parquet, .csv, .csv.gz, .tsv, .json, .jsonl or .duckdb, or is an address such as s3://bucket/index.
     """
     from llm_i2i.cli.environments import export
 
-    export(open_project(**settings), table, file, force=force)
+    place = file or to
+    if not place or (file and to):
+        raise ProjectError(
+            "export takes one file",
+            found=f"{file!r} and --to {to!r}" if file and to else "none",
+            fix="llmi2i export i2i_index index.parquet, or --to s3://bucket/index",
+        )
+    export(open_project(**settings), table, place, force=force)
 
 
 @click.group(cls=SelectionGroup)
