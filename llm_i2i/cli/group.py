@@ -14,7 +14,7 @@ SELECTIONS = ("select", "exclude", "output_keys")  # options that take all words
 # Modules of llm_i2i.cli.commands: heading in the help, and the commands each defines.
 MODULES = {
     "build": ("Build", "build plan compile test"),
-    "explore": ("Look", "ls vars query show preview shell lineage docs export source"),
+    "explore": ("Look", "ls vars query show preview report shell lineage docs export source"),
     "measure": ("Measure", "experiment simulate-shop simulate-loop simulate-log"),
     "environments": ("Publish", "promote rollback diff gc"),
     "serving": ("Serve", "serve publish publish-redis"),

@@ -23,6 +23,7 @@ CARRIED = (
     "project/project.yml",
     "project/arms.yml",
     "project/experiments.yml",
+    "project/report.yml",
     "project/deepspeed",
     "project/macros",
     "project/prompts",
@@ -35,6 +36,7 @@ CARRIED = (
     "project/docs/data.md",
     "project/docs/project_tool.md",
     "project/docs/experiments.md",
+    "project/docs/report.md",
     "project/docs/prompts.md",
     "project/docs/language_models.md",
     "project/docs/llama2.md",
@@ -236,7 +238,7 @@ def _write_project(
 
 def _yaml_files(folder: Path) -> Iterator[tuple[Path, str]]:
     """YAML files of a project with the schema of each."""
-    for kind in ("project", "experiments"):
+    for kind in ("project", "experiments", "report"):
         if (folder / "project" / f"{kind}.yml").is_file():
             yield folder / "project" / f"{kind}.yml", kind
     for path in sorted((folder / "models").rglob("*.yml")):

@@ -49,6 +49,7 @@ OWNERS_OF_HEAVY = (
     "lm/precision.py",
     "i2i/",
     "experiment/plots.py",
+    "cli/charts.py",
     "runner/remote/",
     "serve/",
 )

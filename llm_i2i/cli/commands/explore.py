@@ -281,3 +281,21 @@ def preview(
 
     found = previews(open_project(**settings), models, rows, with_answers=not prompts_only)
     print_previews(found, html, output)
+
+
+@click.command()
+@project_options
+@click.option(
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write it.  [default: report.html in the folder for results]",
+)
+def report(file: Path | None, **settings: Any) -> None:
+    """Write a page on the published environment.
+
+    What was in the log, what was chosen and why, what was gained with its interval, examples, calls: the sections of project/report.yml, each a query.
+    """
+    from llm_i2i.cli.report import write_report
+
+    project = open_project(**settings)
+    write_report(project, file or project.target_dir / "report.html", project.environment.name)

@@ -12,6 +12,7 @@ from llm_i2i.config.loader import load_project
 from llm_i2i.config.parts import PartFile
 from llm_i2i.config.project import ProjectConfig
 from llm_i2i.config.properties import ModelConfig, PropertiesFile
+from llm_i2i.config.report import ReportFile
 from llm_i2i.config.vars import VarDeclaration, Vars, VarSettings
 from llm_i2i.store.files import replace_text
 
@@ -41,13 +42,14 @@ def write_schemas(project_dir: Path, folder: Path | None = None) -> list[Path]:
 
 
 def schemas(settings: VarSettings) -> dict[str, Schema]:
-    """Kind of file -> schema: `project`, `properties` and `part` (YAML below models/), `experiments`, and `vars` (a file for --vars)."""
+    """Kind of file -> schema: `project`, `properties` and `part` (YAML below models/), `experiments`, `report`, and `vars` (a file for --vars)."""
     vars = vars_schema(settings)
     found = {
         "project": _project_schema(),
         "properties": PropertiesFile.model_json_schema(),
         "part": PartFile.model_json_schema(),
         "experiments": ExperimentsFile.model_json_schema(),
+        "report": ReportFile.model_json_schema(),
     }
     finished = {
         # part.yml declares vars, the others give their values.

@@ -38,7 +38,7 @@ def complaints(schema: dict[str, Any], text: str) -> list[str]:
 
 
 def test_they_are_schemas(found: dict[str, dict[str, Any]]) -> None:
-    assert set(found) == {"project", "properties", "part", "experiments", "vars"}
+    assert set(found) == {"project", "properties", "part", "experiments", "report", "vars"}
     for schema in found.values():
         Draft202012Validator.check_schema(schema)
 
